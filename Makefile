@@ -1,0 +1,58 @@
+# Everything runs from a virtual environment in .venv; `make help` explains the targets.
+PYTHON   ?= python3
+PROFILE  ?= full
+TRACE    ?=
+OUT      ?= build
+ARGS     ?=
+
+BIN   := .venv/bin
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint lab bench lock strip goldens clean
+
+help: ## explain every target
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "  PROFILE=ci|full   size of the runs (default full)       make run PROFILE=ci"
+	@echo "  TRACE=FILE        an event log instead of the workloads  make run TRACE=events.csv.gz"
+	@echo "  OUT=DIR           where the pack goes (default build)"
+	@echo "  ARGS='...'        further options of 'python -m simlib run'"
+	@echo "  PYTHON=python3.12 the interpreter to build .venv with (3.11 or newer)"
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; name another with make PYTHON=...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --requirement requirements.lock
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+run: $(READY) ## run every notebook on every workload (or on TRACE=FILE) and export the pack to build/
+	$(BIN)/python -m simlib run --profile $(PROFILE) --out '$(OUT)' $(if $(TRACE),--trace '$(TRACE)') $(ARGS)
+
+test: $(READY) ## run the tests
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(READY) ## check style and imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+lab: $(READY) ## open JupyterLab on the notebooks
+	$(BIN)/python -m jupyterlab --notebook-dir=. --LabApp.default_url=/lab/tree/notebooks
+
+bench: $(READY) ## measure speeds side by side, as ratios
+	$(BIN)/python -m tests.bench
+
+lock: $(READY) ## resolve requirements.lock anew from pyproject.toml (installs uv beside the rest)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --extra test --universal --python-version 3.11 \
+		--upgrade --no-emit-index-url --no-header --quiet --output-file requirements.lock
+
+strip: $(READY) ## take outputs and execution counts out of the notebooks
+	$(BIN)/python -m simlib.notebooks notebooks/*.ipynb
+
+goldens: $(READY) ## rewrite the golden results that the tests compare with
+	$(BIN)/python -m tests.goldens
+
+clean: ## remove what was generated (not the environment)
+	rm -rf build .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,206 @@
+"""The SimPy model: sessions come and go, the broadcaster counts what nobody heard, every store hears the same.
+
+Owns what happens at each instant of simulated time, and is the only place with SimPy. It draws nothing: the timetables
+come from `plan`. Each kind of session is one SimPy event, armed again for each action in its timetable, because a
+process for every session costs more than all the rest of the model together. Simultaneous actions happen in the order
+of the kinds in the workload, then of arrival. Next: `replay` and `ledger` read the recorded trace.
+"""
+
+import gc
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+import simpy
+
+from simlib.plan import EMIT, timetable
+from simlib.trace import COUNTERS, DELETE, INCREMENT, OPS, Trace
+from simlib.workload import Workload
+
+
+class Listener(Protocol):
+    """Whatever hears the operations of a counter: a store under study, or the recorder."""
+
+    def increment(self, session: str, now: int) -> None: ...
+
+    def delete(self, session: str, now: int) -> None: ...
+
+
+class Counter:
+    """One of the broadcaster's per-session counters: passes each operation to every listener, in the same instant."""
+
+    def __init__(self, listeners: Iterable[Listener]):
+        listeners = list(listeners)
+        self._increments = [listener.increment for listener in listeners]
+        self._deletes = [listener.delete for listener in listeners]
+
+    def increment(self, session: str, now: int) -> None:
+        for increment in self._increments:
+            increment(session, now)
+
+    def delete(self, session: str, now: int) -> None:
+        for delete in self._deletes:
+            delete(session, now)
+
+
+class Client:
+    """A connected client: a buffer of so many events, drained one every `drain` ns."""
+
+    __slots__ = ("_drain", "_empty_at", "_full_backlog")
+
+    def __init__(self, buffer: int, drain: int):
+        self._drain = drain
+        self._full_backlog = drain * (buffer - 1)
+        self._empty_at = 0
+
+    def offer(self, now: int) -> bool:
+        """Take an event into the buffer; False if it is full. The event being drained still takes its place.
+
+        The buffer is known by the instant at which it will be empty (Lindley's recursion for a fixed service time),
+        so that draining needs no events of its own.
+        """
+        backlog = self._empty_at - now
+        if backlog > self._full_backlog:
+            return False
+        self._empty_at = (now if backlog < 0 else self._empty_at) + self._drain
+        return True
+
+
+class Broadcaster:
+    """Delivers each event to the session's clients, and counts by session what did not arrive.
+
+    `no_client` counts events of sessions with no connected client, `drops` those that found a client's buffer full:
+    one for each such client. Both entries of a session are deleted when its last client disconnects, and only then.
+    """
+
+    def __init__(self, no_client: Counter, drops: Counter):
+        self.no_client = no_client
+        self.drops = drops
+        self._clients: dict[str, dict[int, Client]] = {}
+
+    def connect(self, session: str, number: int, client: Client) -> None:
+        self._clients.setdefault(session, {})[number] = client
+
+    def publish(self, session: str, now: int) -> None:
+        clients = self._clients.get(session)
+        if clients is None:
+            self.no_client.increment(session, now)
+            return
+        for client in clients.values():
+            if not client.offer(now):
+                self.drops.increment(session, now)
+
+    def disconnect(self, session: str, number: int, now: int) -> None:
+        clients = self._clients[session]
+        del clients[number]
+        if not clients:
+            del self._clients[session]
+            self.no_client.delete(session, now)
+            self.drops.delete(session, now)
+
+
+class Recorder:
+    """Hears both counters and keeps every operation, in order."""
+
+    def __init__(self):
+        self._times: list[int] = []
+        self._sessions: list[str] = []
+        self._codes: list[int] = []
+
+    def listener(self, counter: str) -> Listener:
+        """The ear of this recorder on one counter."""
+        return _Ear(self, COUNTERS.index(counter))
+
+    def appenders(self) -> tuple[Callable, Callable, Callable]:
+        """What keeps one operation: its time, its session, and counter and op as one code."""
+        return self._times.append, self._sessions.append, self._codes.append
+
+    def trace(self) -> Trace:
+        counter, op = np.divmod(np.array(self._codes, dtype=np.uint8), np.uint8(len(OPS)))
+        return Trace.of(self._times, self._sessions, op, counter)
+
+
+class _Ear:
+    """Closures, as in `replay.Observed` and for the same reason."""
+
+    def __init__(self, recorder: Recorder, counter: int):
+        keep_time, keep_session, keep_code = recorder.appenders()
+        increment_code, delete_code = counter * len(OPS) + INCREMENT, counter * len(OPS) + DELETE
+
+        def increment(session: str, now: int) -> None:
+            keep_time(now)
+            keep_session(session)
+            keep_code(increment_code)
+
+        def delete(session: str, now: int) -> None:
+            keep_time(now)
+            keep_session(session)
+            keep_code(delete_code)
+
+        self.increment, self.delete = increment, delete
+
+
+def simulate(workload: Workload, seed: int, listeners: Mapping[str, Iterable[Listener]] | None = None) -> Trace:
+    """Run a workload from 0 to the end of its duration; return every operation on both counters.
+
+    `listeners` maps a counter's name to whatever shall hear it live.
+    """
+    recorder = Recorder()
+    counters = [Counter([*(listeners or {}).get(name, ()), recorder.listener(name)]) for name in COUNTERS]
+    act(Broadcaster(*counters), workload, {kind: timetable(workload, seed, kind) for kind in workload.kinds})
+    return recorder.trace()
+
+
+def act(broadcaster: Broadcaster, workload: Workload, timetables: Mapping[str, Iterable[Sequence]]) -> None:
+    """Let the timetable of every kind (rows as of `plan.Action`) act on a broadcaster until the workload ends."""
+    env = simpy.Environment()
+    for rank, (kind, actions) in enumerate(timetables.items()):
+        clients = workload.kinds[kind].clients
+        _Kind(env, broadcaster, actions, clients.buffer if clients else 0, rank)
+    collecting = gc.isenabled()
+    # A run keeps everything it makes, without cycles: looking for garbage costs a tenth of the time and finds none.
+    gc.disable()
+    try:
+        env.run(until=workload.duration)
+    finally:
+        if collecting:
+            gc.enable()
+
+
+class _Kind:
+    """All sessions of one kind: one SimPy event, armed again for each action of their timetable.
+
+    The event's priority is the rank of the kind, which settles what comes first within one instant.
+    """
+
+    def __init__(
+        self, env: simpy.Environment, broadcaster: Broadcaster, actions: Iterable[Sequence], buffer: int, rank: int
+    ):
+        self._env = env
+        self._broadcaster = broadcaster
+        self._actions = iter(actions)
+        self._buffer = buffer
+        self._priority = simpy.events.NORMAL + rank
+        self._turn = env.event()
+        self._callbacks = [self._act]
+        self._due = next(self._actions, None)
+        self._turn.callbacks.append(self._arm)
+        self._turn.succeed()
+
+    def _arm(self, turn: simpy.Event) -> None:
+        if self._due:
+            turn.callbacks = self._callbacks
+            self._env.schedule(turn, self._priority, self._due[0] - self._env.now)
+
+    def _act(self, turn: simpy.Event) -> None:
+        time, session, deed, drain = self._due
+        if deed == EMIT:
+            self._broadcaster.publish(session, time)
+        elif deed > 0:
+            self._broadcaster.connect(session, deed, Client(self._buffer, drain))
+        else:
+            self._broadcaster.disconnect(session, -deed, time)
+        due = self._due = next(self._actions, None)
+        if due:
+            turn.callbacks = self._callbacks
+            self._env.schedule(turn, self._priority, due[0] - time)

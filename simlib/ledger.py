@@ -1,0 +1,169 @@
+"""What a run did, in numbers: pure functions of a trace and the observation of one store over it.
+
+Owns the definition of every figure (totals, evictions and their truth, entries over time) and checks the two
+invariants that tie them together. Next: `heap` turns entries into bytes, `figures` draws.
+"""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pandas as pd
+
+from simlib.replay import Observed
+from simlib.trace import DELETE, INCREMENT, Trace
+from simlib.units import SECOND, seconds
+
+
+@dataclass(frozen=True)
+class Totals:
+    """The totals of one store over one operation stream; counts of what each name says.
+
+    `stale_hits` are increments of an entry idle for longer than the TTL that no prune had removed. An eviction is a
+    removal by a prune, and false if the session's next operation in the stream is an increment.
+    """
+
+    increments: int
+    deletes: int
+    deletes_hit: int
+    creates: int
+    stale_hits: int
+    cap_evictions: int
+    ttl_evictions: int
+    false_evictions: int
+    lost_counts: int
+    prunes: int
+    entries_scanned: int
+    entries_sorted: int
+    peak_entries: int
+    final_entries: int
+    final_count_sum: int
+    log_lines: int
+
+
+def totals(trace: Trace, observed: Observed) -> Totals:
+    """The ledger of a run. Raises AssertionError if it does not balance."""
+    answers, increment = _answers(trace, observed), trace.op == INCREMENT
+    counts, held = answers[increment], answers[~increment]
+    evicted = evictions(trace, observed)
+    by_cap = int((evicted["cause"] == "cap").sum())
+    false = ~evicted["dead"].to_numpy()
+    entries = entries_over_time(trace, observed)
+    final = observed.store.snapshot()
+    result = Totals(
+        increments=counts.size,
+        deletes=held.size,
+        deletes_hit=int((held > 0).sum()),
+        creates=int((counts == 1).sum()),
+        stale_hits=_stale_hits(trace, observed),
+        cap_evictions=by_cap,
+        ttl_evictions=len(evicted) - by_cap,
+        false_evictions=int(false.sum()),
+        lost_counts=int(evicted["count"][false].sum()),
+        prunes=len(observed.store.prunes),
+        entries_scanned=sum(prune[1] for prune in observed.store.prunes),
+        entries_sorted=sum(prune[2] for prune in observed.store.prunes),
+        peak_entries=int(entries.max(initial=0)),
+        final_entries=len(final),
+        final_count_sum=sum(final.values()),
+        log_lines=int(((counts & (counts - 1)) == 0).sum()),
+    )
+    assert result.creates == len(evicted) + result.deletes_hit + result.final_entries, "entries do not balance"
+    assert result.increments == int(held.sum()) + int(evicted["count"].sum()) + result.final_count_sum, (
+        "counts do not balance"
+    )
+    return result
+
+
+def report(trace: Trace, observed: Observed) -> dict:
+    """The totals with the design and its settings, as `replay --json` prints them; None where a design has no such."""
+    bounded = observed.design != "unbounded"
+    return {
+        "design": observed.design,
+        "max_entries": observed.settings.max_entries if bounded else None,
+        "ttl_seconds": seconds(observed.settings.ttl) if bounded else None,
+        "prune_every": observed.settings.prune_every if bounded else None,
+        **asdict(totals(trace, observed)),
+    }
+
+
+def evictions(trace: Trace, observed: Observed) -> pd.DataFrame:
+    """A row for each eviction, in the order they happened.
+
+    Columns: `row` of the trace in whose increment it happened, `time` (ns), `session` (index into the trace's ids),
+    `cause` (`cap` or `ttl`), `idle` (ns since its last increment), `count` it held, `next_row` (the session's next
+    operation, n where there is none) and `dead`: true if that next operation is not an increment.
+
+    A session that has no further operation counts as dead: near the end of a stream that may be too early to say.
+    """
+    events = observed.store.evictions
+    increments = np.flatnonzero(trace.op == INCREMENT)
+    row = increments[np.fromiter((event[0] for event in events), np.int64, len(events)) - 1]
+    code = dict(zip(trace.ids.tolist(), range(trace.ids.size), strict=True))
+    session = np.fromiter((code[event[1]] for event in events), np.int64, len(events))
+    last_seen = np.fromiter((event[3] for event in events), np.int64, len(events))
+    next_row = _first_row_after(trace, session, row)
+    is_increment = np.append(trace.op == INCREMENT, False)
+    return pd.DataFrame(
+        {
+            "row": row,
+            "time": trace.time[row],
+            "session": session,
+            "cause": pd.Categorical([event[2] for event in events], categories=["cap", "ttl"]),
+            "idle": trace.time[row] - last_seen,
+            "count": np.fromiter((event[4] for event in events), np.int64, len(events)),
+            "next_row": next_row,
+            "dead": ~is_increment[next_row],
+        }
+    )
+
+
+def entries_over_time(trace: Trace, observed: Observed) -> np.ndarray:
+    """Entries in the store after each operation; int64, (n,)."""
+    change = changes(trace, observed)
+    return np.cumsum(change)
+
+
+def changes(trace: Trace, observed: Observed) -> np.ndarray:
+    """Entries gained or lost by each operation, its evictions included; int64, (n,)."""
+    answers, increment = _answers(trace, observed), trace.op == INCREMENT
+    change = np.where(increment, answers == 1, -(answers > 0).astype(np.int64))
+    events = observed.store.evictions
+    rows = np.flatnonzero(increment)[np.fromiter((event[0] for event in events), np.int64, len(events)) - 1]
+    return change - np.bincount(rows, minlength=len(trace))
+
+
+def live_sessions(trace: Trace) -> np.ndarray:
+    """Sessions that have an entry to be kept after each operation; int64, (n,).
+
+    A session is live from an increment on until its last increment before a delete or the end of the stream: whoever
+    drops its entry in that time drops a count that goes on.
+    """
+    increment = trace.op == INCREMENT
+    after = np.append(increment, False)[trace.next_row]
+    before = (trace.previous_row >= 0) & increment[trace.previous_row]
+    begins, ends = increment & after & ~before, increment & before & ~after
+    return np.cumsum(begins.astype(np.int64) - ends)
+
+
+def _answers(trace: Trace, observed: Observed) -> np.ndarray:
+    answers = observed.answers
+    if answers.size != len(trace):
+        raise ValueError(f"the store heard {answers.size} operations, the trace holds {len(trace)}")
+    return answers
+
+
+def _stale_hits(trace: Trace, observed: Observed) -> int:
+    if observed.design == "unbounded" or observed.settings.ttl <= 0:
+        return 0
+    hits = np.flatnonzero((trace.op == INCREMENT) & (observed.answers > 1))
+    return int((trace.time[hits] - trace.time[trace.previous_row[hits]] > observed.settings.ttl).sum())
+
+
+def _first_row_after(trace: Trace, session: np.ndarray, row: np.ndarray) -> np.ndarray:
+    """For each (session, row) the first later row of that session, n where there is none."""
+    n = len(trace)
+    place = trace.session.astype(np.int64) * n + np.arange(n)
+    in_order = np.sort(place)
+    found = np.searchsorted(in_order, session * n + row, side="right")
+    following = np.append(in_order, -1)[found]
+    return np.where(following // max(n, 1) == session, following % max(n, 1), n)

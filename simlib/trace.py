@@ -1,0 +1,428 @@
+"""The operation stream as columns, and the files it is read from and written to (CSV, JSONL, Parquet).
+
+Owns the contract of a trace file and refuses, by row, what does not keep it. Times become integer nanoseconds without
+passing through a float where the file holds text. Next: `replay` runs a store over a trace, `ledger` reads it.
+"""
+
+import csv
+import gzip
+import hashlib
+import io
+import json
+import os
+import re
+import tempfile
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from simlib.errors import InputError
+from simlib.stores import MISSING
+from simlib.units import MAX_NS, SECOND
+
+OPS = ("increment", "delete")
+COUNTERS = ("no_client", "drops")
+INCREMENT, DELETE = range(2)
+
+FORMATS = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".parquet")
+
+# Up to here (24 days) rounding a float of seconds to the nearest nanosecond gives back the nanoseconds it came from.
+_EXACT_IN_FLOAT = 2**51
+
+_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """n operations in time order; those of equal time stand in the order they happened.
+
+    `time` int64 ns, `session` int32 index into `ids`, `op` and `counter` uint8 index into OPS and COUNTERS, all of
+    shape (n,). `ids` are the session ids in order of first appearance, so `session` numbers them by arrival.
+    """
+
+    time: np.ndarray
+    session: np.ndarray
+    op: np.ndarray
+    counter: np.ndarray
+    ids: np.ndarray
+
+    @classmethod
+    def of(cls, time: Iterable[int], sessions: Iterable[str], op: Iterable[int], counter: Iterable[int]) -> "Trace":
+        """A trace of one value a row in each column; an empty id that increments counts as `__missing__`.
+
+        Raises ValueError, naming the row (from 1), where time goes backwards.
+        """
+        time = np.asarray(time, dtype=np.int64)
+        backwards = np.flatnonzero(time[1:] < time[:-1])
+        if backwards.size:
+            row = int(backwards[0]) + 1
+            earlier, later = (_seconds_text(int(t)) for t in (time[row], time[row - 1]))
+            raise ValueError(f"row {row + 1}: time goes backwards, from {later} to {earlier}: sort the rows by time")
+        op, counter = np.asarray(op, dtype=np.uint8), np.asarray(counter, dtype=np.uint8)
+        names = np.asarray(sessions, dtype=object)
+        if (empty := (names == "") & (op == INCREMENT)).any():
+            names = np.where(empty, MISSING, names)
+        codes, ids = pd.factorize(names)
+        return cls(time, codes.astype(np.int32), op, counter, ids)
+
+    def __len__(self) -> int:
+        return self.time.size
+
+    def only(self, counter: str) -> "Trace":
+        """The operations of one counter, sessions numbered anew."""
+        rows = self.counter == COUNTERS.index(counter)
+        codes, kept = pd.factorize(self.session[rows])
+        return Trace(self.time[rows], codes.astype(np.int32), self.op[rows], self.counter[rows], self.ids[kept])
+
+    @cached_property
+    def next_row(self) -> np.ndarray:
+        """For each row the row of the same session's next operation, n where there is none; int64, (n,)."""
+        return self._neighbours(step=1, none=len(self))
+
+    @cached_property
+    def previous_row(self) -> np.ndarray:
+        """For each row the row of the same session's previous operation, -1 where there is none; int64, (n,)."""
+        return self._neighbours(step=-1, none=-1)
+
+    def _neighbours(self, step: int, none: int) -> np.ndarray:
+        by_session = np.argsort(self.session, kind="stable")[::step]
+        neighbour = np.full(len(self), none, dtype=np.int64)
+        same = self.session[by_session[1:]] == self.session[by_session[:-1]]
+        neighbour[by_session[:-1][same]] = by_session[1:][same]
+        return neighbour
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over the operations, whatever file they came from."""
+        sha = hashlib.sha256()
+        for column, dtype in ((self.time, "<i8"), (self.session, "<i4"), (self.op, "u1"), (self.counter, "u1")):
+            sha.update(np.ascontiguousarray(column, dtype=dtype).tobytes())
+        sha.update("\n".join(json.dumps(str(name)) for name in self.ids).encode())
+        return sha.hexdigest()
+
+
+def read_trace(path: str | Path) -> Trace:
+    """Read a trace file; the ending of its name says its format.
+
+    Columns `time` (seconds, or ISO 8601 taken as UTC where it names no offset), `session`, and optionally `op` and
+    `counter`, whose blank cells stand for `increment` and `no_client`. Further columns are ignored.
+
+    Raises InputError naming the file, and the row (data rows counted from 1) or column.
+    """
+    path = Path(path)
+    ending = _format(path)
+    if path.is_dir():
+        raise InputError(f"{path}: this is a directory; name a trace file ({', '.join(FORMATS)})")
+    try:
+        if path.stat().st_size == 0:
+            raise InputError(f"{path}: the file is empty; its first line must name the columns")
+        columns = _read_parquet(path) if ending == ".parquet" else _read_text(path, ending)
+        return _trace(columns)
+    except OSError as error:
+        if isinstance(error, gzip.BadGzipFile):
+            raise InputError(f"{path}: not a gzip file, though its name ends in .gz") from None
+        raise InputError(f"{path}: {error.strerror or error}") from None
+    except (EOFError, zlib.error):
+        raise InputError(f"{path}: the gzip data is truncated or damaged; fetch the file again") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not UTF-8 text; convert it, or name it by its real format") from None
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def write_trace(trace: Trace, path: str | Path) -> None:
+    """Write a trace file whole or not at all; the ending of the name says the format.
+
+    Raises InputError where the name or the place will not do.
+    """
+    path = Path(path)
+    ending = _format(path)
+    if path.is_dir():
+        raise InputError(f"{path}: this is a directory; name a file in it ({', '.join(FORMATS)})")
+    with whole_file(path) as temporary:
+        if ending == ".parquet":
+            _write_parquet(trace, temporary)
+        else:
+            _write_text(trace, temporary, ending)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A temporary path that becomes `path` when the block ends well, and vanishes when it does not.
+
+    Raises InputError where the file cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name[:50]}.", dir=path.parent)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o666 & ~_umask())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _format(path: Path) -> str:
+    for ending in FORMATS:
+        if path.name.endswith(ending):
+            return ending
+    raise InputError(f"{path}: the ending of the name must say the format: {', '.join(FORMATS)}")
+
+
+def _trace(columns: dict) -> Trace:
+    return Trace.of(
+        _times(columns["time"]),
+        _sessions(columns["session"]),
+        _choices("op", columns.get("op"), OPS, len(columns["session"])),
+        _choices("counter", columns.get("counter"), COUNTERS, len(columns["session"])),
+    )
+
+
+def _require(names: Iterable[str], where: str = "") -> None:
+    names = list(names)
+    for name in ("time", "session"):
+        if name not in names:
+            raise ValueError(f"{where}no column {name!r}; there are: {', '.join(map(repr, names)) or 'none'}")
+    for name in ("time", "session", "op", "counter"):
+        if names.count(name) > 1:
+            raise ValueError(f"{where}column {name!r} is there twice")
+
+
+def _read_text(path: Path, ending: str) -> dict:
+    with _open_text(path, ending) as lines:
+        return _read_csv(lines) if ending.startswith(".csv") else _read_jsonl(lines)
+
+
+def _open_text(path: Path, ending: str) -> io.TextIOBase:
+    if ending.endswith(".gz"):
+        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
+    return open(path, encoding="utf-8-sig", newline="")
+
+
+def _read_csv(lines: io.TextIOBase) -> dict:
+    reader = csv.reader(lines, strict=True)
+    try:
+        header = next(reader, [])
+        _require(header)
+        wanted = [(header.index(name), []) for name in _WANTED if name in header]
+        for number, row in enumerate(filter(None, reader), 1):
+            if len(row) != len(header):
+                raise ValueError(f"row {number}: {len(row)} cells where the header names {len(header)} columns")
+            for place, cells in wanted:
+                cells.append(row[place])
+    except csv.Error as error:
+        raise ValueError(f"line {reader.line_num}: not CSV: {error}") from None
+    return {header[place]: cells for place, cells in wanted}
+
+
+def _read_jsonl(lines: io.TextIOBase) -> dict:
+    columns = {"time": [], "session": [], "op": [], "counter": []}
+    for number, line in enumerate((line for line in lines if line.strip()), 1):
+        try:
+            row = json.loads(line, parse_float=_Text, parse_constant=_Text)
+        except (ValueError, RecursionError):
+            row = None
+        if not isinstance(row, dict):
+            raise ValueError(f'row {number}: not a JSON object, such as {{"time": 0.5, "session": "a"}}')
+        _require(row, f"row {number}: ")
+        for name, cells in columns.items():
+            cells.append(row.get(name))
+    return columns
+
+
+class _Text(str):
+    """A JSON number kept as the text it was, so that its digits are not rounded."""
+
+
+def _read_parquet(path: Path) -> dict:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            _require(file.schema_arrow.names)
+            wanted = [name for name in ("time", "session", "op", "counter") if name in file.schema_arrow.names]
+            table = file.read(columns=wanted)
+    except pa.ArrowException as error:
+        raise ValueError(f"not a readable Parquet file: {str(error).splitlines()[0]}") from None
+    return {name: _parquet_column(name, table.column(name)) for name in table.column_names}
+
+
+def _parquet_column(name: str, column):
+    import pyarrow as pa
+
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        column = column.cast(kind.value_type)
+        kind = column.type
+    if name == "time" and column.null_count:
+        raise ValueError(f"row {column.is_null().to_pylist().index(True) + 1}: time is missing")
+    if name == "time" and pa.types.is_timestamp(kind):
+        return column.cast(pa.timestamp("ns", kind.tz)).to_numpy().astype("datetime64[ns]")
+    if name == "time" and pa.types.is_floating(kind):
+        return column.to_numpy().astype(np.float64)
+    if name == "time" and (pa.types.is_decimal(kind) or pa.types.is_integer(kind)):
+        return column.cast(pa.string()).to_pylist()
+    if name == "session" and pa.types.is_integer(kind):
+        return column.cast(pa.string()).to_pylist()
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind):
+        return column.to_pylist()
+    raise ValueError(f"column {name!r} holds {kind}, which is not what it must hold: {_WANTED[name]}")
+
+
+_WANTED = {
+    "time": "seconds as a number, or an ISO 8601 date such as 2026-02-10T08:00:00Z",
+    "session": "a string or an integer",
+    "op": "one of increment, delete",
+    "counter": "one of no_client, drops",
+}
+
+
+def _times(cells) -> np.ndarray:
+    """Times in ns, int64. The first row says whether the column holds seconds or dates."""
+    if isinstance(cells, np.ndarray):
+        if cells.dtype.kind == "M":
+            return cells.astype(np.int64)
+        if (np.abs(cells) < _EXACT_IN_FLOAT / SECOND).all():
+            return np.rint(cells * SECOND).astype(np.int64)
+        cells = [repr(float(cell)) for cell in cells]
+    if not len(cells):
+        return np.empty(0, dtype=np.int64)
+    if _nanoseconds(cells[0]) is None and isinstance(cells[0], str) and not isinstance(cells[0], _Text):
+        return _dates(cells)
+    times = [_nanoseconds(cell) for cell in cells]
+    if None in times:
+        _refuse_time(times.index(None) + 1, cells[times.index(None)])
+    return np.array(times, dtype=np.int64)
+
+
+def _nanoseconds(cell) -> int | None:
+    """Seconds as text or an int, in ns, to the nearest; None where it is no finite number that fits."""
+    if isinstance(cell, bool) or not isinstance(cell, (str, int)):
+        return None
+    text = str(cell)
+    whole, _, fraction = text.partition(".")
+    if text.isascii() and whole.isdigit() and len(whole) < 10 and len(fraction) <= 9 and (fraction + "0").isdigit():
+        return int(whole) * SECOND + int(fraction.ljust(9, "0"))
+    try:
+        ns = Decimal(text) * SECOND if _NUMBER.fullmatch(text) else None
+        return int(ns.to_integral_value()) if ns is not None and abs(ns) <= MAX_NS else None
+    except ArithmeticError:
+        return None
+
+
+def _dates(cells: Iterable[str]) -> np.ndarray:
+    series = pd.Series(list(cells), dtype=object)
+    looks_like_one = series.map(lambda cell: isinstance(cell, str) and cell[:4].isdigit() and len(cell) >= 8)
+    if not looks_like_one.all():
+        row = int(np.flatnonzero(~looks_like_one)[0])
+        _refuse_time(row + 1, series[row])
+    dates = pd.to_datetime(series, format="ISO8601", utc=True, errors="coerce")
+    if dates.isna().any():
+        row = int(np.flatnonzero(dates.isna())[0])
+        _refuse_time(row + 1, series[row])
+    try:
+        return dates.dt.as_unit("ns").astype(np.int64).to_numpy()
+    except pd.errors.OutOfBoundsDatetime:
+        raise ValueError("a date lies outside the years 1678 to 2261, which nanoseconds can hold") from None
+
+
+def _refuse_time(row: int, cell) -> None:
+    raise ValueError(f"row {row}: time {_shown(cell)} is not what it must be: {_WANTED['time']}")
+
+
+def _sessions(cells) -> np.ndarray:
+    names = np.empty(len(cells), dtype=object)
+    for i, cell in enumerate(cells):
+        if cell is None:
+            cell = ""
+        elif isinstance(cell, int) and not isinstance(cell, bool):
+            cell = str(cell)
+        if cell.__class__ is not str:
+            raise ValueError(f"row {i + 1}: session {_shown(cell)} is not {_WANTED['session']}")
+        if not cell.isascii() and cell.encode(errors="replace").decode() != cell:
+            raise ValueError(f"row {i + 1}: session {_shown(cell)} is not Unicode text")
+        names[i] = cell
+    return names
+
+
+def _choices(name: str, cells, known: tuple[str, ...], rows: int) -> np.ndarray:
+    """Codes, uint8, of a column of known words; the first of them stands for a blank."""
+    if cells is None:
+        return np.zeros(rows, dtype=np.uint8)
+    code = {word: number for number, word in enumerate(known)} | {"": 0, None: 0}
+    for row, cell in enumerate(cells, 1):
+        if not isinstance(cell, (str, type(None))) or cell not in code:
+            raise ValueError(f"row {row}: {name} {_shown(cell)} is not {_WANTED[name]}")
+    return np.fromiter(map(code.__getitem__, cells), dtype=np.uint8, count=rows)
+
+
+def _shown(cell) -> str:
+    """A cell as a message can hold it: one line, not too long."""
+    text = str(cell) if isinstance(cell, _Text) else repr(cell)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _seconds_text(ns: int) -> str:
+    """Seconds with no more decimals than they need, exactly."""
+    sign, ns = ("-", -ns) if ns < 0 else ("", ns)
+    whole, fraction = divmod(ns, SECOND)
+    return f"{sign}{whole}.{fraction:09d}".rstrip("0").removesuffix(".")
+
+
+def _write_text(trace: Trace, path: Path, ending: str) -> None:
+    times = map(_seconds_text, trace.time.tolist())
+    sessions = trace.ids[trace.session]
+    ops, counters = np.array(OPS)[trace.op].tolist(), np.array(COUNTERS)[trace.counter].tolist()
+    rows = zip(times, sessions, ops, counters, strict=True)
+    with open(path, "wb") as raw:
+        # No name and no time in the gzip header: the same trace gives the same bytes.
+        packed = gzip.GzipFile("", "wb", fileobj=raw, mtime=0) if ending.endswith(".gz") else raw
+        with io.TextIOWrapper(packed, encoding="utf-8", newline="") as text:
+            if ending.startswith(".csv"):
+                writer = csv.writer(text, lineterminator="\n")
+                writer.writerow(["time", "session", "op", "counter"])
+                writer.writerows(rows)
+            else:
+                text.writelines(
+                    f'{{"time": {time}, "session": {json.dumps(session)}, "op": "{op}", "counter": "{counter}"}}\n'
+                    for time, session, op, counter in rows
+                )
+
+
+def _write_parquet(trace: Trace, path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    seconds = trace.time / SECOND
+    exact = np.array_equal(np.rint(seconds * SECOND).astype(np.int64), trace.time) and (
+        len(trace) == 0 or np.abs(trace.time).max() < _EXACT_IN_FLOAT
+    )
+    columns = {
+        # Seconds as a float lose nanoseconds beyond 24 days: those become timestamps.
+        "time": pa.array(seconds) if exact else pa.array(trace.time, pa.timestamp("ns", "UTC")),
+        "session": pa.DictionaryArray.from_arrays(pa.array(trace.session), pa.array(trace.ids, pa.string())),
+        "op": pa.DictionaryArray.from_arrays(pa.array(trace.op.astype(np.int8)), pa.array(OPS)),
+        "counter": pa.DictionaryArray.from_arrays(pa.array(trace.counter.astype(np.int8)), pa.array(COUNTERS)),
+    }
+    pq.write_table(pa.table(columns), path)

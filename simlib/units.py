@@ -1,0 +1,55 @@
+"""Time as integer nanoseconds, as Go's `time.Duration`: it adds and compares exactly.
+
+Owns the reading and writing of durations such as `30m`; refuses what it cannot read.
+"""
+
+import re
+from decimal import Decimal
+
+NS = 1
+US = 1_000
+MS = 1_000_000
+SECOND = 1_000_000_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+UNITS = {"ns": NS, "us": US, "µs": US, "ms": MS, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
+
+MAX_NS = 2**63 - 1
+
+_PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h|d)")
+_WHOLE = re.compile(rf"([+-]?)((?:{_PART.pattern})+)", re.ASCII)
+_SECONDS = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)", re.ASCII)
+
+
+def parse_duration(text: str) -> int:
+    """Nanoseconds of a duration written as Go writes it (`30m`, `1h30m`, `1.5s`); a bare number is seconds.
+
+    Raises ValueError with one line that says what would be right.
+    """
+    text = text.strip()
+    if _SECONDS.fullmatch(text):
+        total = Decimal(text) * SECOND
+    elif whole := _WHOLE.fullmatch(text):
+        total = sum(Decimal(part[1]) * UNITS[part[2]] for part in _PART.finditer(whole[2]))
+        total = -total if whole[1] == "-" else total
+    else:
+        raise ValueError(f"{text!r} is not a duration: write a number and a unit ({', '.join(UNITS)}), such as 30m")
+    if abs(total) > MAX_NS:
+        raise ValueError(f"{text!r} is too long: a duration may be at most {MAX_NS // DAY} d")
+    return int(total)
+
+
+def seconds(ns: int) -> int | float:
+    """Nanoseconds as seconds: an int where they are whole, else a float."""
+    whole, rest = divmod(ns, SECOND)
+    return whole if rest == 0 else ns / SECOND
+
+
+def format_duration(ns: float, digits: int = 3) -> str:
+    """A duration for people: the largest unit that leaves at least one, to `digits` significant digits."""
+    for unit in ("d", "h", "m", "s", "ms", "us"):
+        if abs(ns) >= UNITS[unit]:
+            return f"{ns / UNITS[unit]:.{digits}g} {'min' if unit == 'm' else 'µs' if unit == 'us' else unit}"
+    return f"{ns:.{digits}g} ns"

@@ -1,0 +1,246 @@
+"""What arrives: the kinds of session, how often each comes and how each behaves. Frozen and self-validating.
+
+Owns the form of a workload file (YAML, `data/workloads/`) and refuses what does not fit it, naming file and field.
+Nothing here is random or runs. Next: `plan` draws the sessions.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, model_validator
+
+from simlib.errors import InputError
+from simlib.units import DAY, HOUR, parse_duration
+
+PRESETS = Path(__file__).parent.parent / "data" / "workloads"
+
+LONGEST = 366 * DAY
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """A law of durations in ns: `fixed` low, `uniform` from low up to high, or `exponential` with mean low."""
+
+    law: str
+    low: int
+    high: int
+
+    @property
+    def mean(self) -> float:
+        """Expected duration in ns."""
+        return (self.low + self.high) / 2
+
+    @classmethod
+    def parse(cls, text: Any) -> "Distribution":
+        """Read `fixed 30s`, `exponential 5m` or `uniform 29m 31m`. Raises ValueError with one line."""
+        form = "write 'fixed 30s', 'exponential 5m' or 'uniform 29m 31m'"
+        law, *words = str(text).split()
+        if law not in ("fixed", "exponential", "uniform") or len(words) != (2 if law == "uniform" else 1):
+            raise ValueError(f"{text!r} is not a distribution of durations: {form}")
+        times = [_duration(word) for word in words]
+        if times != sorted(times):
+            raise ValueError(f"{text!r} ends before it begins: {form}")
+        return cls(law, times[0], times[-1])
+
+
+def _duration(text: Any) -> int:
+    """A duration that a workload may hold, in ns."""
+    ns = parse_duration(str(text))
+    if not 0 <= ns <= LONGEST:
+        raise ValueError(f"{text!r} is out of range: from 0 to {LONGEST // DAY}d")
+    return ns
+
+
+def _gap(text: Any) -> Distribution:
+    """A distribution of gaps: always some time, or a session would emit without end in one instant."""
+    gap = Distribution.parse(text)
+    if gap.mean < 1:
+        raise ValueError(f"{text!r} leaves no time between events: give a duration above 0")
+    return gap
+
+
+Duration = Annotated[int, PlainValidator(_duration)]
+Law = Annotated[Distribution, PlainValidator(Distribution.parse)]
+Gap = Annotated[Distribution, PlainValidator(_gap)]
+Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Chance = Annotated[float, Field(ge=0, le=0.99, allow_inf_nan=False)]
+Rate = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+Line = Annotated[str, Field(min_length=1)]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Burst(_Frozen):
+    """Arrivals `times` the usual rate for `lasts`, once in every `every`."""
+
+    every: Duration
+    lasts: Duration
+    times: Rate
+
+    @model_validator(mode="after")
+    def _fits(self):
+        if not 0 < self.lasts < self.every:
+            raise ValueError("a burst must last longer than 0 and shorter than the time from one burst to the next")
+        return self
+
+
+class Arrivals(_Frozen):
+    """A Poisson process: homogeneous, or shaped by 24 multipliers of the hour, or by regular bursts."""
+
+    per_hour: Rate
+    hourly: Annotated[list[Rate], Field(min_length=24, max_length=24)] | None = None
+    burst: Burst | None = None
+
+    @model_validator(mode="after")
+    def _one_shape(self):
+        if self.hourly and self.burst:
+            raise ValueError("give 'hourly' or 'burst', not both")
+        return self
+
+    def steps(self) -> tuple[list[int], list[float]]:
+        """One period of the rate: the n + 1 bounds of its steps in ns from 0, and the n rates in arrivals per hour."""
+        if self.hourly:
+            return [hour * HOUR for hour in range(25)], [self.per_hour * times for times in self.hourly]
+        if self.burst:
+            # The burst stands in the middle of its period, so that a run begins and ends in the usual state.
+            begins = (self.burst.every - self.burst.lasts) // 2
+            bounds = [0, begins, begins + self.burst.lasts, self.burst.every]
+            return bounds, [self.per_hour, self.per_hour * self.burst.times, self.per_hour]
+        return [0, HOUR], [self.per_hour]
+
+
+class Pauses(_Frozen):
+    """With this chance, a session rests for so long between two events; the rest does not count as its work."""
+
+    chance: Probability
+    lasts: Gap
+
+
+class Events(_Frozen):
+    """What a session's producer emits: one event at once, then one after each gap, until it has worked so long."""
+
+    gap: Gap
+    lasts: Law
+    pauses: Pauses | None = None
+
+
+class Slow(_Frozen):
+    """With this chance, a client drains slowly instead."""
+
+    chance: Probability
+    drains: Law
+
+
+class Clients(_Frozen):
+    """The clients that watch a session.
+
+    A client joins some time after the session began, stays, and with the chance `returns` comes back after a time
+    away, again and again. With the chance `another` there is a further client, and so on. A client holds up to
+    `buffer` events and drains one every `drains` (drawn once for each client).
+    """
+
+    joins: Law
+    stays: Law
+    returns: Chance
+    away: Law
+    another: Chance
+    buffer: Annotated[int, Field(ge=1, le=1_000_000)]
+    drains: Law
+    slow: Slow | None = None
+
+
+class Kind(_Frozen):
+    """One kind of session. Without clients none ever connects; `outlives_clients` makes an orphaned producer."""
+
+    about: Line
+    arrivals: Arrivals
+    events: Events
+    clients: Clients | None = None
+    outlives_clients: bool = False
+
+
+class Workload(_Frozen):
+    """A named mixture of session kinds over a duration (ns), with the memory (MiB) that the two maps may fill."""
+
+    name: Line
+    title: Line
+    about: Line
+    duration: Duration
+    memory_limit_mib: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    kinds: Annotated[dict[str, Kind], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _some_time(self):
+        if self.duration == 0:
+            raise ValueError("duration: 0 leaves nothing to simulate: give a duration such as 6h")
+        return self
+
+    def lasting(self, duration: int) -> "Workload":
+        """The same workload over another duration in ns."""
+        return Workload.model_validate({**dict(self), "duration": f"{duration}ns"})
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML that refuses a key given twice, where the last would silently win."""
+
+    def construct_mapping(self, node, deep=False):
+        keys = [self.construct_object(key) for key, _ in node.value]
+        for number, key in enumerate(keys):
+            if key in keys[:number]:
+                raise yaml.constructor.ConstructorError(None, None, f"{key!r} is given twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+def workload_names() -> list[str]:
+    """The presets in `data/workloads/`, by name."""
+    return sorted(path.stem for path in PRESETS.glob("*.yaml"))
+
+
+def load_workload(name: str | Path) -> Workload:
+    """A preset by its name, or a workload file by its path (ending in .yaml or .yml).
+
+    Raises InputError, naming the file and the field.
+    """
+    path = Path(name)
+    if path.suffix not in (".yaml", ".yml"):
+        if str(name) not in workload_names():
+            raise InputError(f"no workload {str(name)!r}: choose one of {', '.join(workload_names())}, or a .yaml file")
+        path = PRESETS / f"{name}.yaml"
+    try:
+        fields = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text (byte {error.start})") from None
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(fields, dict):
+        raise InputError(f"{path}: a workload is a mapping of fields, such as 'title: ...'")
+    try:
+        return Workload.model_validate({"name": path.stem, **fields})
+    except ValidationError as error:
+        raise InputError(f"{path}: {_first(error)}") from None
+
+
+def _first(error: ValidationError) -> str:
+    """The first complaint of a validation as 'field: what is wrong (what was given)'."""
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"])
+    kind, given = first["type"], first["input"]
+    if kind == "missing":
+        return f"{field}: this field is missing"
+    if kind == "extra_forbidden":
+        return f"{field}: there is no such field"
+    if kind == "value_error":
+        return f"{field}: {first['ctx']['error']}" if field else str(first["ctx"]["error"])
+    message = re.sub(r"^Input should be", "must be", first["msg"])
+    return (
+        f"{field}: {message}, not {str(given)[:60]!r}"
+        if not isinstance(given, (int, float))
+        else (f"{field}: {message}, not {given}")
+    )
