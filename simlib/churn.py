@@ -7,7 +7,7 @@ of the kinds in the workload, then of arrival. Next: `replay` and `ledger` read 
 """
 
 import gc
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np

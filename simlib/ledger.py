@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from simlib.replay import Observed
-from simlib.trace import DELETE, INCREMENT, Trace
-from simlib.units import SECOND, seconds
+from simlib.trace import INCREMENT, Trace
+from simlib.units import seconds
 
 
 @dataclass(frozen=True)
@@ -130,6 +130,18 @@ def changes(trace: Trace, observed: Observed) -> np.ndarray:
     events = observed.store.evictions
     rows = np.flatnonzero(increment)[np.fromiter((event[0] for event in events), np.int64, len(events)) - 1]
     return change - np.bincount(rows, minlength=len(trace))
+
+
+def kept_in_use(trace: Trace, observed: Observed) -> np.ndarray:
+    """Entries in the store, after each operation, that will be incremented again before anything else; int64, (n,).
+
+    The rest of the entries only wait for a delete, a prune or the end of the stream.
+    """
+    answers, increment = _answers(trace, observed), trace.op == INCREMENT
+    used_next = np.append(increment, False)[trace.next_row]
+    change = np.where(increment, used_next.astype(np.int64) - (answers > 1), 0)
+    evicted = evictions(trace, observed)
+    return np.cumsum(change - np.bincount(evicted["row"][~evicted["dead"]], minlength=len(trace)))
 
 
 def live_sessions(trace: Trace) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The timetable of every session: when it begins, what it emits, when its clients come and go. Drawn before anything runs.
+"""The timetable of every session: when it begins, what it emits, when its clients come and go; drawn once, ahead.
 
 The one home of randomness: every time in it is a pure function of (seed, kind, session number, purpose, draw number).
 So changing one part of a workload leaves the draws of the others alone, and the size of the chunks in which sessions
@@ -71,6 +71,13 @@ def timetable(workload: Workload, seed: int, kind: str, chunk: int = 4096) -> It
         carried = actions.where(actions.time >= begins[-1])
         yield from actions.where(actions.time < begins[-1]).rows()
     yield from carried.rows()
+
+
+def session_ids(workload: Workload, seed: int, kind: str) -> np.ndarray:
+    """The ids of all sessions of one kind that begin before the end of the workload, in order of arrival."""
+    spec, stream = workload.kinds[kind], variates.stream_key(seed, kind)
+    drawn = [_ids(keys) for _, keys, _ in _arrivals(spec.arrivals, stream, workload.duration, chunk=4096)]
+    return np.concatenate([np.empty(0, dtype=object), *drawn])
 
 
 class _Columns(NamedTuple):

@@ -180,9 +180,11 @@ class Workload(_Frozen):
             raise ValueError("duration: 0 leaves nothing to simulate: give a duration such as 6h")
         return self
 
-    def lasting(self, duration: int) -> "Workload":
-        """The same workload over another duration in ns."""
-        return Workload.model_validate({**dict(self), "duration": f"{duration}ns"})
+    def lasting(self, duration: float) -> "Workload":
+        """The same workload over another duration in ns. Raises InputError where that is no time, or too much."""
+        if not 1 <= duration <= LONGEST:
+            raise InputError(f"hours: {duration / HOUR:g} is out of range: above 0, at most {LONGEST // HOUR}")
+        return self.model_copy(update={"duration": round(duration)})
 
 
 class _UniqueKeys(yaml.SafeLoader):
@@ -201,16 +203,22 @@ def workload_names() -> list[str]:
     return sorted(path.stem for path in PRESETS.glob("*.yaml"))
 
 
-def load_workload(name: str | Path) -> Workload:
-    """A preset by its name, or a workload file by its path (ending in .yaml or .yml).
+def workload_file(name: str | Path) -> Path:
+    """The file of a preset by its name, or the path itself of a workload file (ending in .yaml or .yml).
 
-    Raises InputError, naming the file and the field.
+    Raises InputError for a name there is not, listing those there are.
     """
     path = Path(name)
-    if path.suffix not in (".yaml", ".yml"):
-        if str(name) not in workload_names():
-            raise InputError(f"no workload {str(name)!r}: choose one of {', '.join(workload_names())}, or a .yaml file")
-        path = PRESETS / f"{name}.yaml"
+    if path.suffix in (".yaml", ".yml"):
+        return path
+    if str(name) not in workload_names():
+        raise InputError(f"no workload {str(name)!r}: choose one of {', '.join(workload_names())}, or a .yaml file")
+    return PRESETS / f"{name}.yaml"
+
+
+def load_workload(name: str | Path) -> Workload:
+    """Read a workload by the name of a preset or by its path. Raises InputError, naming the file and the field."""
+    path = workload_file(name)
     try:
         fields = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)
     except UnicodeDecodeError as error:

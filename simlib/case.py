@@ -1,0 +1,217 @@
+"""One case to investigate: a workload simulated under several seeds, or an engineer's own event log.
+
+Owns what makes the two look alike to a notebook: one run a replication, each with its trace, the stores that heard it,
+and classes of sessions to ascribe the growth to. Next: `outlook`, `figures` and the notebooks.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from simlib import ledger
+from simlib.churn import simulate
+from simlib.errors import InputError
+from simlib.plan import session_ids
+from simlib.replay import Observed, replay
+from simlib.stores import Settings
+from simlib.trace import COUNTERS, INCREMENT, Trace, read_trace
+from simlib.units import HOUR, format_duration, parse_duration
+from simlib.workload import Workload, load_workload
+
+LIVE_DESIGNS = ("unbounded", "bounded")
+
+LOG_MEMORY_LIMIT_MIB = 64.0
+"""What the two maps of a log may fill unless told otherwise: a log does not say what its process could afford."""
+
+SEEN = ("seen once", "seen 2 to 9 times", "seen 10 times or more")
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One replication: every operation from `start` (ns) for `duration` (ns), and the stores that heard it.
+
+    `observed` holds a store for each (counter, design). `class_of` is the class of each session of the trace, an index
+    into `classes`; int64, (sessions,).
+    """
+
+    trace: Trace
+    start: int
+    duration: int
+    observed: Mapping[tuple[str, str], Observed]
+    classes: tuple[str, ...]
+    class_of: np.ndarray
+
+    @cached_property
+    def counters(self) -> dict[str, Trace]:
+        """The operations of each counter by themselves."""
+        return {counter: self.trace.only(counter) for counter in COUNTERS}
+
+    def totals(self, counter: str, design: str) -> ledger.Totals:
+        """The ledger of one store, which is checked to balance."""
+        return ledger.totals(self.counters[counter], self.observed[counter, design])
+
+    def entries(self, design: str) -> np.ndarray:
+        """Entries in both stores of a design together after each operation of the trace; int64, (n,)."""
+        return np.cumsum(self._changes(design))
+
+    def entries_by_class(self, design: str, at: np.ndarray) -> pd.DataFrame:
+        """Entries in both stores of a design at instants (ns), a column a class.
+
+        Only right for a design that never evicts: a removal is ascribed to the session that acts.
+        """
+        changes, classes = self._changes(design), self.class_of[self.trace.session]
+        columns = {}
+        for number, name in enumerate(self.classes):
+            columns[name] = self.sample(np.cumsum(np.where(classes == number, changes, 0)), at)
+        return pd.DataFrame(columns)
+
+    def in_use(self, design: str) -> np.ndarray:
+        """Entries in both stores of a design that will be used again, after each operation; int64, (n,)."""
+        return np.cumsum(
+            self._scattered(
+                {
+                    c: np.diff(ledger.kept_in_use(t, self.observed[c, design]), prepend=0)
+                    for c, t in self.counters.items()
+                }
+            )
+        )
+
+    def grid(self, points: int = 400) -> np.ndarray:
+        """Instants in ns, evenly from the start of the run to its end; int64, (points + 1,)."""
+        return self.start + np.array([self.duration * i // points for i in range(points + 1)], dtype=np.int64)
+
+    def sample(self, values: np.ndarray, at: np.ndarray) -> np.ndarray:
+        """What `values` (one for each operation) stood at, at instants (ns); 0 before the first operation."""
+        return np.append(values, 0)[np.searchsorted(self.trace.time, at, side="right") - 1]
+
+    def _changes(self, design: str) -> np.ndarray:
+        return self._scattered({c: ledger.changes(t, self.observed[c, design]) for c, t in self.counters.items()})
+
+    def _scattered(self, by_counter: dict[str, np.ndarray]) -> np.ndarray:
+        """Values given for the operations of each counter, at the places of those operations in the whole trace."""
+        values = np.zeros(len(self.trace), dtype=np.int64)
+        for number, counter in enumerate(COUNTERS):
+            values[self.trace.counter == number] = by_counter[counter]
+        return values
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """What a notebook looks into: its name, what it is, where it comes from, and its runs, the first in most detail."""
+
+    name: str
+    title: str
+    about: str
+    source: str
+    simulated: bool
+    memory_limit_mib: float
+    settings: Settings
+    seeds: tuple[int, ...]
+    runs: tuple[Run, ...]
+
+    @property
+    def first(self) -> Run:
+        return self.runs[0]
+
+    def caption(self) -> str:
+        """Where the figures of this case come from, in a sentence or two."""
+        settings = self.settings
+        cap = f"cap {settings.max_entries:,}" if settings.max_entries > 0 else "no cap"
+        ttl = f"TTL {format_duration(settings.ttl)}" if settings.ttl > 0 else "no TTL"
+        bounds = f"{cap}, {ttl}, prune every {settings.prune_every} increments"
+        if not self.simulated:
+            return f"Event log {self.name}: {len(self.first.trace):,} operations, one realisation; {bounds}."
+        n, lasts = len(self.seeds), format_duration(self.first.duration)
+        seeds = f"seed {self.seeds[0]}" if n == 1 else f"seeds {self.seeds[0]} to {self.seeds[-1]}, drawn: the first"
+        runs = f"{n} replication{'s' if n > 1 else ''}"
+        return f"Workload {self.name} over {lasts}, {runs} ({seeds}); {bounds}."
+
+
+def open_case(
+    workload: str = "incident",
+    trace: str = "",
+    *,
+    seed: int = 1,
+    replications: int = 1,
+    hours: float = 0,
+    memory_limit_mib: float = 0,
+    max_entries: int = 2048,
+    ttl: str = "30m",
+    prune_every: int = 256,
+) -> Case:
+    """Open a log (where `trace` names a file) or simulate a workload under seeds `seed`, `seed + 1`, ….
+
+    `hours` and `memory_limit_mib` of 0 leave the workload's own; a log is taken whole.
+
+    Raises InputError for input that will not do.
+    """
+    try:
+        settings = Settings(max_entries, parse_duration(ttl), prune_every)
+    except ValueError as error:
+        raise InputError(str(error)) from None
+    return (
+        _log(Path(trace), memory_limit_mib, settings)
+        if trace
+        else _simulated(load_workload(workload), seed, replications, hours, memory_limit_mib, settings)
+    )
+
+
+def _simulated(
+    workload: Workload, seed: int, replications: int, hours: float, limit: float, settings: Settings
+) -> Case:
+    if replications < 1:
+        raise InputError(f"replications: {replications} is too few: at least 1")
+    workload = workload.lasting(hours * HOUR) if hours else workload
+    seeds = tuple(range(seed, seed + replications))
+    return Case(
+        name=workload.name,
+        title=workload.title,
+        about=workload.about,
+        source=f"workload {workload.name}",
+        simulated=True,
+        memory_limit_mib=limit or workload.memory_limit_mib,
+        settings=settings,
+        seeds=seeds,
+        runs=tuple(_simulated_run(workload, seed, settings) for seed in seeds),
+    )
+
+
+def _simulated_run(workload: Workload, seed: int, settings: Settings) -> Run:
+    observed = {(counter, design): Observed(design, settings) for counter in COUNTERS for design in LIVE_DESIGNS}
+    listeners = {counter: [observed[counter, design] for design in LIVE_DESIGNS] for counter in COUNTERS}
+    trace = simulate(workload, seed, listeners)
+    kinds = tuple(workload.kinds)
+    class_of = np.zeros(trace.ids.size, dtype=np.int64)
+    by_id = pd.Index(trace.ids)
+    for number, kind in enumerate(kinds):
+        places = by_id.get_indexer(pd.Index(session_ids(workload, seed, kind), dtype=object))
+        class_of[places[places >= 0]] = number
+    return Run(trace, 0, workload.duration, observed, kinds, class_of)
+
+
+def _log(path: Path, limit: float, settings: Settings) -> Case:
+    trace = read_trace(path)
+    if len(trace) == 0:
+        raise InputError(f"{path}: the log holds no rows, so there is nothing to look into")
+    observed = {
+        (counter, design): replay(trace.only(counter), design, settings)
+        for counter in COUNTERS
+        for design in LIVE_DESIGNS
+    }
+    seen = np.bincount(trace.session[trace.op == INCREMENT], minlength=trace.ids.size)
+    start = int(trace.time[0])
+    return Case(
+        name=path.name.split(".")[0],
+        title=f"Event log {path.name}",
+        about=f"{len(trace):,} operations of {trace.ids.size:,} sessions.",
+        source=f"log {path.name}",
+        simulated=False,
+        memory_limit_mib=limit or LOG_MEMORY_LIMIT_MIB,
+        settings=settings,
+        seeds=(),
+        runs=(Run(trace, start, int(trace.time[-1]) - start, observed, SEEN, np.digitize(seen, [2, 10])),),
+    )

@@ -1,0 +1,187 @@
+"""The commands `run`, `simulate` and `replay`: a public contract.
+
+Owns arguments, exit status and what is printed. Bad input is one line on standard error and status 2.
+"""
+
+import argparse
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+from simlib.errors import InputError
+from simlib.units import HOUR, parse_duration
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; return its exit status: 0, 1 where a notebook failed, 2 for a usage or input error."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        return options.command(options)
+    except InputError as error:
+        print(f"simlib {options.name}: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"simlib {options.name}: interrupted; run it again to go on where it stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has gone; there is nobody to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from simlib.report import write_report
+    from simlib.runner import PROFILES, remove_leftovers, run_jobs
+
+    jobs = _jobs(options, PROFILES[options.profile])
+    out = Path(options.out)
+    with tqdm(total=len(jobs), desc="notebooks", unit="run", file=sys.stderr) as bar:
+
+        def tell(result) -> None:
+            bar.write(str(result), file=sys.stderr)
+            bar.update()
+
+        results = run_jobs(jobs, out, options.jobs, tell)
+    write_report(results, out, options.profile)
+    remove_leftovers(out)
+    failed = [result for result in results if result.error]
+    print(f"{out / 'index.html'}: {len(results) - len(failed)} of {len(results)} runs complete")
+    for result in failed:
+        print(result, file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _jobs(options: argparse.Namespace, profile: dict) -> list:
+    from simlib.notebooks import notebook_names, notebook_path
+    from simlib.runner import make_job
+    from simlib.trace import read_trace
+    from simlib.workload import load_workload, workload_file, workload_names
+
+    notebooks = options.notebook or notebook_names()
+    for notebook in notebooks:
+        notebook_path(notebook)
+    given = dict(map(_parameter, options.parameter))
+    if options.trace:
+        path = Path(options.trace)
+        if len(read_trace(path)) == 0:
+            raise InputError(f"{path}: the log holds no rows, so there is nothing to look into")
+        cases = [(path.name.split(".")[0], {"trace": str(path.resolve())}, path)]
+        profile = {}
+    else:
+        files = [workload_file(name) for name in options.workload or workload_names()]
+        cases = [(load_workload(file).name, {"workload": str(file.resolve())}, file) for file in files]
+    names = [_folder_name(name) for name, _, _ in cases]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"two workloads are called {name!r}: give them different names")
+    return [
+        make_job(notebook, name, {**profile, **source, **given}, path)
+        for name, (_, source, path) in zip(names, cases, strict=True)
+        for notebook in notebooks
+    ]
+
+
+def _folder_name(name: str) -> str:
+    """A case's name as a folder can bear it."""
+    return re.sub(r"[^\w.-]+", "_", name).strip(".") or "case"
+
+
+def _parameter(text: str) -> tuple[str, object]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise InputError(f"parameter {text!r}: write NAME=VALUE")
+    if name in ("out", "trace", "workload"):
+        raise InputError(f"parameter {name!r} has an option of its own: --{name}")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+def _simulate(options: argparse.Namespace) -> int:
+    from simlib.churn import simulate
+    from simlib.trace import write_trace
+    from simlib.workload import load_workload
+
+    workload = load_workload(options.workload)
+    if options.hours is not None:
+        workload = workload.lasting(options.hours * HOUR)
+    trace = simulate(workload, options.seed)
+    write_trace(trace, options.out)
+    print(f"{options.out}: {len(trace)} operations of {trace.ids.size} sessions, sha256 {trace.digest}")
+    return 0
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from simlib import ledger
+    from simlib.replay import replay
+    from simlib.stores import DESIGNS, Settings
+    from simlib.trace import COUNTERS, read_trace
+
+    if options.design not in DESIGNS:
+        raise InputError(f"unknown design {options.design!r}: choose one of {', '.join(DESIGNS)}")
+    if options.counter not in COUNTERS:
+        raise InputError(f"unknown counter {options.counter!r}: choose one of {', '.join(COUNTERS)}")
+    try:
+        settings = Settings(options.max_entries, parse_duration(options.ttl), options.prune_every)
+    except ValueError as error:
+        raise InputError(str(error)) from None
+    trace = read_trace(options.trace).only(options.counter)
+    result = ledger.report(trace, replay(trace, options.design, settings))
+    if options.json:
+        print(json.dumps(result, indent=2))
+    else:
+        width = max(map(len, result))
+        for name, value in result.items():
+            shown = "-" if value is None else f"{value:,}" if isinstance(value, (int, float)) else value
+            print(f"{name:<{width}}  {shown}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="simlib", description="Per-session state that leaks: simulate, replay, report."
+    )
+    commands = parser.add_subparsers(dest="name", required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="execute the notebooks and export the pack")
+    run.set_defaults(command=_run)
+    run.add_argument("--profile", choices=("ci", "full"), default="full", help="size of the runs (default: full)")
+    run.add_argument("--notebook", action="append", metavar="NAME", help="only this notebook; may be repeated")
+    run.add_argument("--workload", action="append", metavar="NAME", help="only this workload; may be repeated")
+    run.add_argument("--trace", metavar="FILE", help="an event log to look into instead of the workloads")
+    run.add_argument("--jobs", type=_positive, default=os.cpu_count() or 1, metavar="N", help="runs at a time")
+    run.add_argument("--out", default="build", metavar="DIR", help="where the pack goes (default: build)")
+    run.add_argument(
+        "--parameter", action="append", default=[], metavar="NAME=VALUE", help="a notebook parameter; may be repeated"
+    )
+
+    simulate = commands.add_parser("simulate", help="record a workload's operations as a trace file")
+    simulate.set_defaults(command=_simulate)
+    simulate.add_argument("workload", metavar="WORKLOAD", help="a preset's name, or the path of a .yaml file")
+    simulate.add_argument("--seed", type=int, default=1, metavar="N", help="default: 1")
+    simulate.add_argument("--hours", type=float, metavar="H", help="simulated time (default: the workload's own)")
+    simulate.add_argument("--out", required=True, metavar="TRACE", help="the ending says the format")
+
+    replay = commands.add_parser("replay", help="run one store over a trace file and print its ledger")
+    replay.set_defaults(command=_replay)
+    replay.add_argument("trace", metavar="TRACE", help=".csv, .jsonl (either also .gz) or .parquet")
+    replay.add_argument("--design", default="bounded", metavar="NAME", help="default: bounded")
+    replay.add_argument("--max-entries", type=int, default=2048, metavar="N", help="0: no cap (default: 2048)")
+    replay.add_argument("--ttl", default="30m", metavar="TIME", help="idle time, such as 30m; 0: none (default: 30m)")
+    replay.add_argument("--prune-every", type=int, default=256, metavar="N", help="increments (default: 256)")
+    replay.add_argument("--counter", default="no_client", metavar="NAME", help="no_client (default) or drops")
+    replay.add_argument("--json", action="store_true", help="print one JSON object")
+    return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is too few: at least 1")
+    return number

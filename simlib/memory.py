@@ -1,0 +1,171 @@
+"""The findings of `01_memory`: how fast the maps grow, who grows them, when the process dies, whether the bound holds.
+
+Owns the sentences and the numbers in them; draws through `figures`. Next: the notebook.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from simlib import figures, heap, ledger
+from simlib.case import LIVE_DESIGNS, Case
+from simlib.outlook import Outlook, format_hours, time_to_limit
+from simlib.replay import replay
+from simlib.trace import COUNTERS, INCREMENT
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What the two maps of a case hold and take, on one Go version."""
+
+    case: Case
+    go_version: str
+
+    @cached_property
+    def deaths(self) -> dict[str, Outlook]:
+        """When the unbounded maps reach the memory limit, at the `low`, `middle` and `high` bytes per entry."""
+        return {
+            size: time_to_limit(self.case.runs, "unbounded", heap.entries_at(self.case.memory_limit_mib, per_entry))
+            for size, per_entry in heap.bytes_per_entry("unbounded", self.go_version).sizes().items()
+        }
+
+    @property
+    def death(self) -> Outlook:
+        """When the unbounded maps reach the limit, at the middle of the bytes per entry."""
+        return self.deaths["middle"]
+
+    @cached_property
+    def peak_entries(self) -> dict[str, int]:
+        """The largest number of entries in any one store of a design after an operation, over all runs."""
+        return {
+            design: max(run.totals(counter, design).peak_entries for run in self.case.runs for counter in COUNTERS)
+            for design in LIVE_DESIGNS
+        }
+
+    @cached_property
+    def overshoot(self) -> int:
+        """Entries by which a bounded store exceeded its cap after an operation; 0 where it never did or has none."""
+        cap = self.case.settings.max_entries
+        return max(self.peak_entries["bounded"] - cap, 0) if cap > 0 else 0
+
+    @cached_property
+    def bounded_peak_mib(self) -> float:
+        """Resident memory of both bounded stores at their largest, at the highest bytes per entry."""
+        largest = max(int(run.entries("bounded").max()) for run in self.case.runs)
+        return float(heap.resident_mib(largest, heap.bytes_per_entry("bounded", self.go_version).high))
+
+    @cached_property
+    def growth_by_class(self) -> pd.DataFrame:
+        """Entries of the unbounded maps in the first run at the instants of its grid, a column a class."""
+        return self.case.first.entries_by_class("unbounded", self.case.first.grid())
+
+    def answer(self) -> str:
+        """The answer to the notebook's question, in one sentence."""
+        peak = f"peak at {self.peak_entries['bounded']:,} entries in a store and {self.bounded_peak_mib:.2g} MiB in all"
+        growth, limit = self.death.growth.mean, f"{self.case.memory_limit_mib:g} MiB"
+        if growth <= 0 and not self.death.reached:
+            return f"The unbounded maps do not go on growing here; the bounded stores {peak}."
+        soonest, latest = (format_hours(self.deaths[size].hours.mean) for size in ("high", "low"))
+        over_bytes = f"{soonest} to {latest} over the range of bytes per entry"
+        return (
+            f"Unbounded, the two maps {'fill' if self.death.reached else 'would fill'} {limit} after "
+            f"{self.death.short()} ({'; '.join(filter(None, [self.death.interval(), over_bytes]))}), gaining "
+            f"{f'{growth:,.0f}' if growth >= 100 else f'{growth:.3g}'} entries an hour, {self._blame()}; "
+            f"bounded, they {peak}."
+        )
+
+    @cached_property
+    def least_surplus(self) -> int:
+        """The smallest lead, in entries, of the unbounded maps over the bounded stores after any operation."""
+        return min(int((run.entries("unbounded") - run.entries("bounded")).min(initial=0)) for run in self.case.runs)
+
+    def death_hours(self) -> dict[str, float]:
+        """Hours until the limit by bytes per entry, and the 95 % interval at their middle."""
+        hours = {f"hours_at_{size}_bytes": outlook.hours.mean for size, outlook in self.deaths.items()}
+        return {**hours, "interval_low": self.death.hours.low, "interval_high": self.death.hours.high}
+
+    def deaths_in_order(self) -> bool:
+        """Whether the limit is reached no later at more bytes per entry."""
+        low, middle, high = (self.deaths[size].hours.mean for size in ("low", "middle", "high"))
+        return high <= middle <= low
+
+    def final_entries(self) -> int:
+        """Entries in both unbounded maps as the first run ends."""
+        return sum(len(self.case.first.observed[counter, "unbounded"].store) for counter in COUNTERS)
+
+    def never_cleaned_up(self) -> int:
+        """Sessions of the first run, by counter, whose last operation is an increment: counted from the trace alone."""
+        traces = self.case.first.counters.values()
+        return sum(int(((trace.next_row == len(trace)) & (trace.op == INCREMENT)).sum()) for trace in traces)
+
+    def replays_alike(self) -> bool:
+        """Whether a replay of the first run's trace gives the ledgers of the stores that heard it live."""
+        run = self.case.first
+        return all(
+            ledger.totals(run.counters[counter], replay(run.counters[counter], design, self.case.settings))
+            == run.totals(counter, design)
+            for counter, design in run.observed
+        )
+
+    def table(self) -> pd.DataFrame:
+        """The ledgers of the first run, a column a counter and design."""
+        run = self.case.first
+        return pd.DataFrame(
+            {
+                (counter, design): ledger.report(run.counters[counter], run.observed[counter, design])
+                for counter in COUNTERS
+                for design in LIVE_DESIGNS
+            }
+        ).drop(index="design")
+
+    def draw_heap(self) -> figures.Drawing:
+        """Heap over time, unbounded and bounded, with the limit and where it is reached."""
+        run, at = self.case.first, self.case.first.grid()
+        unbounded, bounded = (run.sample(run.entries(design), at) for design in LIVE_DESIGNS)
+        sizes = heap.bytes_per_entry("unbounded", self.go_version).sizes()
+        where = "reach" if self.death.reached else "would reach"
+        message = (
+            f"Unbounded, the maps {where} {self.case.memory_limit_mib:g} MiB after {self.death.short()}; "
+            f"bounded, they stay within {self.bounded_peak_mib:.2g} MiB"
+        )
+        if not np.isfinite(self.death.hours.mean):
+            message = f"The unbounded maps do not grow; the bounded ones stay within {self.bounded_peak_mib:.2g} MiB"
+        return figures.heap(
+            at - run.start,
+            {size: heap.resident_mib(unbounded, per_entry) for size, per_entry in sizes.items()},
+            heap.resident_mib(bounded, heap.bytes_per_entry("bounded", self.go_version).middle),
+            self.case.memory_limit_mib,
+            message,
+            self.death.hours.mean if self.death.reached else np.inf,
+        )
+
+    def draw_growth(self) -> figures.Drawing:
+        """Who grows the unbounded maps."""
+        run, entries = self.case.first, self.growth_by_class
+        message = f"{entries.iloc[-1].sum():,.0f} entries at the end, {self._blame()}"
+        return figures.growth_by_class(run.grid() - run.start, entries, message)
+
+    def draw_bound(self) -> figures.Drawing:
+        """What the bounded stores keep, against the cap and against what will be used again."""
+        run, at, cap = self.case.first, self.case.first.grid(), self.case.settings.max_entries
+        kept, in_use = run.sample(run.entries("bounded"), at), run.sample(run.in_use("bounded"), at)
+        idle = f"on average {1 - in_use.sum() / max(kept.sum(), 1):.0%} of what is kept is not used again in this run"
+        peak = self.peak_entries["bounded"]
+        if cap <= 0:
+            message = f"With no cap a store holds up to {peak:,} entries, and {idle}"
+        elif self.overshoot:
+            message = f"A store exceeds its cap of {cap:,} by {self.overshoot:,}, and {idle}"
+        elif peak == cap:
+            message = f"The bound holds: no store exceeds its cap of {cap:,}, and {idle}"
+        else:
+            message = f"At most {peak:,} entries in a store, so the cap of {cap:,} never acts; {idle}"
+        return figures.bound(at - run.start, kept, in_use, cap, message)
+
+    def _blame(self) -> str:
+        final = self.growth_by_class.iloc[-1]
+        if final.sum() == 0:
+            return "none of which stay"
+        who = f"from {final.idxmax()} sessions" if self.case.simulated else f"for sessions {final.idxmax()}"
+        return f"{final.max() / final.sum():.0%} of them {who}"

@@ -1,0 +1,68 @@
+"""The notebooks as files: which there are, what parameters they declare, and their form in git, without outputs.
+
+`python -m simlib.notebooks FILE…` strips outputs in place. Next: `runner` executes them.
+"""
+
+import ast
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import nbformat
+
+from simlib.errors import InputError
+from simlib.trace import whole_file
+
+FOLDER = Path(__file__).parent.parent / "notebooks"
+
+
+def notebook_names() -> list[str]:
+    """The notebooks that the runner executes, by name: those that begin with a number."""
+    return sorted(path.stem for path in FOLDER.glob("[0-9]*.ipynb"))
+
+
+def notebook_path(name: str) -> Path:
+    """The file of a notebook. Raises InputError for a name there is not, listing those there are."""
+    if name not in notebook_names():
+        raise InputError(f"no notebook {name!r}: choose one of {', '.join(notebook_names())}")
+    return FOLDER / f"{name}.ipynb"
+
+
+def parameters_cell(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The one cell tagged `parameters`. Raises ValueError unless there is just one."""
+    (cell,) = (cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", ()))
+    return cell
+
+
+def declared_parameters(path: Path) -> dict[str, object]:
+    """The parameters that a notebook declares, name to default, from the annotated literals of its parameters cell."""
+    cell = parameters_cell(nbformat.read(path, as_version=4))
+    return {node.target.id: ast.literal_eval(node.value) for node in ast.parse(cell.source).body}
+
+
+def check_parameters(name: str, given: Iterable[str]) -> None:
+    """Raise InputError for a parameter that a notebook does not declare: papermill itself would only warn."""
+    declared = declared_parameters(notebook_path(name))
+    for parameter in given:
+        if parameter not in declared:
+            raise InputError(f"notebook {name} declares no parameter {parameter!r}: it has {', '.join(declared)}")
+
+
+def strip(path: Path) -> None:
+    """Remove outputs, execution counts and what an execution left in the metadata, in place."""
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        cell.metadata = {key: value for key, value in cell.metadata.items() if key == "tags"}
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    notebook.metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
+    notebook.nbformat_minor = 5
+    nbformat.validate(notebook)
+    with whole_file(path) as file:
+        nbformat.write(notebook, file)
+
+
+if __name__ == "__main__":
+    for argument in sys.argv[1:]:
+        strip(Path(argument))

@@ -1,0 +1,201 @@
+"""Runs notebooks on cases, several at a time, and resumes: what is complete and unchanged is not run again.
+
+Owns which runs there are and what makes one complete: a folder with a seal over every file in it and over all that it
+was made from. A run works in a folder of its own and takes its place when it has ended, so no half-made result is ever
+where a whole one belongs. Next: `report` gathers the folders.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+from simlib.errors import InputError
+from simlib.execute import OUTCOME
+from simlib.notebooks import check_parameters, notebook_path
+
+SEAL = "seal.json"
+FAILURE = "failure.json"
+WORK = ".work"
+
+CELL_TIMEOUT = 900
+"""Seconds that one cell may take."""
+
+PROFILES = {
+    "ci": {"replications": 2, "hours": 6.0},
+    "full": {"replications": 5},
+}
+"""Parameters by profile. CI looks only at the first hours: enough for every claim, not for the limit to be reached."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One notebook on one case: its parameters, and the input file it reads."""
+
+    notebook: str
+    case: str
+    parameters: dict
+    input: Path
+
+    def __str__(self) -> str:
+        return f"{self.notebook} on {self.case}"
+
+    def folder(self, out: Path) -> Path:
+        return out / self.case / self.notebook
+
+    def fingerprint(self) -> str:
+        """SHA-256 over all that the result depends on: notebook, code, environment, parameters and input."""
+        package = Path(__file__).parent
+        sources = [notebook_path(self.notebook), *sorted(package.glob("*.py")), package.parent / "requirements.lock"]
+        sha = hashlib.sha256(json.dumps([self.parameters, sys.version], sort_keys=True).encode())
+        for path in [*sources, self.input]:
+            sha.update(f"{path.name}:{_sha(path)}\n".encode())
+        return sha.hexdigest()
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a job ended: complete before, done now, or failed, in which case `cell` and `error` say where and how."""
+
+    job: Job
+    resumed: bool = False
+    cell: str = ""
+    error: str = ""
+
+    def __str__(self) -> str:
+        if self.error:
+            return f"FAILED {self.job}: cell {self.cell}: {self.error.splitlines()[0]}"
+        return f"{'kept  ' if self.resumed else 'done  '} {self.job}"
+
+
+def make_job(notebook: str, case: str, parameters: dict, input: Path) -> Job:
+    """A job whose parameters have been checked. Raises InputError for an undeclared one."""
+    check_parameters(notebook, parameters)
+    return Job(notebook, case, parameters, input)
+
+
+def run_jobs(jobs: Sequence[Job], out: Path, workers: int, tell: Callable[[Result], None]) -> list[Result]:
+    """Run the jobs that are not complete, `workers` at a time; `tell` hears each as it ends. In order of `jobs`.
+
+    Raises InputError where `out` cannot be written.
+    """
+    _prepare(out)
+    results = {}
+    with ThreadPoolExecutor(workers) as pool:
+        todo = []
+        for job in jobs:
+            if is_complete(job, out):
+                results[job.case, job.notebook] = Result(job, resumed=True)
+                tell(results[job.case, job.notebook])
+            else:
+                todo.append(job)
+        futures = [pool.submit(_run, job, out) for job in todo]
+        try:
+            for future in as_completed(futures):
+                result = future.result()
+                results[result.job.case, result.job.notebook] = result
+                tell(result)
+        except BaseException:
+            for future in futures:
+                future.cancel()
+            raise
+    return [results[job.case, job.notebook] for job in jobs]
+
+
+def is_complete(job: Job, out: Path) -> bool:
+    """Whether a job's folder holds a whole result of just this job, every file as it was sealed."""
+    folder = job.folder(out)
+    try:
+        seal = json.loads((folder / SEAL).read_text(encoding="utf-8"))
+        return seal["fingerprint"] == job.fingerprint() and seal["files"] == _digests(folder)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _prepare(out: Path) -> None:
+    try:
+        (out / WORK).mkdir(parents=True, exist_ok=True)
+        probe = tempfile.TemporaryFile(dir=out)  # noqa: SIM115 - opened only to see whether it can be
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written: {error.strerror}") from None
+    probe.close()
+
+
+def _run(job: Job, out: Path) -> Result:
+    work = Path(tempfile.mkdtemp(prefix="run.", dir=out / WORK))
+    try:
+        result = _execute(job, work)
+        (work / OUTCOME).unlink(missing_ok=True)
+        if result.error:
+            _write(work / FAILURE, {"cell": result.cell, "error": result.error})
+        else:
+            _write(work / SEAL, {"fingerprint": job.fingerprint(), "files": _digests(work)})
+        _take_place(work, job.folder(out))
+        return result
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _execute(job: Job, work: Path) -> Result:
+    task = {
+        "source": str(notebook_path(job.notebook)),
+        "folder": str(work.resolve()),
+        "parameters": {**job.parameters, "out": str(work.resolve())},
+        "cell_timeout": CELL_TIMEOUT,
+    }
+    # One process a notebook: papermill changes the working directory, and a worker that dies takes no other with it.
+    process = subprocess.Popen(
+        [sys.executable, "-m", "simlib.execute", json.dumps(task)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        errors = process.stderr.read().decode(errors="replace").strip()
+        process.wait()
+    finally:
+        process.stdin.close()
+    with contextlib.suppress(OSError, ValueError):
+        outcome = json.loads((work / OUTCOME).read_text(encoding="utf-8"))
+        return Result(job, cell=outcome.get("cell", ""), error=outcome.get("error", ""))
+    reason = errors.splitlines()[-1] if errors else f"ended with status {process.returncode}"
+    return Result(job, cell="?", error=f"the process that ran it died: {reason}")
+
+
+def _take_place(work: Path, folder: Path) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    if folder.exists():
+        # Renamed first, so that at no time a folder stands there half removed.
+        old = Path(tempfile.mkdtemp(prefix="old.", dir=work.parent))
+        os.replace(folder, old / "folder")
+        os.replace(work, folder)
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        os.replace(work, folder)
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != SEAL)
+    return {str(path.relative_to(folder)): _sha(path) for path in files}
+
+
+def _sha(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write(path: Path, content: dict) -> None:
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def remove_leftovers(out: Path) -> None:
+    """Remove what interrupted runs left in the work folder."""
+    shutil.rmtree(out / WORK, ignore_errors=True)
