@@ -35,7 +35,11 @@ class Outlook:
         """The 95 % interval, in words; empty where there is none."""
         if np.isnan(self.hours.low):
             return ""
-        return f"95 % interval {format_hours(self.hours.low)} to {format_hours(self.hours.high)}"
+        for digits in range(3, 8):
+            low, high = format_hours(self.hours.low, digits), format_hours(self.hours.high, digits)
+            if low != high:
+                break
+        return f"95 % interval {low} to {high}"
 
 
 def time_to_limit(runs: Sequence[Run], design: str, limit: float) -> Outlook:
@@ -80,11 +84,11 @@ def _mean(hours: list[float]) -> Estimate:
     return estimate(hours) if np.isfinite(hours).all() else Estimate(np.inf, np.nan, np.nan, len(hours))
 
 
-def format_hours(hours: float) -> str:
-    """A time given in hours, for people: three digits in the unit that fits."""
+def format_hours(hours: float, digits: int = 3) -> str:
+    """A time given in hours, for people, in the unit that fits."""
     if not np.isfinite(hours):
         return "never"
     for unit, length in (("years", 24 * 365.25), ("days", 24)):
         if hours >= 3 * length:
-            return f"{hours / length:,.3g} {unit}"
-    return f"{hours:.3g} h" if hours >= 1 else f"{60 * hours:.3g} min"
+            return f"{hours / length:,.{digits}g} {unit}"
+    return f"{hours:.{digits}g} h" if hours >= 1 else f"{60 * hours:.{digits}g} min"

@@ -47,9 +47,16 @@ def seconds(ns: int) -> int | float:
     return whole if rest == 0 else ns / SECOND
 
 
-def format_duration(ns: float, digits: int = 3) -> str:
-    """A duration for people: the largest unit that leaves at least one, to `digits` significant digits."""
-    for unit in ("d", "h", "m", "s", "ms", "us"):
-        if abs(ns) >= UNITS[unit]:
-            return f"{ns / UNITS[unit]:.{digits}g} {'min' if unit == 'm' else 'µs' if unit == 'us' else unit}"
-    return f"{ns:.{digits}g} ns"
+def format_duration(ns: float) -> str:
+    """A duration for people, to three significant digits; days only where there are at least three."""
+    for name, unit, least in (
+        ("d", DAY, 3),
+        ("h", HOUR, 1),
+        ("min", MINUTE, 1),
+        ("s", SECOND, 1),
+        ("ms", MS, 1),
+        ("µs", US, 1),
+    ):
+        if abs(ns) >= least * unit:
+            return f"{ns / unit:.3g} {name}"
+    return f"{ns:.3g} ns"
