@@ -341,10 +341,11 @@ def _dates(cells: Iterable[str]) -> np.ndarray:
     if dates.isna().any():
         row = int(np.flatnonzero(dates.isna())[0])
         _refuse_time(row + 1, series[row])
-    try:
-        return dates.dt.as_unit("ns").astype(np.int64).to_numpy()
-    except pd.errors.OutOfBoundsDatetime:
-        raise ValueError("a date lies outside the years 1678 to 2261, which nanoseconds can hold") from None
+    outside = (dates < pd.Timestamp.min.tz_localize("UTC")) | (dates > pd.Timestamp.max.tz_localize("UTC"))
+    if outside.any():
+        row = int(np.flatnonzero(outside)[0])
+        raise ValueError(f"row {row + 1}: time {_shown(series[row])} is not between the years 1678 and 2261")
+    return dates.dt.as_unit("ns").astype(np.int64).to_numpy()
 
 
 def _refuse_time(row: int, cell) -> None:
@@ -400,7 +401,9 @@ def _write_text(trace: Trace, path: Path, ending: str) -> None:
         packed = gzip.GzipFile("", "wb", fileobj=raw, mtime=0) if ending.endswith(".gz") else raw
         with io.TextIOWrapper(packed, encoding="utf-8", newline="") as text:
             if ending.startswith(".csv"):
-                writer = csv.writer(text, lineterminator="\n")
+                # The csv module leaves a carriage return bare, and reads it as the end of the row.
+                bare = any("\r" in name for name in trace.ids)
+                writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL if bare else csv.QUOTE_MINIMAL)
                 writer.writerow(["time", "session", "op", "counter"])
                 writer.writerows(rows)
             else:
