@@ -36,10 +36,11 @@ def _run(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from simlib.report import write_report
-    from simlib.runner import PROFILES, remove_leftovers, run_jobs
+    from simlib.runner import PROFILES, check_writable, remove_leftovers, run_jobs
 
     jobs = _jobs(options, PROFILES[options.profile])
     out = Path(options.out)
+    check_writable(out)
     with tqdm(total=len(jobs), desc="notebooks", unit="run", file=sys.stderr) as bar:
 
         def tell(result) -> None:
@@ -105,10 +106,11 @@ def _parameter(text: str) -> tuple[str, object]:
 
 def _simulate(options: argparse.Namespace) -> int:
     from simlib.churn import simulate
-    from simlib.trace import write_trace
+    from simlib.trace import check_target, write_trace
     from simlib.workload import load_workload
 
     workload = load_workload(options.workload)
+    check_target(Path(options.out))
     if options.hours is not None:
         workload = workload.lasting(options.hours * HOUR)
     trace = simulate(workload, options.seed)

@@ -83,11 +83,8 @@ def make_job(notebook: str, case: str, parameters: dict, input: Path) -> Job:
 
 
 def run_jobs(jobs: Sequence[Job], out: Path, workers: int, tell: Callable[[Result], None]) -> list[Result]:
-    """Run the jobs that are not complete, `workers` at a time; `tell` hears each as it ends. In order of `jobs`.
-
-    Raises InputError where `out` cannot be written.
-    """
-    _prepare(out)
+    """Run the jobs that are not complete, `workers` at a time; `tell` hears each as it ends. In order of `jobs`."""
+    (out / WORK).mkdir(parents=True, exist_ok=True)
     results = {}
     with ThreadPoolExecutor(workers) as pool:
         todo = []
@@ -120,13 +117,15 @@ def is_complete(job: Job, out: Path) -> bool:
         return False
 
 
-def _prepare(out: Path) -> None:
+def check_writable(out: Path) -> None:
+    """Raise InputError where a pack cannot be written to `out`; leave nothing behind that was not there."""
+    existing = out
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
     try:
-        (out / WORK).mkdir(parents=True, exist_ok=True)
-        probe = tempfile.TemporaryFile(dir=out)  # noqa: SIM115 - opened only to see whether it can be
+        tempfile.TemporaryFile(dir=existing).close()
     except OSError as error:
         raise InputError(f"{out}: cannot be written: {error.strerror}") from None
-    probe.close()
 
 
 def _run(job: Job, out: Path) -> Result:

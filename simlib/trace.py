@@ -143,14 +143,22 @@ def write_trace(trace: Trace, path: str | Path) -> None:
     Raises InputError where the name or the place will not do.
     """
     path = Path(path)
-    ending = _format(path)
-    if path.is_dir():
-        raise InputError(f"{path}: this is a directory; name a file in it ({', '.join(FORMATS)})")
+    ending = check_target(path)
     with whole_file(path) as temporary:
         if ending == ".parquet":
             _write_parquet(trace, temporary)
         else:
             _write_text(trace, temporary, ending)
+
+
+def check_target(path: Path) -> str:
+    """The format in which a trace would be written. Raises InputError where the name or the place will not do."""
+    ending = _format(path)
+    if path.is_dir():
+        raise InputError(f"{path}: this is a directory; name a file in it ({', '.join(FORMATS)})")
+    if path.parent.exists() and not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
+        raise InputError(f"{path}: cannot be written: {path.parent} is not a directory that can be written to")
+    return ending
 
 
 @contextmanager

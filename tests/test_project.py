@@ -1,0 +1,81 @@
+"""The project's own files agree with each other."""
+
+import ast
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+DIRECT = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["test"]]
+LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+
+
+def name_of(requirement: str) -> str:
+    return re.match(r"[\w.-]+", requirement)[0].lower().replace("_", "-")
+
+
+def test_conda_users_get_the_same_direct_dependencies_and_bounds():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    assert sorted(environment["dependencies"]) == sorted([f"python{PROJECT['requires-python']}", *DIRECT])
+
+
+def test_the_lock_pins_every_direct_dependency_within_its_bound_and_names_no_index():
+    pins = dict(re.findall(r"^([\w.-]+)==([\d.]+)", LOCK, flags=re.MULTILINE))
+    for requirement in DIRECT:
+        bound = requirement.partition(">=")[2]
+        pinned = [int(part) for part in pins[name_of(requirement)].split(".")]
+        assert pinned >= [int(part) for part in bound.split(".")]
+    assert "://" not in LOCK
+    assert "--" not in LOCK
+
+
+def test_every_import_is_a_direct_dependency_and_each_of_those_is_used():
+    packages = {"yaml": "pyyaml", "jupyter_client": "jupyter-client"}
+    imported = set()
+    for path in [*ROOT.glob("simlib/*.py"), *ROOT.glob("tests/*.py")]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                imported.add(node.module.partition(".")[0])
+    ours = {packages.get(name, name) for name in imported - set(sys.stdlib_module_names) - {"simlib", "tests"}}
+    # Used without an import: the kernel, the laboratory, the linter, and what installs the project itself.
+    assert ours | {"ipykernel", "jupyterlab", "ruff", "setuptools"} == set(map(name_of, DIRECT))
+
+
+def test_the_stores_need_nothing_but_the_standard_library():
+    for name in ("stores", "units"):
+        for node in ast.walk(ast.parse((ROOT / f"simlib/{name}.py").read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                assert node.module.partition(".")[0] in {*sys.stdlib_module_names, "simlib"}
+            elif isinstance(node, ast.Import):
+                assert all(alias.name in sys.stdlib_module_names for alias in node.names)
+
+
+ORDER = ["errors", "units", "stores", "workload", "variates", "plan", "trace", "churn", "replay", "ledger", "statistics", "case", "outlook", "heap", "figures", "memory", "pack", "notebooks", "execute", "runner", "report", "cli", "__main__"]
+
+
+def test_data_flows_one_way():
+    """Each module imports only what stands before it in the pipeline."""
+    modules = {path.stem for path in ROOT.glob("simlib/*.py")} - {"__init__"}
+    assert modules == set(ORDER)
+    for name in modules:
+        for node in ast.walk(ast.parse((ROOT / f"simlib/{name}.py").read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module.partition(".")[0] == "simlib":
+                used = [node.module.partition(".")[2]] if "." in node.module else [alias.name for alias in node.names]
+                assert all(ORDER.index(module) < ORDER.index(name) for module in used), (name, used)
+
+
+def test_simpy_stands_in_one_place():
+    users = [path.stem for path in ROOT.glob("simlib/*.py") if "import simpy" in path.read_text(encoding="utf-8")]
+    assert users == ["churn"]
+
+
+def test_make_help_tells_of_every_target():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    phony = re.search(r"^\.PHONY: (.*)$", makefile, flags=re.MULTILINE)[1].split()
+    assert phony == re.findall(r"^([a-z]+):.*## ", makefile, flags=re.MULTILINE)
