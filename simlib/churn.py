@@ -6,13 +6,13 @@ process for every session costs more than all the rest of the model together. Si
 of the kinds in the workload, then of arrival. Next: `replay` and `ledger` read the recorded trace.
 """
 
-import gc
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
 import simpy
 
+from simlib import collector
 from simlib.plan import EMIT, timetable
 from simlib.trace import COUNTERS, DELETE, INCREMENT, OPS, Trace
 from simlib.workload import Workload
@@ -27,20 +27,25 @@ class Listener(Protocol):
 
 
 class Counter:
-    """One of the broadcaster's per-session counters: passes each operation to every listener, in the same instant."""
+    """One of the broadcaster's per-session counters: passes each operation to every listener, in the same instant.
+
+    `increment(session, now)` and `delete(session, now)` are closures, as in `replay.Observed` and for the same reason.
+    """
 
     def __init__(self, listeners: Iterable[Listener]):
         listeners = list(listeners)
-        self._increments = [listener.increment for listener in listeners]
-        self._deletes = [listener.delete for listener in listeners]
+        increments = [listener.increment for listener in listeners]
+        deletes = [listener.delete for listener in listeners]
 
-    def increment(self, session: str, now: int) -> None:
-        for increment in self._increments:
-            increment(session, now)
+        def increment(session: str, now: int) -> None:
+            for hear in increments:
+                hear(session, now)
 
-    def delete(self, session: str, now: int) -> None:
-        for delete in self._deletes:
-            delete(session, now)
+        def delete(session: str, now: int) -> None:
+            for hear in deletes:
+                hear(session, now)
+
+        self.increment, self.delete = increment, delete
 
 
 class Client:
@@ -156,51 +161,42 @@ def act(broadcaster: Broadcaster, workload: Workload, timetables: Mapping[str, I
     env = simpy.Environment()
     for rank, (kind, actions) in enumerate(timetables.items()):
         clients = workload.kinds[kind].clients
-        _Kind(env, broadcaster, actions, clients.buffer if clients else 0, rank)
-    collecting = gc.isenabled()
-    # A run keeps everything it makes, without cycles: looking for garbage costs a tenth of the time and finds none.
-    gc.disable()
-    try:
+        _let_sessions_act(env, broadcaster, iter(actions), clients.buffer if clients else 0, rank)
+    with collector.paused():
         env.run(until=workload.duration)
-    finally:
-        if collecting:
-            gc.enable()
 
 
-class _Kind:
-    """All sessions of one kind: one SimPy event, armed again for each action of their timetable.
+def _let_sessions_act(
+    env: simpy.Environment, broadcaster: Broadcaster, actions: Iterator[Sequence], buffer: int, rank: int
+) -> None:
+    """Schedule all sessions of one kind: one event, armed again for each action of their timetable.
 
-    The event's priority is the rank of the kind, which settles what comes first within one instant.
+    Its priority is the rank of the kind, which settles what comes first within one instant.
     """
+    publish, connect, disconnect = broadcaster.publish, broadcaster.connect, broadcaster.disconnect
+    schedule, priority = env.schedule, simpy.events.NORMAL + rank
+    due = next(actions, None)
 
-    def __init__(
-        self, env: simpy.Environment, broadcaster: Broadcaster, actions: Iterable[Sequence], buffer: int, rank: int
-    ):
-        self._env = env
-        self._broadcaster = broadcaster
-        self._actions = iter(actions)
-        self._buffer = buffer
-        self._priority = simpy.events.NORMAL + rank
-        self._turn = env.event()
-        self._callbacks = [self._act]
-        self._due = next(self._actions, None)
-        self._turn.callbacks.append(self._arm)
-        self._turn.succeed()
-
-    def _arm(self, turn: simpy.Event) -> None:
-        if self._due:
-            turn.callbacks = self._callbacks
-            self._env.schedule(turn, self._priority, self._due[0] - self._env.now)
-
-    def _act(self, turn: simpy.Event) -> None:
-        time, session, deed, drain = self._due
+    def act(turn: simpy.Event) -> None:
+        nonlocal due
+        time, session, deed, drain = due
         if deed == EMIT:
-            self._broadcaster.publish(session, time)
+            publish(session, time)
         elif deed > 0:
-            self._broadcaster.connect(session, deed, Client(self._buffer, drain))
+            connect(session, deed, Client(buffer, drain))
         else:
-            self._broadcaster.disconnect(session, -deed, time)
-        due = self._due = next(self._actions, None)
+            disconnect(session, -deed, time)
+        due = next(actions, None)
         if due:
-            turn.callbacks = self._callbacks
-            self._env.schedule(turn, self._priority, due[0] - time)
+            turn.callbacks = acting
+            schedule(turn, priority, due[0] - time)
+
+    def begin(turn: simpy.Event) -> None:
+        if due:
+            turn.callbacks = acting
+            schedule(turn, priority, due[0])
+
+    acting = [act]
+    turn = env.event()
+    turn.callbacks.append(begin)
+    turn.succeed()

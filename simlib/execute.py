@@ -6,6 +6,7 @@ Owns how a notebook's end is told: the outcome file says `done`, or which cell f
 import json
 import os
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -21,50 +22,51 @@ def execute(source: Path, folder: Path, parameters: dict, cell_timeout: int) -> 
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
+    # A socket's path may have some hundred characters, so it does not lie in the folder.
+    sockets = tempfile.TemporaryDirectory(prefix="simlib.")
+
     class IpcKernelManager(AsyncKernelManager):
         """Kernels that talk over files: parallel ones would race for TCP ports, and TCP is plain text."""
 
         def __init__(self, **kwargs):
-            super().__init__(transport="ipc", **kwargs)
+            super().__init__(transport="ipc", connection_file=str(Path(sockets.name, "kernel.json")), **kwargs)
 
-    # papermill reads braces in a path as parameters, so the path is kept short and plain.
-    os.chdir(folder)
-    copy = source.name
+    copy = folder.resolve() / source.name
     try:
         papermill.execute_notebook(
             nbformat.read(source, as_version=4),
-            copy,
+            # papermill reads braces in a path as places for parameters.
+            str(copy).replace("{", "{{").replace("}", "}}"),
             parameters,
             cwd=str(source.parent),
             kernel_name="python3",
             progress_bar=False,
             execution_timeout=cell_timeout,
             kernel_manager_class=IpcKernelManager,
+            shutdown_kernel="immediate",
         )
     except PapermillExecutionError as error:
-        return {"cell": _id_of(copy, error.cell_index), "error": f"{error.ename}: {error.evalue}".strip()}
+        return {"cell": _last_begun(copy), "error": f"{error.ename}: {error.evalue}".strip()}
     except CellTimeoutError:
-        return {"cell": _unfinished(copy), "error": f"took longer than {cell_timeout} s and was stopped"}
+        return {"cell": _last_begun(copy), "error": f"took longer than {cell_timeout} s and was stopped"}
     except DeadKernelError:
-        return {"cell": _unfinished(copy), "error": "the kernel died (out of memory, or killed)"}
+        return {"cell": _last_begun(copy), "error": "the kernel died (out of memory, or killed)"}
+    finally:
+        sockets.cleanup()
     return {"done": True}
 
 
-def _id_of(copy: str, index: int) -> str:
-    cell = nbformat.read(copy, as_version=4).cells[index]
-    return cell.get("id", str(index))
-
-
-def _unfinished(copy: str) -> str:
+def _last_begun(copy: Path) -> str:
     """The id of the cell that was running when the execution ended."""
-    for cell in nbformat.read(copy, as_version=4).cells:
-        if cell.cell_type == "code" and cell.metadata.get("papermill", {}).get("status") not in ("completed",):
-            return cell.get("id", "?")
-    return "?"
+    cells = nbformat.read(copy, as_version=4).cells
+    begun = [cell.id for cell in cells if cell.metadata.get("papermill", {}).get("start_time")]
+    return begun[-1] if begun else "none, the kernel did not start"
 
 
 def _die_with_parent() -> None:
-    sys.stdin.buffer.read()
+    # Past Python's buffers: their lock, held here as the interpreter ends, would abort it.
+    while os.read(0, 1):
+        pass
     os._exit(1)
 
 

@@ -5,11 +5,13 @@ invariants that tie them together. Next: `heap` turns entries into bytes, `figur
 """
 
 from dataclasses import asdict, dataclass
+from itertools import chain
 
 import numpy as np
 import pandas as pd
 
 from simlib.replay import Observed
+from simlib.stores import Prune
 from simlib.trace import INCREMENT, Trace
 from simlib.units import seconds
 
@@ -45,9 +47,10 @@ def totals(trace: Trace, observed: Observed) -> Totals:
     answers, increment = _answers(trace, observed), trace.op == INCREMENT
     counts, held = answers[increment], answers[~increment]
     evicted = evictions(trace, observed)
-    by_cap = int((evicted["cause"] == "cap").sum())
+    work = prunes(trace, observed)
+    by_cap = int(work["capped"].sum())
     false = ~evicted["dead"].to_numpy()
-    entries = entries_over_time(trace, observed)
+    entries = np.cumsum(_changes(trace, answers, evicted["row"]))
     final = observed.store.snapshot()
     result = Totals(
         increments=counts.size,
@@ -59,9 +62,9 @@ def totals(trace: Trace, observed: Observed) -> Totals:
         ttl_evictions=len(evicted) - by_cap,
         false_evictions=int(false.sum()),
         lost_counts=int(evicted["count"][false].sum()),
-        prunes=len(observed.store.prunes),
-        entries_scanned=sum(prune[1] for prune in observed.store.prunes),
-        entries_sorted=sum(prune[2] for prune in observed.store.prunes),
+        prunes=len(work),
+        entries_scanned=int(work["scanned"].sum()),
+        entries_sorted=int(work["sorted"].sum()),
         peak_entries=int(entries.max(initial=0)),
         final_entries=len(final),
         final_count_sum=sum(final.values()),
@@ -95,41 +98,37 @@ def evictions(trace: Trace, observed: Observed) -> pd.DataFrame:
 
     A session that has no further operation counts as dead: near the end of a stream that may be too early to say.
     """
-    events = observed.store.evictions
-    increments = np.flatnonzero(trace.op == INCREMENT)
-    row = increments[np.fromiter((event[0] for event in events), np.int64, len(events)) - 1]
+    row, by_cap = _removals(trace, observed)
     code = dict(zip(trace.ids.tolist(), range(trace.ids.size), strict=True))
-    session = np.fromiter((code[event[1]] for event in events), np.int64, len(events))
-    last_seen = np.fromiter((event[3] for event in events), np.int64, len(events))
-    next_row = _first_row_after(trace, session, row)
+    session = np.fromiter(map(code.__getitem__, observed.store.evicted), np.int64, row.size)
+    last_row, next_row = _rows_around(trace, session, row)
     is_increment = np.append(trace.op == INCREMENT, False)
     return pd.DataFrame(
         {
             "row": row,
             "time": trace.time[row],
             "session": session,
-            "cause": pd.Categorical([event[2] for event in events], categories=["cap", "ttl"]),
-            "idle": trace.time[row] - last_seen,
-            "count": np.fromiter((event[4] for event in events), np.int64, len(events)),
+            "cause": pd.Categorical.from_codes(by_cap, ["ttl", "cap"]),
+            "idle": trace.time[row] - trace.time[last_row],
+            "count": _answers(trace, observed)[last_row],
             "next_row": next_row,
             "dead": ~is_increment[next_row],
         }
     )
 
 
-def entries_over_time(trace: Trace, observed: Observed) -> np.ndarray:
-    """Entries in the store after each operation; int64, (n,)."""
-    change = changes(trace, observed)
-    return np.cumsum(change)
+def prunes(trace: Trace, observed: Observed) -> pd.DataFrame:
+    """A row for each prune: `row` of the trace in whose increment it ran, and the columns of `stores.Prune`."""
+    log = observed.store.prunes
+    flat = np.fromiter(chain.from_iterable(log), np.int64, len(log) * len(Prune._fields))
+    table = pd.DataFrame(flat.reshape(-1, len(Prune._fields)), columns=Prune._fields)
+    table.insert(0, "row", np.flatnonzero(trace.op == INCREMENT)[table["increment"] - 1])
+    return table
 
 
 def changes(trace: Trace, observed: Observed) -> np.ndarray:
-    """Entries gained or lost by each operation, its evictions included; int64, (n,)."""
-    answers, increment = _answers(trace, observed), trace.op == INCREMENT
-    change = np.where(increment, answers == 1, -(answers > 0).astype(np.int64))
-    events = observed.store.evictions
-    rows = np.flatnonzero(increment)[np.fromiter((event[0] for event in events), np.int64, len(events)) - 1]
-    return change - np.bincount(rows, minlength=len(trace))
+    """Entries gained or lost by each operation, its evictions included; int64, (n,). Their sum is the store's size."""
+    return _changes(trace, _answers(trace, observed), _removals(trace, observed)[0])
 
 
 def kept_in_use(trace: Trace, observed: Observed) -> np.ndarray:
@@ -171,11 +170,22 @@ def _stale_hits(trace: Trace, observed: Observed) -> int:
     return int((trace.time[hits] - trace.time[trace.previous_row[hits]] > observed.settings.ttl).sum())
 
 
-def _first_row_after(trace: Trace, session: np.ndarray, row: np.ndarray) -> np.ndarray:
-    """For each (session, row) the first later row of that session, n where there is none."""
+def _changes(trace: Trace, answers: np.ndarray, removals: np.ndarray) -> np.ndarray:
+    change = np.where(trace.op == INCREMENT, answers == 1, -(answers > 0).astype(np.int64))
+    return change - np.bincount(removals, minlength=len(trace))
+
+
+def _removals(trace: Trace, observed: Observed) -> tuple[np.ndarray, np.ndarray]:
+    """For each entry that a prune removed, the row of that prune, and 1 if the cap removed it, else 0."""
+    table = prunes(trace, observed)
+    by_phase = table[["expired", "capped"]].to_numpy().ravel()
+    return np.repeat(table["row"].to_numpy().repeat(2), by_phase), np.tile([0, 1], len(table)).repeat(by_phase)
+
+
+def _rows_around(trace: Trace, session: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each (session, row): that session's last row up to there, and its first one after (n where none is)."""
     n = len(trace)
-    place = trace.session.astype(np.int64) * n + np.arange(n)
-    in_order = np.sort(place)
+    in_order = np.sort(trace.session.astype(np.int64) * n + np.arange(n))
     found = np.searchsorted(in_order, session * n + row, side="right")
     following = np.append(in_order, -1)[found]
-    return np.where(following // max(n, 1) == session, following % max(n, 1), n)
+    return in_order[found - 1] % max(n, 1), np.where(following // max(n, 1) == session, following % max(n, 1), n)

@@ -102,9 +102,11 @@ class _Columns(NamedTuple):
         return _Columns(*(column[rows] for column in self))
 
     def rows(self) -> Iterator[tuple[int, str, int, int]]:
-        inorder = np.lexsort((np.abs(self.deed), self.order, self.arrival, self.time))
+        in_order = np.argsort(self.time, kind="stable")
+        if (np.diff(self.time[in_order]) == 0).any():
+            in_order = np.lexsort((np.abs(self.deed), self.order, self.arrival, self.time))
         columns = (self.time, self.session, self.deed, self.drain)
-        return zip(*(column[inorder].tolist() for column in columns), strict=True)
+        return zip(*(column[in_order].tolist() for column in columns), strict=True)
 
 
 def _arrivals(
@@ -174,7 +176,8 @@ def _emissions(events: Events, keys: np.ndarray, begins: np.ndarray, end: int) -
     """(owner, time) of every event before `end`: index into `keys`, and ns; the first of each session as it begins."""
     lasts = variates.durations(events.lasts, variates.uniform(keys, Purpose.LASTS, 0))
     owners, times = [np.arange(keys.size)], [begins]
-    active, now, worked, first, block = np.arange(keys.size), begins, np.zeros_like(begins), 0, 4
+    active = np.flatnonzero(lasts > 0)
+    now, worked, first, block = begins[active], np.zeros_like(active), 0, 4
     while active.size:
         draws, of = first + np.arange(block), keys[active, None]
         # What goes past the end is cut there: the sum of a block then cannot overflow.

@@ -4,12 +4,11 @@ Owns nothing of what the answers mean: `ledger` works that out. `Observed` is on
 a live simulation or a recorded trace, so both give the same observation.
 """
 
-from array import array
-
 import numpy as np
 
+from simlib import collector
 from simlib.stores import Settings, Store, make_store
-from simlib.trace import Trace
+from simlib.trace import INCREMENT, Trace
 
 
 class Observed:
@@ -23,7 +22,7 @@ class Observed:
         self.design = design
         self.settings = settings or Settings()
         self.store: Store = make_store(design, settings)
-        self._answers = array("q")
+        self._answers: list[int] = []
         answer, store_increment, store_delete = self._answers.append, self.store.increment, self.store.delete
 
         def increment(session: str, now: int) -> None:
@@ -39,14 +38,22 @@ class Observed:
         """One count for each operation heard so far; int64, (n,)."""
         return np.array(self._answers, dtype=np.int64)
 
+    def hear(self, trace: Trace) -> None:
+        """Pass on every operation of a trace, in order."""
+        increment, delete = self.store.increment, self.store.delete
+        sessions, times = trace.ids[trace.session].tolist(), trace.time.tolist()
+        with collector.paused():
+            if (trace.op == INCREMENT).all():
+                self._answers.extend(map(increment, sessions, times))
+            else:
+                operations = zip(trace.op.tolist(), sessions, times, strict=True)
+                self._answers.extend(
+                    [increment(session, now) if op == INCREMENT else delete(session) for op, session, now in operations]
+                )
+
 
 def replay(trace: Trace, design: str = "bounded", settings: Settings | None = None) -> Observed:
-    """Run a new store over every operation of a trace (of one counter), in order.
-
-    Raises ValueError for an unknown design.
-    """
+    """Run a new store over every operation of a trace of one counter. Raises ValueError for an unknown design."""
     observed = Observed(design, settings)
-    hears = observed.increment, observed.delete
-    for op, session, now in zip(trace.op.tolist(), trace.ids[trace.session], trace.time.tolist(), strict=True):
-        hears[op](session, now)
+    observed.hear(trace)
     return observed

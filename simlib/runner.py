@@ -151,17 +151,13 @@ def _execute(job: Job, work: Path) -> Result:
         "cell_timeout": CELL_TIMEOUT,
     }
     # One process a notebook: papermill changes the working directory, and a worker that dies takes no other with it.
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "simlib.execute", json.dumps(task)],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-    )
-    try:
+    ) as process:
         errors = process.stderr.read().decode(errors="replace").strip()
-        process.wait()
-    finally:
-        process.stdin.close()
     with contextlib.suppress(OSError, ValueError):
         outcome = json.loads((work / OUTCOME).read_text(encoding="utf-8"))
         return Result(job, cell=outcome.get("cell", ""), error=outcome.get("error", ""))

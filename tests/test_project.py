@@ -56,7 +56,11 @@ def test_the_stores_need_nothing_but_the_standard_library():
                 assert all(alias.name in sys.stdlib_module_names for alias in node.names)
 
 
-ORDER = ["errors", "units", "stores", "workload", "variates", "plan", "trace", "churn", "replay", "ledger", "statistics", "case", "outlook", "heap", "figures", "memory", "pack", "notebooks", "execute", "runner", "report", "cli", "__main__"]
+ORDER = (
+    *("errors", "units", "collector", "stores", "workload", "variates", "plan", "trace", "churn", "replay", "ledger"),
+    *("statistics", "case", "outlook", "heap", "figures", "memory", "pack"),
+    *("notebooks", "execute", "runner", "report", "cli", "__main__"),
+)
 
 
 def test_data_flows_one_way():
