@@ -13,7 +13,7 @@ import pandas as pd
 from simlib.replay import Observed
 from simlib.stores import Prune
 from simlib.trace import INCREMENT, Trace
-from simlib.units import seconds
+from simlib.units import MINUTE, seconds
 
 
 @dataclass(frozen=True)
@@ -94,9 +94,11 @@ def evictions(trace: Trace, observed: Observed) -> pd.DataFrame:
 
     Columns: `row` of the trace in whose increment it happened, `time` (ns), `session` (index into the trace's ids),
     `cause` (`cap` or `ttl`), `idle` (ns since its last increment), `count` it held, `next_row` (the session's next
-    operation, n where there is none) and `dead`: true if that next operation is not an increment.
+    operation, n where there is none), `dead`: true if that next operation is not an increment, and `undecided`.
 
-    A session that has no further operation counts as dead: near the end of a stream that may be too early to say.
+    A session that has no further operation counts as dead. Near the end of a stream that may be too early to say: such
+    an eviction is `undecided` where less than the TTL (30 minutes if it is off) of the stream is left after it. The
+    totals count it as dead; the share of false evictions lies between theirs and that with the undecided ones added.
     """
     row, by_cap = _removals(trace, observed)
     code = dict(zip(trace.ids.tolist(), range(trace.ids.size), strict=True))
@@ -113,17 +115,66 @@ def evictions(trace: Trace, observed: Observed) -> pd.DataFrame:
             "count": _answers(trace, observed)[last_row],
             "next_row": next_row,
             "dead": ~is_increment[next_row],
+            "undecided": (next_row == len(trace)) & (trace.time[-1:].sum() - trace.time[row] < _patience(observed)),
         }
     )
 
 
 def prunes(trace: Trace, observed: Observed) -> pd.DataFrame:
-    """A row for each prune: `row` of the trace in whose increment it ran, and the columns of `stores.Prune`."""
+    """A row for each prune: `row` of the trace in whose increment it ran, and the columns of `stores.Prune`.
+
+    `overflow` is true where the store was over its cap; else the prune was the regular look for expired entries.
+    """
     log = observed.store.prunes
     flat = np.fromiter(chain.from_iterable(log), np.int64, len(log) * len(Prune._fields))
     table = pd.DataFrame(flat.reshape(-1, len(Prune._fields)), columns=Prune._fields)
     table.insert(0, "row", np.flatnonzero(trace.op == INCREMENT)[table["increment"] - 1])
+    cap, ttl = observed.settings.max_entries, observed.settings.ttl
+    table["overflow"] = (table["scanned"] > cap) & (cap > 0) if ttl > 0 else True
     return table
+
+
+def snapshot_error(trace: Trace, truth: Observed, observed: Observed, rows: np.ndarray) -> pd.DataFrame:
+    """What a snapshot of a store would miss after each of the given rows (ascending), against the unbounded truth.
+
+    Columns: `undercount`, the share of all counts in the truth that is not in the store, and `top_10` and `top_100`,
+    the share of the sessions with the highest counts in the truth that are among those with the highest in the store.
+    Equal counts go by order of first appearance. Where fewer sessions have a count, those are the top.
+    """
+    evicted = evictions(trace, observed)
+    when = np.concatenate([np.arange(len(trace)), evicted["row"]])
+    after = np.argsort(when, kind="stable")
+    who = np.concatenate([trace.session, evicted["session"]])[after]
+    # A delete leaves nothing behind, whatever it answered.
+    held = np.concatenate([_held(trace, observed), np.zeros(len(evicted), dtype=np.int64)])[after]
+    true_counts, counts = np.zeros((2, trace.ids.size), dtype=np.int64)
+    true_held, ends, begins, table = _held(trace, truth), np.searchsorted(when[after], rows, side="right"), 0, []
+    for row, first, end in zip(rows, [-1, *rows[:-1]], ends, strict=True):
+        true_counts[trace.session[first + 1 : row + 1]] = true_held[first + 1 : row + 1]
+        counts[who[begins:end]] = held[begins:end]
+        begins = end
+        total = true_counts.sum()
+        table.append(
+            (1 - counts.sum() / total if total else 0.0, *(_overlap(true_counts, counts, k) for k in (10, 100)))
+        )
+    return pd.DataFrame(table, columns=["undercount", "top_10", "top_100"])
+
+
+def occupancy(trace: Trace, ttl: int, speed: float) -> float:
+    """Mean entries under an ideal idle TTL (ns) and no cap, were the trace `speed` times as fast.
+
+    Each increment keeps its entry until the session's next operation or for the TTL, whichever is first (Little's law:
+    Little, A Proof for the Queuing Formula L = lambda W, 1961, over the stream's own residence times).
+    """
+    increment = np.flatnonzero(trace.op == INCREMENT)
+    following = trace.next_row[increment]
+    end = int(trace.time[-1])
+    until = np.append(trace.time, end)[following]
+    gaps = (until - trace.time[increment]) / speed
+    length = (end - int(trace.time[0])) / speed
+    # Beyond the end of the trace entries go on as those before them did: their rest is what the TTL leaves.
+    gaps[following == len(trace)] = ttl
+    return float(np.minimum(gaps, ttl).sum() / length) if length > 0 else 0.0
 
 
 def changes(trace: Trace, observed: Observed) -> np.ndarray:
@@ -168,6 +219,24 @@ def _stale_hits(trace: Trace, observed: Observed) -> int:
         return 0
     hits = np.flatnonzero((trace.op == INCREMENT) & (observed.answers > 1))
     return int((trace.time[hits] - trace.time[trace.previous_row[hits]] > observed.settings.ttl).sum())
+
+
+def _patience(observed: Observed) -> int:
+    """How long after its eviction a session may still come back before it counts as decided, ns."""
+    return observed.settings.ttl if observed.settings.ttl > 0 else 30 * MINUTE
+
+
+def _held(trace: Trace, observed: Observed) -> np.ndarray:
+    """The count that a session's entry holds after each operation, leaving prunes aside; int64, (n,)."""
+    return np.where(trace.op == INCREMENT, _answers(trace, observed), 0)
+
+
+def _overlap(truth: np.ndarray, counts: np.ndarray, k: int) -> float:
+    k = min(k, int((truth > 0).sum()))
+    if k == 0:
+        return 1.0
+    top, found = (np.argsort(-values, kind="stable")[:k] for values in (truth, counts))
+    return float(np.isin(top, found[counts[found] > 0]).mean())
 
 
 def _changes(trace: Trace, answers: np.ndarray, removals: np.ndarray) -> np.ndarray:

@@ -30,7 +30,7 @@ CELL_TIMEOUT = 900
 """Seconds that one cell may take."""
 
 PROFILES = {
-    "ci": {"replications": 2, "hours": 6.0},
+    "ci": {"replications": 2, "hours": 3.0},
     "full": {"replications": 5},
 }
 """Parameters by profile. CI looks only at the first hours: enough for every claim, not for the limit to be reached."""

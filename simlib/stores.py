@@ -185,7 +185,8 @@ class BoundedStore:
 
     def _share(self, session: str, now: int) -> None:
         """Note that `now` is not the instant of one increment alone, but of this one too."""
-        if now == self._tied_at and (session not in self._entries or self._entries[session][1] != now):
+        # Where the oldest instant is now, every entry was last seen now and is in the heap already.
+        if now == self._tied_at and session not in self._entries:
             heappush(self._tied, session)
         self._shared.add(now)
         if len(self._shared) > 2 * len(self._entries) + 64:

@@ -65,6 +65,8 @@ class Trace:
             row = int(backwards[0]) + 1
             earlier, later = (_seconds_text(int(t)) for t in (time[row], time[row - 1]))
             raise ValueError(f"row {row + 1}: time goes backwards, from {later} to {earlier}: sort the rows by time")
+        if time.size and int(time[-1]) - int(time[0]) > MAX_NS:
+            raise ValueError("the first and the last time lie over 292 years apart, which nanoseconds cannot hold")
         op, counter = np.asarray(op, dtype=np.uint8), np.asarray(counter, dtype=np.uint8)
         names = np.asarray(sessions, dtype=object)
         if (empty := (names == "") & (op == INCREMENT)).any():
@@ -118,16 +120,18 @@ def read_trace(path: str | Path) -> Trace:
     """
     path = Path(path)
     ending = _format(path)
-    if path.is_dir():
-        raise InputError(f"{path}: this is a directory; name a trace file ({', '.join(FORMATS)})")
     try:
+        if path.is_dir():
+            raise InputError(f"{path}: this is a directory; name a trace file ({', '.join(FORMATS)})")
         if path.stat().st_size == 0:
             raise InputError(f"{path}: the file is empty; its first line must name the columns")
         columns = _read_parquet(path) if ending == ".parquet" else _read_text(path, ending)
         return _trace(columns)
     except OSError as error:
-        if isinstance(error, gzip.BadGzipFile):
+        if isinstance(error, gzip.BadGzipFile) and str(error).startswith("Not a gzipped file"):
             raise InputError(f"{path}: not a gzip file, though its name ends in .gz") from None
+        if isinstance(error, gzip.BadGzipFile):
+            raise InputError(f"{path}: the gzip data is truncated or damaged; fetch the file again") from None
         raise InputError(f"{path}: {error.strerror or error}") from None
     except (EOFError, zlib.error):
         raise InputError(f"{path}: the gzip data is truncated or damaged; fetch the file again") from None
@@ -154,10 +158,13 @@ def write_trace(trace: Trace, path: str | Path) -> None:
 def check_target(path: Path) -> str:
     """The format in which a trace would be written. Raises InputError where the name or the place will not do."""
     ending = _format(path)
-    if path.is_dir():
-        raise InputError(f"{path}: this is a directory; name a file in it ({', '.join(FORMATS)})")
-    if path.parent.exists() and not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
-        raise InputError(f"{path}: cannot be written: {path.parent} is not a directory that can be written to")
+    try:
+        if path.is_dir():
+            raise InputError(f"{path}: this is a directory; name a file in it ({', '.join(FORMATS)})")
+        if path.parent.exists() and not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
+            raise InputError(f"{path}: cannot be written: {path.parent} is not a directory that can be written to")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
     return ending
 
 
@@ -247,12 +254,12 @@ def _read_jsonl(lines: io.TextIOBase) -> dict:
     columns = {"time": [], "session": [], "op": [], "counter": []}
     for number, line in enumerate((line for line in lines if line.strip()), 1):
         try:
-            row = json.loads(line, parse_float=_Text, parse_constant=_Text)
+            row = json.loads(line, parse_float=_Text, parse_constant=_Text, object_pairs_hook=_Pairs)
         except (ValueError, RecursionError):
             row = None
-        if not isinstance(row, dict):
+        if not isinstance(row, _Pairs):
             raise ValueError(f'row {number}: not a JSON object, such as {{"time": 0.5, "session": "a"}}')
-        _require(row, f"row {number}: ")
+        _require(row.names, f"row {number}: ")
         for name, cells in columns.items():
             cells.append(row.get(name))
     return columns
@@ -260,6 +267,14 @@ def _read_jsonl(lines: io.TextIOBase) -> dict:
 
 class _Text(str):
     """A JSON number kept as the text it was, so that its digits are not rounded."""
+
+
+class _Pairs(dict):
+    """A JSON object that remembers every name it was given, so that one given twice is noticed."""
+
+    def __init__(self, pairs: list[tuple[str, object]]):
+        super().__init__(pairs)
+        self.names = [name for name, _ in pairs]
 
 
 def _read_parquet(path: Path) -> dict:
@@ -271,13 +286,17 @@ def _read_parquet(path: Path) -> dict:
             _require(file.schema_arrow.names)
             wanted = [name for name in ("time", "session", "op", "counter") if name in file.schema_arrow.names]
             table = file.read(columns=wanted)
-    except pa.ArrowException as error:
-        raise ValueError(f"not a readable Parquet file: {str(error).splitlines()[0]}") from None
-    return {name: _parquet_column(name, table.column(name)) for name in table.column_names}
+        return {name: _parquet_column(name, table.column(name)) for name in table.column_names}
+    except (pa.ArrowException, OSError) as error:
+        # Arrow tells damage by an OSError that has no number; those that have one are of the file system.
+        if getattr(error, "errno", None):
+            raise
+        raise ValueError(f"not a readable Parquet file: {' '.join(str(error).split())}") from None
 
 
 def _parquet_column(name: str, column):
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     kind = column.type
     if pa.types.is_dictionary(kind):
@@ -286,6 +305,11 @@ def _parquet_column(name: str, column):
     if name == "time" and column.null_count:
         raise ValueError(f"row {column.is_null().to_pylist().index(True) + 1}: time is missing")
     if name == "time" and pa.types.is_timestamp(kind):
+        # `index` gives the first time that the cast below would not hold, -1 where there is none.
+        row = pc.index(pc.greater(pc.abs(column.cast(pa.int64())), MAX_NS // _TICK[kind.unit]), True).as_py()
+        if row >= 0:
+            shown = column[row].cast(pa.string())
+            raise ValueError(f"row {row + 1}: time {shown} is not between the years 1678 and 2261")
         return column.cast(pa.timestamp("ns", kind.tz)).to_numpy().astype("datetime64[ns]")
     if name == "time" and pa.types.is_floating(kind):
         return column.to_numpy().astype(np.float64)
@@ -293,10 +317,12 @@ def _parquet_column(name: str, column):
         return column.cast(pa.string()).to_pylist()
     if name == "session" and pa.types.is_integer(kind):
         return column.cast(pa.string()).to_pylist()
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind):
+    if kind in (pa.string(), pa.large_string(), pa.string_view(), pa.null()):
         return column.to_pylist()
     raise ValueError(f"column {name!r} holds {kind}, which is not what it must hold: {_WANTED[name]}")
 
+
+_TICK = {"s": SECOND, "ms": 1_000_000, "us": 1000, "ns": 1}
 
 _WANTED = {
     "time": "seconds as a number, or an ISO 8601 date such as 2026-02-10T08:00:00Z",
@@ -320,7 +346,11 @@ def _times(cells) -> np.ndarray:
         return _dates(cells)
     times = [_nanoseconds(cell) for cell in cells]
     if None in times:
-        _refuse_time(times.index(None) + 1, cells[times.index(None)])
+        _refuse_time(
+            times.index(None) + 1,
+            cells[times.index(None)],
+            "seconds as a number" + (", as in row 1" if times.index(None) else ""),
+        )
     return np.array(times, dtype=np.int64)
 
 
@@ -344,11 +374,11 @@ def _dates(cells: Iterable[str]) -> np.ndarray:
     looks_like_one = series.map(lambda cell: isinstance(cell, str) and cell[:4].isdigit() and len(cell) >= 8)
     if not looks_like_one.all():
         row = int(np.flatnonzero(~looks_like_one)[0])
-        _refuse_time(row + 1, series[row])
+        _refuse_time(row + 1, series[row], "an ISO 8601 date, as in row 1" if row else _WANTED["time"])
     dates = pd.to_datetime(series, format="ISO8601", utc=True, errors="coerce")
     if dates.isna().any():
         row = int(np.flatnonzero(dates.isna())[0])
-        _refuse_time(row + 1, series[row])
+        _refuse_time(row + 1, series[row], "a date that exists, in ISO 8601")
     outside = (dates < pd.Timestamp.min.tz_localize("UTC")) | (dates > pd.Timestamp.max.tz_localize("UTC"))
     if outside.any():
         row = int(np.flatnonzero(outside)[0])
@@ -356,8 +386,8 @@ def _dates(cells: Iterable[str]) -> np.ndarray:
     return dates.dt.as_unit("ns").astype(np.int64).to_numpy()
 
 
-def _refuse_time(row: int, cell) -> None:
-    raise ValueError(f"row {row}: time {_shown(cell)} is not what it must be: {_WANTED['time']}")
+def _refuse_time(row: int, cell, wanted: str) -> None:
+    raise ValueError(f"row {row}: time {_shown(cell)} is not what it must be: {wanted}")
 
 
 def _sessions(cells) -> np.ndarray:

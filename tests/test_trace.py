@@ -207,6 +207,7 @@ BAD_TEXT = {
     "not an object": ("log.jsonl", '{"time":0,"session":"a"}\n[1]\n', "row 2: not a JSON object"),
     "not JSON": ("log.jsonl", "time,session\n", "row 1: not a JSON object"),
     "key missing in a row": ("log.jsonl", '{"time":0,"session":"a"}\n{"time":1}\n', "row 2: no column 'session'"),
+    "key twice in a row": ("log.jsonl", '{"time":0,"session":"a","time":1}\n', "row 1: column 'time' is there twice"),
     "session a float": ("log.jsonl", '{"time":0,"session":1.5}\n', "row 1: session 1.5"),
     "session a list": ("log.jsonl", '{"time":0,"session":["a"]}\n', "row 1: session ['a']"),
     "session a boolean": ("log.jsonl", '{"time":0,"session":true}\n', "row 1: session True"),
@@ -244,8 +245,8 @@ def test_what_is_no_file_is_refused(tmp_path):
     (tmp_path / "empty.parquet").touch()
     assert "No such file" in refused(tmp_path / "none.csv")
     assert "directory" in refused(tmp_path / "dir.csv")
-    assert "empty" in refused(tmp_path / "empty.csv")
-    assert "empty" in refused(tmp_path / "empty.parquet")
+    assert "the file is empty" in refused(tmp_path / "empty.csv")
+    assert "the file is empty" in refused(tmp_path / "empty.parquet")
 
 
 def test_a_damaged_gz_is_refused(tmp_path):
