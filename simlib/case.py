@@ -50,9 +50,14 @@ class Run:
         """The operations of each counter by themselves."""
         return {counter: self.trace.only(counter) for counter in COUNTERS}
 
+    @cached_property
+    def ledgers(self) -> dict[tuple[str, str], ledger.Totals]:
+        """The ledger of each (counter, design), every one checked to balance."""
+        return {key: ledger.totals(self.counters[key[0]], observed) for key, observed in self.observed.items()}
+
     def totals(self, counter: str, design: str) -> ledger.Totals:
-        """The ledger of one store, which is checked to balance."""
-        return ledger.totals(self.counters[counter], self.observed[counter, design])
+        """The ledger of one store."""
+        return self.ledgers[counter, design]
 
     def entries(self, design: str) -> np.ndarray:
         """Entries in both stores of a design together after each operation of the trace; int64, (n,)."""

@@ -14,11 +14,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 from simlib.units import DAY, HOUR, MINUTE
 
 # Okabe and Ito's colours, safe for the colour-blind; the lines differ in dash and weight too, for print in grey.
-VERMILION, BLUE, BLACK, GREY = "#d55e00", "#0072b2", "#000000", "#6b6b6b"
+VERMILION, BLUE, BLACK, GREY, PALE = "#d55e00", "#0072b2", "#000000", "#6b6b6b", "#d9d9d9"
 # Light to dark in even steps of lightness, so that neighbours differ in grey as well.
 LAYERS = ("#f5d76e", "#e69f4f", "#b8627a", "#5d4a8c", "#1f2d54")
 
@@ -146,6 +147,162 @@ def bound(at: np.ndarray, kept: np.ndarray, in_use: np.ndarray, cap: int, messag
     )
 
 
+def causes(table: pd.DataFrame, message: str) -> Drawing:
+    """Evictions by cause (rows) and truth (columns `dead`, `undecided`, `alive`), as bars with their counts."""
+    with matplotlib.rc_context(STYLE):
+        figure, axes = _axes(message, "evictions", "")
+        left, top = np.zeros(len(table)), max(table.sum(axis=1).max(), 1)
+        for truth, colour, hatch in zip(table.columns, (PALE, "white", VERMILION), ("", "////", ""), strict=True):
+            axes.barh(table.index, table[truth], left=left, color=colour, hatch=hatch, edgecolor=GREY, linewidth=0.8)
+            left += table[truth].to_numpy()
+        for place, (_, row) in enumerate(table.iterrows()):
+            parts = ", ".join(f"{count:,.0f} {truth}" for truth, count in row.items() if count > 0)
+            axes.annotate(parts or "none", (0, place + 0.43), va="bottom", fontsize=10)
+        axes.set_xlim(0, top * 1.05)
+        axes.set_ylim(-0.6, len(table) - 0.2)
+        axes.set_yticks(range(len(table)), [f"by the {cause}" for cause in table.index])
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        axes.xaxis.set_major_formatter(_thousands)
+        axes.grid(visible=False)
+    return Drawing(figure, table.rename_axis("cause").reset_index(), message)
+
+
+def idle(ages: Mapping[str, np.ndarray], ttl: int, message: str) -> Drawing:
+    """Share of evicted entries by how long they had been idle at most; `ages` in ns, sorted, by truth."""
+    unit, scale = _time_unit(max([*(int(age[-1]) for age in ages.values() if len(age)), ttl, 1]))
+    levels = np.linspace(0, 1, 201)
+    with matplotlib.rc_context(STYLE):
+        figure, axes = _axes(message, f"idle for at most ({unit})", "share of evicted entries (%)")
+        data, labels = {"share_percent": 100 * levels}, []
+        for (truth, age), colour, dash in zip(ages.items(), (GREY, VERMILION), ((0, (4, 1.2)), "-"), strict=True):
+            if len(age):
+                data[f"{truth}_{unit}"] = np.quantile(age, levels) / scale
+                axes.plot(data[f"{truth}_{unit}"], 100 * levels, color=colour, linestyle=dash)
+                labels.append((data[f"{truth}_{unit}"][120], 60.0, f"{truth} ({len(age):,})", colour))
+        if ttl > 0:
+            axes.axvline(ttl / scale, color=BLACK, linewidth=1.2, linestyle=(0, (1, 1)))
+            axes.annotate("TTL", (ttl / scale, 104), xytext=(3, -2), textcoords="offset points", va="top")
+        axes.set_ylim(0, 104)
+        axes.set_xlim(left=0)
+        for number, (x, y, text, colour) in enumerate(labels):
+            axes.annotate(
+                text, (x, y - 25 * number), xytext=(6, 0), textcoords="offset points", color=colour, fontsize=10
+            )
+    return Drawing(figure, pd.DataFrame(data), message)
+
+
+def snapshots(table: pd.DataFrame, warm_up: int, message: str) -> Drawing:
+    """Undercount and overlap of the top sessions over time; columns as of `ledger.snapshot_error`, and `time` ns."""
+    unit, scale = _time_unit(int(table["time"].max()) if len(table) else 1)
+    time = table["time"] / scale
+    lines = (
+        ("undercount", "counts\nmissing", VERMILION, "-"),
+        ("top_10", "top 10\nshown", BLUE, (0, (4, 1.2))),
+        ("top_100", "top 100\nshown", BLACK, (0, (1.5, 1))),
+    )
+    with matplotlib.rc_context(STYLE):
+        figure, axes = _axes(message, f"time from the start ({unit})", "share (%)")
+        for name, _, colour, dash in lines:
+            axes.plot(time, 100 * table[name], color=colour, linestyle=dash)
+        axes.set_ylim(0, 104)
+        axes.set_xlim(0, max(time.max(), 1e-9) if len(time) else 1)
+        axes.axvspan(0, warm_up / scale, color=PALE, linewidth=0)
+        axes.annotate(
+            "warm-up", (warm_up / scale, 100), xytext=(3, 0), textcoords="offset points", va="top", fontsize=9
+        )
+        _label_ends(axes, [(100 * float(table[name].iloc[-1]), text, colour) for name, text, colour, _ in lines])
+    return Drawing(figure, table.assign(**{f"time_{unit}": time}).drop(columns="time"), message)
+
+
+def caps(table: pd.DataFrame, live: int, shipped: int, message: str) -> Drawing:
+    """Live sessions evicted by the cap for 1 000 increments, against the cap; columns `cap`, `false`, `per_1000`."""
+    with matplotlib.rc_context(STYLE):
+        figure, axes = _axes(message, "cap (entries)", "live sessions evicted\nper 1,000 increments")
+        axes.plot(table["cap"], table["per_1000"], color=VERMILION, marker="o", markersize=5)
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=20))
+        axes.xaxis.set_major_formatter(_thousands)
+        axes.xaxis.set_minor_locator(NullLocator())
+        top = max(table["per_1000"].max(), 1e-3) * 1.15
+        axes.set_ylim(0, top)
+        for x, text in ((live, "most sessions\nlive at once"), (shipped, "cap in use")):
+            if x > 0:
+                axes.axvline(x, color=BLACK, linewidth=1.2, linestyle=(0, (1, 1)))
+                axes.annotate(text, (x, top), xytext=(3, -2), textcoords="offset points", va="top", fontsize=9)
+    return Drawing(figure, table, message)
+
+
+def tail(ns: np.ndarray, message: str) -> Drawing:
+    """Share of increments that hold the lock for longer than a time; `ns` sorted, one for each increment."""
+    times, last = np.unique(ns, return_index=True)
+    longer = 100 * (1 - np.append(last[1:], ns.size) / max(ns.size, 1))
+    # Each step is drawn where the share falls; the last falls to nothing, which a log scale has no place for.
+    share = np.concatenate([[100.0], longer])[:-1] if times.size else np.array([])
+    if times.size > 400:
+        keep = np.unique(np.linspace(0, times.size - 1, 400).astype(int))
+        times, share = times[keep], share[keep]
+    with matplotlib.rc_context(STYLE):
+        figure, axes = _axes(message, "an increment holds the lock for at least (µs)", "share of increments (%)")
+        axes.step(times / 1000, share, where="pre", color=VERMILION)
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        _plain_ticks(axes)
+        axes.set_xlim(0.1, max(1000, 2 * times[-1] / 1000 if times.size else 0))
+        axes.set_ylim(1e-3, 150)
+        if times.size:
+            axes.plot([times[-1] / 1000] * 2, [share[-1], 1e-3], color=VERMILION)
+    return Drawing(figure, pd.DataFrame({"at_least_us": times / 1000, "share_percent": share}), message)
+
+
+def prune_work(entries: Mapping[str, np.ndarray], message: str) -> Drawing:
+    """Share of prunes by the entries they visit at most; `entries` sorted, by trigger."""
+    levels = np.linspace(0, 1, 201)
+    with matplotlib.rc_context(STYLE):
+        figure, axes = _axes(message, "entries visited in a prune, at most", "share of prunes (%)")
+        data, place = {"share_percent": 100 * levels}, 0
+        for (trigger, visited), colour, dash in zip(
+            entries.items(), (BLUE, VERMILION), ((0, (4, 1.2)), "-"), strict=True
+        ):
+            if len(visited):
+                data[trigger.replace(" ", "_")] = np.quantile(visited, levels, method="inverted_cdf")
+                axes.plot(data[trigger.replace(" ", "_")], 100 * levels, color=colour, linestyle=dash)
+                axes.annotate(
+                    f"{trigger} ({len(visited):,})", (0.03, 0.93 - 0.09 * place), xycoords="axes fraction", color=colour
+                )
+                place += 1
+        axes.set_ylim(0, 104)
+        axes.set_xlim(left=0)
+        axes.xaxis.set_major_formatter(_thousands)
+    return Drawing(figure, pd.DataFrame(data), message)
+
+
+def cliff(table: pd.DataFrame, here: float, begins: float, message: str) -> Drawing:
+    """Mean time of an increment against the rate of new sessions; `here` and `begins` (inf: nowhere) are such rates.
+
+    Columns of `table`: `new_per_second`, `mean_ns`, and others that go into the data only.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure, axes = _axes(message, "new sessions a second", "mean time of an increment (µs)")
+        axes.plot(table["new_per_second"], table["mean_ns"] / 1000, color=VERMILION, marker="o", markersize=5)
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        _plain_ticks(axes)
+        low, high = table["mean_ns"].min() / 1500, table["mean_ns"].max() / 600
+        axes.set_ylim(low, high)
+        for x, text, height in ((here, "this stream", 0.6), (begins, "closed form:\nthe cap binds", 0.45)):
+            if np.isfinite(x) and x > 0:
+                axes.axvline(x, color=BLACK, linewidth=1.2, linestyle=(0, (1, 1)))
+                axes.annotate(
+                    text,
+                    (x, height),
+                    xycoords=("data", "axes fraction"),
+                    xytext=(3, 0),
+                    textcoords="offset points",
+                    fontsize=9,
+                )
+    return Drawing(figure, table, message)
+
+
 def save(drawing: Drawing, folder: Path, name: str) -> None:
     """Write `name`.svg, .png and .csv (the table) into a folder. The same drawing gives the same bytes."""
     with matplotlib.rc_context(STYLE):
@@ -188,6 +345,17 @@ def _label_ends(axes: Axes, labels: Sequence[tuple[float, str, str]], lines: int
 
 def _thousands(value: float, place: int) -> str:
     return f"{value:,.0f}"
+
+
+def _plain_ticks(axes: Axes) -> None:
+    """Decades of logarithmic axes as plain numbers."""
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(_plain)
+        axis.set_minor_formatter(NullFormatter())
+
+
+def _plain(value: float, place: int) -> str:
+    return f"{value:g}"
 
 
 def _layers(count: int) -> list[str]:
