@@ -149,7 +149,7 @@ class PruneCost:
         return figures.prune_work({name: np.sort(values) for name, values in work.items()}, message)
 
     def draw_cliff(self) -> figures.Drawing:
-        """Cost of an increment against the rate of new sessions, simulated, and where the closed form puts the cliff."""
+        """Cost of an increment against the rate of new sessions, replayed, and the closed form of the cliff."""
         table = self.cliff
         if table["sorted_percent"].max() == 0:
             message = (

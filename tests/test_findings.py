@@ -1,0 +1,158 @@
+"""The findings of the notebooks, on streams small enough to work out by hand and in the directions they must go."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from simlib import cost, ledger
+from simlib.accuracy import Accuracy
+from simlib.case import Case, Run, open_case
+from simlib.memory import Memory
+from simlib.prune import PruneCost
+from simlib.replay import Observed
+from simlib.stores import Settings
+from simlib.trace import COUNTERS, OPS, Trace
+from simlib.units import SECOND
+
+
+def case_of(operations, settings):
+    """A case of one run, of no_client operations (time in s, session, op)."""
+    times, sessions, ops = zip(*operations, strict=True)
+    n = len(ops)
+    trace = Trace.of([t * SECOND for t in times], sessions, [OPS.index(op) for op in ops], np.zeros(n))
+    observed = {}
+    for counter in COUNTERS:
+        for design in ("unbounded", "bounded"):
+            observed[counter, design] = Observed(design, settings)
+            observed[counter, design].hear(trace.only(counter))
+    run = Run(trace, 0, times[-1] * SECOND, observed, ("all",), np.zeros(trace.ids.size, dtype=np.int64))
+    return Case("hand", "By hand", "for a test", "test", False, 64.0, settings, (), (run,))
+
+
+# A cap of 1 and no TTL: every change of session evicts the one before. a at 0, b at 10 (evicts a, which comes back),
+# a at 20 (evicts b, which never does), c at 5000 (evicts a, count 1, which is deleted next).
+TURNS = [(0, "a", "increment"), (10, "b", "increment"), (20, "a", "increment"), (5000, "c", "increment")]
+TURNS += [(9000, "a", "delete")]
+
+
+def test_accuracy_by_hand():
+    accuracy = Accuracy(case_of(TURNS, Settings(max_entries=1, ttl=0)))
+    assert accuracy.false_share.mean == pytest.approx(1 / 3)
+    assert accuracy.lost_share.mean == pytest.approx(1 / 4)
+    # Unbounded a's count is 1, 2: two lines, as with eviction it is 1, 1: the log is no longer here.
+    assert accuracy.extra_lines.mean == 0
+    assert accuracy.causes().loc["cap"].tolist() == [2, 0, 1]
+    assert accuracy.accounts_agree()
+    assert accuracy.replay_agrees()
+    assert "33.3 % hit a session that went on; with them 25 % of all counts" in accuracy.answer()
+
+
+def test_where_nothing_is_evicted_nothing_is_lost():
+    accuracy = Accuracy(case_of(TURNS, Settings(max_entries=0, ttl=0)))
+    assert accuracy.false_share.mean == 0
+    assert accuracy.answer().startswith("Nothing is evicted here")
+
+
+def test_the_cap_that_spares_the_living():
+    # Two sessions take turns while ten strangers pass by one after another between each of their turns.
+    operations, time = [], 0
+    for turn in range(20):
+        for name in ("a", "b", *(f"stranger-{turn}-{number}" for number in range(10))):
+            operations.append((time, name, "increment"))
+            time += 1
+    accuracy = Accuracy(case_of(operations, Settings(max_entries=2, ttl=0)))
+    # Both are live throughout, and a stranger never is; each is last seen before the other and ten strangers: the
+    # store must hold 12.
+    assert accuracy.most_live == 2
+    by_cap = accuracy.caps.set_index("cap")["false"]
+    assert by_cap[2] == 2 * 19
+    assert accuracy.enough_for_the_living() >= 12
+
+
+def test_the_warm_up_ends_where_the_store_first_holds_its_usual_load():
+    # An entry a second up to a cap of 100, then full: the level is reached in second 99 of 1 000.
+    operations = [(number, f"s{number:04}", "increment") for number in range(1000)]
+    case = case_of(operations, Settings(max_entries=100, ttl=0))
+    assert Accuracy(case).warm_up(case.first) == 99 * SECOND
+    # The evictions, from second 100 on, all come after it.
+    assert len(Accuracy(case).evictions[0]) == 900
+
+
+def test_costs_by_hand():
+    case = case_of(TURNS, Settings(max_entries=1, ttl=0))
+    ns = cost.increment_ns(case.first.counters["no_client"], case.first.observed["no_client", "bounded"])
+    sort = 2 * cost.NS_PER_ENTRY_SORTED
+    assert ns.tolist() == pytest.approx([170, 170 + sort, 170 + sort, 170 + sort])
+    prune = PruneCost(case)
+    assert prune.mean_ns.mean == pytest.approx(170 + 0.75 * sort)
+    assert prune.busy.mean == pytest.approx(sum(ns) / (9000 * SECOND))
+    assert prune.costs_in_order()
+
+
+def test_a_full_prune_of_the_shipped_cap_costs_what_was_measured():
+    operations = [(number, f"s{number}", "increment") for number in range(2049)]
+    case = case_of(operations, Settings(ttl=10**6 * SECOND))
+    ns = cost.increment_ns(case.first.counters["no_client"], case.first.observed["no_client", "bounded"])
+    assert ns[-1] == pytest.approx(170 + 490_000)
+
+
+def test_the_cliff_in_closed_form_is_where_replays_fall_off_it():
+    """Steady arrivals of one event each: occupancy is rate x TTL, so the cap binds at cap / TTL a second."""
+    operations = [(number, f"s{number}", "increment") for number in range(4000)]
+    prune = PruneCost(case_of(operations, Settings(max_entries=100, ttl=50 * SECOND, prune_every=16)))
+    assert prune.cliff_per_second == pytest.approx(100 / 50, rel=0.01)
+    below, above = prune.below_and_above()
+    assert below == 0
+    assert above > 95
+
+
+@pytest.mark.parametrize("settings", [Settings(max_entries=0), Settings(ttl=0)])
+def test_without_a_cap_or_a_ttl_there_is_no_cliff(settings):
+    prune = PruneCost(case_of(TURNS, settings))
+    assert prune.cliff_per_second == math.inf
+    assert prune.below_and_above() == (0, 0)
+    assert "no rate at which the cap would bind" in prune.answer()
+
+
+@pytest.fixture(scope="module")
+def flood():
+    return open_case("flood", hours=0.5, replications=2)
+
+
+def test_what_more_of_something_does(flood):
+    """Directions on one simulated case: a smaller cap loses more and scans less; a longer TTL evicts less by it."""
+    run = flood.first
+    trace = run.counters["no_client"]
+    small, large = (_totals(trace, replace(flood.settings, max_entries=cap)) for cap in (500, 4000))
+    assert small.false_evictions > large.false_evictions
+    assert small.entries_scanned < large.entries_scanned
+    short, long = (_totals(trace, Settings(max_entries=0, ttl=minutes * 60 * SECOND)) for minutes in (2, 10))
+    assert short.ttl_evictions > long.ttl_evictions
+
+
+def _totals(trace, settings):
+    observed = Observed("bounded", settings)
+    observed.hear(trace)
+    return ledger.totals(trace, observed)
+
+
+def test_every_drawing_says_something_and_has_its_numbers(flood):
+    drawings = [
+        *(getattr(Memory(flood, "1.27"), name)() for name in ("draw_heap", "draw_growth", "draw_bound")),
+        *(getattr(Accuracy(flood), name)() for name in ("draw_causes", "draw_idle", "draw_snapshots", "draw_caps")),
+        *(getattr(PruneCost(flood), name)() for name in ("draw_prunes", "draw_tail", "draw_cliff")),
+    ]
+    for drawing in drawings:
+        assert len(drawing.message) > 20
+        assert len(drawing.data) > 0
+        assert not drawing.data.isna().to_numpy().any()
+
+
+def test_numbers_over_replications_have_intervals(flood):
+    table = Accuracy(flood).estimates()
+    assert (table["n"] == 2).all()
+    assert (table["low"] <= table["mean"]).all()
+    assert (table["mean"] <= table["high"]).all()
+    assert "95 % interval" in Accuracy(flood).answer()
