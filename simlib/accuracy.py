@@ -89,6 +89,8 @@ class Accuracy:
         evictions = self._estimate(lambda table, run: len(table)).mean
         if evictions == 0:
             return "Nothing is evicted here, so nothing is lost: neither bound ever acts."
+        if self.false_share.mean == 0:
+            return f"None of {evictions:,.0f} evictions hit a session that went on: nothing was lost."
         a_run = " in a run" if len(self.case.runs) > 1 else ""
         return (
             f"Of {evictions:,.0f} evictions{a_run}, {_percent(self.false_share)} hit a session that went on; with them "
@@ -114,13 +116,15 @@ class Accuracy:
         """Evictions by cause and by truth."""
         table = self.causes()
         total = table.to_numpy().sum()
-        share = table["alive"].sum() / max(total, 1)
+        alive = table["alive"].sum()
         worst = table["alive"].idxmax()
-        message = f"{share:.1%} of {total:,.0f} evictions hit a session that went on"
         if total == 0:
             message = "Nothing is evicted: neither bound acts"
-        elif table["alive"].sum() > 0:
-            message += f", most of them by the {_CAUSES[worst]}"
+        elif alive == 0:
+            message = f"None of {total:,.0f} evictions hit a session that went on"
+        else:
+            message = f"{alive / total:.1%} of {total:,.0f} evictions hit a session that went on, "
+            message += f"most by the {_CAUSES[worst]}"
         return figures.causes(table.rename(index=_CAUSES), message)
 
     def draw_idle(self) -> figures.Drawing:

@@ -178,16 +178,13 @@ def idle(ages: Mapping[str, np.ndarray], ttl: int, message: str) -> Drawing:
             if len(age):
                 data[f"{truth}_{unit}"] = np.quantile(age, levels) / scale
                 axes.plot(data[f"{truth}_{unit}"], 100 * levels, color=colour, linestyle=dash)
-                labels.append((data[f"{truth}_{unit}"][120], 60.0, f"{truth} ({len(age):,})", colour))
+                labels.append((f"{truth} ({len(age):,})", colour, dash))
         if ttl > 0:
             axes.axvline(ttl / scale, color=BLACK, linewidth=1.2, linestyle=(0, (1, 1)))
             axes.annotate("TTL", (ttl / scale, 104), xytext=(3, -2), textcoords="offset points", va="top")
         axes.set_ylim(0, 104)
         axes.set_xlim(left=0)
-        for number, (x, y, text, colour) in enumerate(labels):
-            axes.annotate(
-                text, (x, y - 25 * number), xytext=(6, 0), textcoords="offset points", color=colour, fontsize=10
-            )
+        _legend(axes, labels)
     return Drawing(figure, pd.DataFrame(data), message)
 
 
@@ -225,10 +222,10 @@ def caps(table: pd.DataFrame, live: int, shipped: int, message: str) -> Drawing:
         axes.xaxis.set_minor_locator(NullLocator())
         top = max(table["per_1000"].max(), 1e-3) * 1.15
         axes.set_ylim(0, top)
-        for x, text in ((live, "most sessions\nlive at once"), (shipped, "cap in use")):
+        for x, text, down in ((live, "most sessions\nlive at once", 2), (shipped, "cap in use", 32)):
             if x > 0:
                 axes.axvline(x, color=BLACK, linewidth=1.2, linestyle=(0, (1, 1)))
-                axes.annotate(text, (x, top), xytext=(3, -2), textcoords="offset points", va="top", fontsize=9)
+                axes.annotate(text, (x, top), xytext=(3, -down), textcoords="offset points", va="top", fontsize=9)
     return Drawing(figure, table, message)
 
 
@@ -259,17 +256,16 @@ def prune_work(entries: Mapping[str, np.ndarray], message: str) -> Drawing:
     levels = np.linspace(0, 1, 201)
     with matplotlib.rc_context(STYLE):
         figure, axes = _axes(message, "entries visited in a prune, at most", "share of prunes (%)")
-        data, place = {"share_percent": 100 * levels}, 0
+        data, labels = {"share_percent": 100 * levels}, []
         for (trigger, visited), colour, dash in zip(
             entries.items(), (BLUE, VERMILION), ((0, (4, 1.2)), "-"), strict=True
         ):
             if len(visited):
-                data[trigger.replace(" ", "_")] = np.quantile(visited, levels, method="inverted_cdf")
-                axes.plot(data[trigger.replace(" ", "_")], 100 * levels, color=colour, linestyle=dash)
-                axes.annotate(
-                    f"{trigger} ({len(visited):,})", (0.03, 0.93 - 0.09 * place), xycoords="axes fraction", color=colour
-                )
-                place += 1
+                name = trigger.replace(" ", "_")
+                data[name] = np.quantile(visited, levels, method="inverted_cdf")
+                axes.plot(data[name], 100 * levels, color=colour, linestyle=dash)
+                labels.append((f"{trigger} ({len(visited):,})", colour, dash))
+        _legend(axes, labels)
         axes.set_ylim(0, 104)
         axes.set_xlim(left=0)
         axes.xaxis.set_major_formatter(_thousands)
@@ -287,8 +283,9 @@ def cliff(table: pd.DataFrame, here: float, begins: float, message: str) -> Draw
         axes.set_xscale("log")
         axes.set_yscale("log")
         _plain_ticks(axes)
-        low, high = table["mean_ns"].min() / 1500, table["mean_ns"].max() / 600
-        axes.set_ylim(low, high)
+        # Whole decades, so that there is a label at either end.
+        decades = np.log10(np.clip([table["mean_ns"].min() / 1000, table["mean_ns"].max() / 1000], 1e-3, None))
+        axes.set_ylim(10 ** np.floor(decades[0]), 10 ** np.floor(decades[1] + 1))
         for x, text, height in ((here, "this stream", 0.6), (begins, "closed form:\nthe cap binds", 0.45)):
             if np.isfinite(x) and x > 0:
                 axes.axvline(x, color=BLACK, linewidth=1.2, linestyle=(0, (1, 1)))
@@ -341,6 +338,14 @@ def _label_ends(axes: Axes, labels: Sequence[tuple[float, str, str]], lines: int
             fontsize=10,
             annotation_clip=False,
         )
+
+
+def _legend(axes: Axes, labels: Sequence[tuple[str, str, object]]) -> None:
+    """Write each (text, colour, dash) below the last, from the upper left corner, which a rising curve leaves free."""
+    for place, (text, colour, dash) in enumerate(labels):
+        y = 0.93 - 0.09 * place
+        axes.plot([0.03, 0.11], [y, y], color=colour, linestyle=dash, transform=axes.transAxes)
+        axes.annotate(text, (0.13, y), xycoords="axes fraction", va="center", color=colour)
 
 
 def _thousands(value: float, place: int) -> str:

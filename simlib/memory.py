@@ -65,7 +65,7 @@ class Memory:
         """The answer to the notebook's question, in one sentence."""
         peak = f"peak at {self.peak_entries['bounded']:,} entries in a store and {self.bounded_peak_mib:.2g} MiB in all"
         growth, limit = self.death.growth.mean, f"{self.case.memory_limit_mib:g} MiB"
-        if growth <= 0 and not self.death.reached:
+        if not np.isfinite(self.death.hours.mean):
             return f"The unbounded maps do not go on growing here; the bounded stores {peak}."
         soonest, latest = (format_hours(self.deaths[size].hours.mean) for size in ("high", "low"))
         over_bytes = f"{soonest} to {latest} over the range of bytes per entry"

@@ -105,14 +105,27 @@ class PruneCost:
         )
         return pd.DataFrame([self._at_speed(factor) for factor in factors])
 
+    @property
+    def cliff_replayed(self) -> float:
+        """The lowest rate replayed (new sessions a second) at which one new entry in 20 sorts the store; inf if none.
+
+        It lies below the closed form where traffic is uneven: the cliff begins with the busiest hour.
+        """
+        over = self.cliff[self.cliff["sorted_percent"] > 5]
+        return float(over["new_per_second"].min()) if len(over) else np.inf
+
     def answer(self) -> str:
         """The answer to the notebook's question, in one sentence."""
-        begins = (
-            f"in closed form the cliff begins at {self.cliff_per_second:.3g} new sessions a second, and here there are "
-            f"{self.new_per_second:.3g}"
-            if np.isfinite(self.cliff_speed)
-            else "there is no rate at which the cap would bind"
-        )
+        here = f"here there are {self.new_per_second:.3g} new sessions a second"
+        if not np.isfinite(self.cliff_speed):
+            begins = f"there is no rate at which the cap would bind, and {here}"
+        elif np.isfinite(self.cliff_replayed):
+            begins = (
+                f"{here}, the cliff begins at {self.cliff_replayed:.3g} when the stream is replayed and, were it even, "
+                f"at {self.cliff_per_second:.3g} in closed form"
+            )
+        else:
+            begins = f"{here}, and no replay falls off the cliff, in closed form at {self.cliff_per_second:.3g}"
         return (
             f"An increment takes {_time(self.mean_ns)} on average, {_times(self.mean_ns.mean)} times one of a known "
             f"session; {_percent(self.stalled)} of them sort the whole store, and the lock is held "
@@ -151,15 +164,14 @@ class PruneCost:
     def draw_cliff(self) -> figures.Drawing:
         """Cost of an increment against the rate of new sessions, replayed, and the closed form of the cliff."""
         table = self.cliff
-        if table["sorted_percent"].max() == 0:
+        if np.isfinite(self.cliff_replayed):
             message = (
-                f"At up to {table['new_per_second'].max():.3g} new sessions a second this stream never fills the store"
+                f"From {self.cliff_replayed:.3g} new sessions a second on, an increment costs up to "
+                f"{_times(table['mean_ns'].max())} times one of a known session"
             )
         else:
-            begins = self.cliff_per_second if np.isfinite(self.cliff_speed) else table["new_per_second"].min()
             message = (
-                f"From about {begins:.3g} new sessions a second on, an increment costs up to "
-                f"{_times(table['mean_ns'].max())} times one of a known session"
+                f"At up to {table['new_per_second'].max():.3g} new sessions a second this stream never fills the store"
             )
         return figures.cliff(table, self.new_per_second, self.cliff_per_second, message)
 
