@@ -4,6 +4,8 @@ PROFILE  ?= full
 TRACE    ?=
 OUT      ?= build
 ARGS     ?=
+# A file's name may hold quotes and spaces: the shell takes these from the environment.
+export TRACE OUT
 
 BIN   := .venv/bin
 READY := .venv/.ready
@@ -28,7 +30,7 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 run: $(READY) ## run every notebook on every workload (or on TRACE=FILE) and export the pack to build/
-	$(BIN)/python -m simlib run --profile $(PROFILE) --out '$(OUT)' $(if $(TRACE),--trace '$(TRACE)') $(ARGS)
+	$(BIN)/python -m simlib run --profile $(PROFILE) --out "$$OUT" $(if $(TRACE),--trace "$$TRACE") $(ARGS)
 
 test: $(READY) ## run the tests
 	$(BIN)/python -m pytest $(ARGS)

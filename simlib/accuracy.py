@@ -57,13 +57,11 @@ class Accuracy:
             "false or undecided (%)": lambda t, run: 100 * _share(~t["dead"] | t["undecided"]),
             "false among those by the cap (%)": lambda t, run: 100 * _share(~t["dead"][t["cause"] == "cap"]),
             "false among those by the TTL (%)": lambda t, run: 100 * _share(~t["dead"][t["cause"] == "ttl"]),
-            "counts lost (%)": lambda t, run: 100 * t["count"][~t["dead"]].sum() / self._sum(run, "increments"),
+            "counts lost (%)": lambda t, run: 100 * t["count"][~t["dead"]].sum() / self._increments(run),
             "extra log lines (%)": lambda t, run: (
-                100 * self._extra_lines(run) / self._sum(run, "log_lines", "unbounded")
+                100 * self._extra_lines(run) / max(self._sum(run, "log_lines", "unbounded"), 1)
             ),
-            "entries scanned an increment": lambda t, run: (
-                self._sum(run, "entries_scanned") / self._sum(run, "increments")
-            ),
+            "entries scanned an increment": lambda t, run: self._sum(run, "entries_scanned") / self._increments(run),
             "stale hits": lambda t, run: self._sum(run, "stale_hits"),
         }
         rows = {name: vars(self._estimate(number)) for name, number in numbers.items()}
@@ -77,7 +75,7 @@ class Accuracy:
     @cached_property
     def lost_share(self) -> Estimate:
         """Counts lost to false evictions as a share of all increments."""
-        return self._estimate(lambda t, run: t["count"][~t["dead"]].sum() / self._sum(run, "increments"))
+        return self._estimate(lambda t, run: t["count"][~t["dead"]].sum() / self._increments(run))
 
     @cached_property
     def extra_lines(self) -> Estimate:
@@ -145,14 +143,16 @@ class Accuracy:
         run = self.case.first
         trace, at = run.counters["no_client"], run.grid(LOOKS)[1:]
         rows = np.searchsorted(trace.time, at, side="right") - 1
-        at, rows = at[rows >= 0], rows[rows >= 0]
         truth, observed = (run.observed["no_client", design] for design in ("unbounded", "bounded"))
-        return ledger.snapshot_error(trace, truth, observed, rows).assign(time=at - run.start)
+        error = ledger.snapshot_error(trace, truth, observed, rows[rows >= 0])
+        # Before the first operation there is nothing that a snapshot could miss.
+        none_yet = pd.DataFrame({"undercount": 0.0, "top_10": 1.0, "top_100": 1.0}, index=np.flatnonzero(rows < 0))
+        return pd.concat([none_yet, error], ignore_index=True).assign(time=at - run.start)
 
     def draw_snapshots(self) -> figures.Drawing:
         """What an exported snapshot misses over time."""
         table = self.snapshots
-        last = table.iloc[-1] if len(table) else pd.Series({"undercount": 0.0, "top_10": 1.0})
+        last = table.iloc[-1]
         message = (
             f"At the end a snapshot lacks {last['undercount']:.0%} of what the unbounded maps hold, "
             f"and shows {10 * last['top_10']:.0f} of their top 10 sessions"
@@ -227,6 +227,10 @@ class Accuracy:
 
     def _sum(self, run: Run, name: str, design: str = "bounded") -> int:
         return sum(getattr(run.totals(counter, design), name) for counter in COUNTERS)
+
+    def _increments(self, run: Run) -> int:
+        """Increments of a run, but at least 1, to divide by."""
+        return max(self._sum(run, "increments"), 1)
 
     def _extra_lines(self, run: Run) -> int:
         return self._sum(run, "log_lines") - self._sum(run, "log_lines", "unbounded")

@@ -20,7 +20,7 @@ from simlib.replay import Observed, replay
 from simlib.stores import Settings
 from simlib.trace import COUNTERS, INCREMENT, Trace, read_trace
 from simlib.units import HOUR, format_duration, parse_duration
-from simlib.workload import Workload, load_workload
+from simlib.workload import LONGEST, Workload, load_workload
 
 LIVE_DESIGNS = ("unbounded", "bounded")
 
@@ -154,22 +154,39 @@ def open_case(
 
     Raises InputError for input that will not do.
     """
+    settings = check_numbers(replications, hours, memory_limit_mib, max_entries, ttl, prune_every)
+    if trace:
+        return _log(Path(trace), memory_limit_mib, settings)
+    return _simulated(load_workload(workload), seed, replications, hours, memory_limit_mib, settings)
+
+
+def check_numbers(
+    replications: int = 1,
+    hours: float = 0,
+    memory_limit_mib: float = 0,
+    max_entries: int = 2048,
+    ttl: str = "30m",
+    prune_every: int = 256,
+) -> Settings:
+    """The settings of the bounded store, once all numbers that describe a case are in range.
+
+    Raises InputError for the first that is not.
+    """
+    if replications < 1:
+        raise InputError(f"replications: {replications} is too few: at least 1")
+    if not 0 <= hours <= LONGEST / HOUR:
+        raise InputError(f"hours: {hours:g} is out of range: 0 for the workload's own, at most {LONGEST // HOUR}")
+    if not 0 <= memory_limit_mib < float("inf"):
+        raise InputError(f"memory_limit_mib: {memory_limit_mib:g} is out of range: 0 for the workload's own, or more")
     try:
-        settings = Settings(max_entries, parse_duration(ttl), prune_every)
+        return Settings(max_entries, parse_duration(ttl), prune_every)
     except ValueError as error:
         raise InputError(str(error)) from None
-    return (
-        _log(Path(trace), memory_limit_mib, settings)
-        if trace
-        else _simulated(load_workload(workload), seed, replications, hours, memory_limit_mib, settings)
-    )
 
 
 def _simulated(
     workload: Workload, seed: int, replications: int, hours: float, limit: float, settings: Settings
 ) -> Case:
-    if replications < 1:
-        raise InputError(f"replications: {replications} is too few: at least 1")
     workload = workload.lasting(hours * HOUR) if hours else workload
     seeds = tuple(range(seed, seed + replications))
     return Case(

@@ -4,6 +4,7 @@ Owns arguments, exit status and what is printed. Bad input is one line on standa
 """
 
 import argparse
+import io
 import json
 import os
 import re
@@ -16,40 +17,45 @@ from simlib.units import HOUR, parse_duration
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; return its exit status: 0, 1 where a notebook failed, 2 for a usage or input error."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
+    # A name that the terminal cannot show must not end a command that has done its work.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    options = _parser().parse_args(arguments)
     try:
-        return options.command(options)
+        status = options.command(options)
+        sys.stdout.flush()
+        return status
     except InputError as error:
         print(f"simlib {options.name}: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"simlib {options.name}: interrupted; run it again to go on where it stopped", file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        # Whoever read our output has gone; there is nobody to tell.
+    except OSError as error:
+        # Standard output is gone or full: nothing more can be said there, and what was written elsewhere stays.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        if isinstance(error, BrokenPipeError):
+            return 0
+        print(f"simlib {options.name}: {error.strerror}", file=sys.stderr)
+        return 2
 
 
 def _run(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from simlib.report import write_report
-    from simlib.runner import PROFILES, check_writable, remove_leftovers, run_jobs
+    from simlib.runner import PROFILES, opened, run_jobs
 
     jobs = _jobs(options, PROFILES[options.profile])
     out = Path(options.out)
-    check_writable(out)
-    with tqdm(total=len(jobs), desc="notebooks", unit="run", file=sys.stderr) as bar:
+    with opened(out), tqdm(total=len(jobs), desc="notebooks", unit="run", file=sys.stderr) as bar:
 
         def tell(result) -> None:
             bar.write(str(result), file=sys.stderr)
             bar.update()
 
         results = run_jobs(jobs, out, options.jobs, tell)
-    write_report(results, out, options.profile)
-    remove_leftovers(out)
+        write_report(results, out, options.profile)
     failed = [result for result in results if result.error]
     print(f"{out / 'index.html'}: {len(results) - len(failed)} of {len(results)} runs complete")
     for result in failed:
@@ -58,50 +64,74 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _jobs(options: argparse.Namespace, profile: dict) -> list:
-    from simlib.notebooks import notebook_names, notebook_path
-    from simlib.runner import make_job
-    from simlib.trace import read_trace
-    from simlib.workload import load_workload, workload_file, workload_names
+    from simlib.notebooks import notebook_names, read_parameters
+    from simlib.runner import Job
 
-    notebooks = options.notebook or notebook_names()
-    for notebook in notebooks:
-        notebook_path(notebook)
     given = dict(map(_parameter, options.parameter))
-    if options.trace:
-        path = Path(options.trace)
-        if len(read_trace(path)) == 0:
-            raise InputError(f"{path}: the log holds no rows, so there is nothing to look into")
-        cases = [(path.name.split(".")[0], {"trace": str(path.resolve())}, path)]
-        profile = {}
-    else:
-        files = [workload_file(name) for name in options.workload or workload_names()]
-        cases = [(load_workload(file).name, {"workload": str(file.resolve())}, file) for file in files]
-    names = [_folder_name(name) for name, _, _ in cases]
+    parameters = {name: read_parameters(name, given) for name in options.notebook or notebook_names()}
+    for values in parameters.values():
+        _check(values)
+    cases = [_log_case(Path(options.trace))] if options.trace else _workload_cases(options.workload, profile)
+    names = [name for name, _, _ in cases]
     for name in names:
         if names.count(name) > 1:
             raise InputError(f"two workloads are called {name!r}: give them different names")
     return [
-        make_job(notebook, name, {**profile, **source, **given}, path)
-        for name, (_, source, path) in zip(names, cases, strict=True)
-        for notebook in notebooks
+        Job(notebook, name, {**chosen, **values}, path)
+        for name, chosen, path in cases
+        for notebook, values in parameters.items()
     ]
 
 
+def _check(parameters: dict) -> None:
+    """Refuse numbers that are out of range before any notebook runs into them."""
+    from simlib.case import check_numbers
+    from simlib.heap import GO_VERSIONS
+
+    described = ("replications", "hours", "memory_limit_mib", "max_entries", "ttl", "prune_every")
+    check_numbers(**{name: parameters[name] for name in described if name in parameters})
+    if (version := parameters.get("go_version", GO_VERSIONS[-1])) not in GO_VERSIONS:
+        raise InputError(f"go_version: {version!r} has no measurements: choose one of {', '.join(GO_VERSIONS)}")
+
+
+def _log_case(path: Path) -> tuple[str, dict, Path]:
+    """(folder name, parameters, file) of a log, which is read to see that it can be."""
+    from simlib.trace import read_trace
+
+    if len(read_trace(path)) == 0:
+        raise InputError(f"{path}: the log holds no rows, so there is nothing to look into")
+    return _folder_name(path.name.split(".")[0]), {"trace": str(path.resolve())}, path
+
+
+def _workload_cases(chosen: list[str] | None, profile: dict) -> list[tuple[str, dict, Path]]:
+    """(folder name, parameters, file) of each workload; a profile may shorten one but not lengthen it."""
+    from simlib.workload import load_workload, workload_file, workload_names
+
+    cases = []
+    for file in map(workload_file, chosen or workload_names()):
+        workload = load_workload(file)
+        size = dict(profile)
+        if size.get("hours", 0) * HOUR >= workload.duration:
+            del size["hours"]
+        cases.append((_folder_name(workload.name), {**size, "workload": str(file.resolve())}, file))
+    return cases
+
+
 def _folder_name(name: str) -> str:
-    """A case's name as a folder can bear it."""
-    return re.sub(r"[^\w.-]+", "_", name).strip(".") or "case"
+    """A case's name as a folder can bear it, and none of the pack's own files does."""
+    from simlib.report import RESERVED
+
+    name = re.sub(r"[^\w.-]+", "_", name).strip(".")[:80] or "case"
+    return f"{name}_" if name in RESERVED else name
 
 
-def _parameter(text: str) -> tuple[str, object]:
+def _parameter(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals:
-        raise InputError(f"parameter {text!r}: write NAME=VALUE")
+        raise InputError(f"parameter {text[:60]!r}: write NAME=VALUE")
     if name in ("out", "trace", "workload"):
         raise InputError(f"parameter {name!r} has an option of its own: --{name}")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value
+    return name, value
 
 
 def _simulate(options: argparse.Namespace) -> int:
@@ -155,8 +185,9 @@ def _parser() -> argparse.ArgumentParser:
     run.set_defaults(command=_run)
     run.add_argument("--profile", choices=("ci", "full"), default="full", help="size of the runs (default: full)")
     run.add_argument("--notebook", action="append", metavar="NAME", help="only this notebook; may be repeated")
-    run.add_argument("--workload", action="append", metavar="NAME", help="only this workload; may be repeated")
-    run.add_argument("--trace", metavar="FILE", help="an event log to look into instead of the workloads")
+    what = run.add_mutually_exclusive_group()
+    what.add_argument("--workload", action="append", metavar="NAME", help="only this workload; may be repeated")
+    what.add_argument("--trace", metavar="FILE", help="an event log to look into instead of the workloads")
     run.add_argument("--jobs", type=_positive, default=os.cpu_count() or 1, metavar="N", help="runs at a time")
     run.add_argument("--out", default="build", metavar="DIR", help="where the pack goes (default: build)")
     run.add_argument(

@@ -184,7 +184,8 @@ def idle(ages: Mapping[str, np.ndarray], ttl: int, message: str) -> Drawing:
             axes.annotate("TTL", (ttl / scale, 104), xytext=(3, -2), textcoords="offset points", va="top")
         axes.set_ylim(0, 104)
         axes.set_xlim(left=0)
-        _legend(axes, labels)
+        middle = np.median(np.concatenate(list(ages.values())) / scale) if labels else 0
+        _legend(axes, labels, right=middle < axes.get_xlim()[1] / 2)
     return Drawing(figure, pd.DataFrame(data), message)
 
 
@@ -340,12 +341,13 @@ def _label_ends(axes: Axes, labels: Sequence[tuple[float, str, str]], lines: int
         )
 
 
-def _legend(axes: Axes, labels: Sequence[tuple[str, str, object]]) -> None:
-    """Write each (text, colour, dash) below the last, from the upper left corner, which a rising curve leaves free."""
+def _legend(axes: Axes, labels: Sequence[tuple[str, str, object]], right: bool = False) -> None:
+    """Write each (text, colour, dash) below the last, upper left or lower right: a rising curve leaves one of them."""
+    left, top = (0.5, 0.3) if right else (0.03, 0.93)
     for place, (text, colour, dash) in enumerate(labels):
-        y = 0.93 - 0.09 * place
-        axes.plot([0.03, 0.11], [y, y], color=colour, linestyle=dash, transform=axes.transAxes)
-        axes.annotate(text, (0.13, y), xycoords="axes fraction", va="center", color=colour)
+        y = top - 0.09 * place
+        axes.plot([left, left + 0.08], [y, y], color=colour, linestyle=dash, transform=axes.transAxes)
+        axes.annotate(text, (left + 0.1, y), xycoords="axes fraction", va="center", color=colour)
 
 
 def _thousands(value: float, place: int) -> str:

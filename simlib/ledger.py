@@ -148,11 +148,12 @@ def snapshot_error(trace: Trace, truth: Observed, observed: Observed, rows: np.n
     # A delete leaves nothing behind, whatever it answered.
     held = np.concatenate([_held(trace, observed), np.zeros(len(evicted), dtype=np.int64)])[after]
     true_counts, counts = np.zeros((2, trace.ids.size), dtype=np.int64)
-    true_held, ends, begins, table = _held(trace, truth), np.searchsorted(when[after], rows, side="right"), 0, []
-    for row, first, end in zip(rows, [-1, *rows[:-1]], ends, strict=True):
-        true_counts[trace.session[first + 1 : row + 1]] = true_held[first + 1 : row + 1]
+    true_held, ends, table = _held(trace, truth), np.searchsorted(when[after], rows, side="right"), []
+    heard = begins = 0
+    for row, end in zip(rows, ends, strict=True):
+        true_counts[trace.session[heard : row + 1]] = true_held[heard : row + 1]
         counts[who[begins:end]] = held[begins:end]
-        begins = end
+        heard, begins = row + 1, end
         total = true_counts.sum()
         table.append(
             (1 - counts.sum() / total if total else 0.0, *(_overlap(true_counts, counts, k) for k in (10, 100)))
@@ -166,6 +167,8 @@ def occupancy(trace: Trace, ttl: int, speed: float) -> float:
     Each increment keeps its entry until the session's next operation or for the TTL, whichever is first (Little's law:
     Little, A Proof for the Queuing Formula L = lambda W, 1961, over the stream's own residence times).
     """
+    if len(trace) == 0:
+        return 0.0
     increment = np.flatnonzero(trace.op == INCREMENT)
     following = trace.next_row[increment]
     end = int(trace.time[-1])

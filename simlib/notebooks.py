@@ -5,7 +5,7 @@
 
 import ast
 import sys
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 
 import nbformat
@@ -34,18 +34,35 @@ def parameters_cell(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     return cell
 
 
-def declared_parameters(path: Path) -> dict[str, object]:
-    """The parameters that a notebook declares, name to default, from the annotated literals of its parameters cell."""
+def declared_parameters(path: Path) -> dict[str, tuple[type, object]]:
+    """The parameters that a notebook declares, name to (type, default), from its annotated literals."""
     cell = parameters_cell(nbformat.read(path, as_version=4))
-    return {node.target.id: ast.literal_eval(node.value) for node in ast.parse(cell.source).body}
+    return {
+        node.target.id: (_TYPES[node.annotation.id], ast.literal_eval(node.value))
+        for node in ast.parse(cell.source).body
+    }
 
 
-def check_parameters(name: str, given: Iterable[str]) -> None:
-    """Raise InputError for a parameter that a notebook does not declare: papermill itself would only warn."""
+_TYPES = {"str": str, "int": int, "float": float}
+
+
+def read_parameters(name: str, given: Mapping[str, str]) -> dict[str, object]:
+    """Parameters given as text, each as the type that the notebook declares.
+
+    Raises InputError for one that is not declared, of which papermill itself would only warn, or of another type.
+    """
     declared = declared_parameters(notebook_path(name))
-    for parameter in given:
+    values = {}
+    for parameter, text in given.items():
         if parameter not in declared:
             raise InputError(f"notebook {name} declares no parameter {parameter!r}: it has {', '.join(declared)}")
+        wanted = declared[parameter][0]
+        try:
+            values[parameter] = wanted(text)
+        except ValueError:
+            kind = "a whole number" if wanted is int else "a number"
+            raise InputError(f"parameter {parameter}: {text[:60]!r} is not {kind}") from None
+    return values
 
 
 def strip(path: Path) -> None:

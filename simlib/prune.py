@@ -194,9 +194,7 @@ class PruneCost:
         return float(at[0.5 * self.cliff_speed]), float(at[2 * self.cliff_speed])
 
     def _at_speed(self, factor: float) -> dict:
-        trace = replace(
-            self.trace, time=self.trace.time[0] + ((self.trace.time - self.trace.time[0]) / factor).astype(np.int64)
-        )
+        trace = replace(self.trace, time=((self.trace.time - self.case.first.start) / factor).astype(np.int64))
         observed = replay(trace, "bounded", self.case.settings)
         ns, work = cost.increment_ns(trace, observed), ledger.prunes(trace, observed)
         creates = int((observed.answers[trace.op == INCREMENT] == 1).sum())

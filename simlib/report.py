@@ -14,6 +14,9 @@ from simlib.pack import SUMMARY
 from simlib.runner import FAILURE, Result
 from simlib.trace import whole_file
 
+RESERVED = ("index.html", "postmortem.md", "claims.json", "manifest.json")
+"""The pack's own files, whose names no case may bear."""
+
 _TEMPLATES = jinja2.Environment(
     loader=jinja2.PackageLoader("simlib"),
     autoescape=lambda name: name.endswith(".html"),
@@ -51,11 +54,12 @@ def write_report(results: Sequence[Result], out: Path, profile: str) -> None:
 
 def _run(result: Result, out: Path) -> dict:
     """What the templates need of one run: its summary, parameters and folder, or its error."""
-    job, folder = result.job, result.job.folder(out)
+    job = result.job
+    folder = job.failed_folder(out) if result.error else job.folder(out)
     run = {
         "notebook": job.notebook,
         "case": job.case,
-        "folder": f"{job.case}/{job.notebook}",
+        "folder": f"{job.case}/{folder.name}",
         "parameters": job.parameters,
         "error": "",
     }

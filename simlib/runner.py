@@ -6,6 +6,7 @@ where a whole one belongs. Next: `report` gathers the folders.
 """
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -13,18 +14,19 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
 from simlib.errors import InputError
 from simlib.execute import OUTCOME
-from simlib.notebooks import check_parameters, notebook_path
+from simlib.notebooks import notebook_path
 
 SEAL = "seal.json"
 FAILURE = "failure.json"
 WORK = ".work"
+LOCK = ".lock"
 
 CELL_TIMEOUT = 900
 """Seconds that one cell may take."""
@@ -51,6 +53,10 @@ class Job:
     def folder(self, out: Path) -> Path:
         return out / self.case / self.notebook
 
+    def failed_folder(self, out: Path) -> Path:
+        """Where a run that failed leaves its executed copy, beside an earlier result that is whole."""
+        return out / self.case / f"{self.notebook}.failed"
+
     def fingerprint(self) -> str:
         """SHA-256 over all that the result depends on: notebook, code, environment, parameters and input."""
         package = Path(__file__).parent
@@ -74,12 +80,6 @@ class Result:
         if self.error:
             return f"FAILED {self.job}: cell {self.cell}: {self.error.splitlines()[0]}"
         return f"{'kept  ' if self.resumed else 'done  '} {self.job}"
-
-
-def make_job(notebook: str, case: str, parameters: dict, input: Path) -> Job:
-    """A job whose parameters have been checked. Raises InputError for an undeclared one."""
-    check_parameters(notebook, parameters)
-    return Job(notebook, case, parameters, input)
 
 
 def run_jobs(jobs: Sequence[Job], out: Path, workers: int, tell: Callable[[Result], None]) -> list[Result]:
@@ -117,30 +117,46 @@ def is_complete(job: Job, out: Path) -> bool:
         return False
 
 
-def check_writable(out: Path) -> None:
-    """Raise InputError where a pack cannot be written to `out`; leave nothing behind that was not there."""
-    existing = out
-    while not existing.exists() and existing != existing.parent:
-        existing = existing.parent
+@contextlib.contextmanager
+def opened(out: Path) -> Iterator[None]:
+    """Hold the folder of a pack for this process alone, and clear what interrupted runs left in it.
+
+    Raises InputError where it cannot be written, or another process holds it.
+    """
     try:
-        tempfile.TemporaryFile(dir=existing).close()
+        out.mkdir(parents=True, exist_ok=True)
+        lock = open(out / LOCK, "w")  # noqa: SIM115 - it is held open for as long as the block lasts
     except OSError as error:
         raise InputError(f"{out}: cannot be written: {error.strerror}") from None
+    with lock:
+        try:
+            # The kernel lets go of it when the process ends, however it does.
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise InputError(f"{out}: another run is writing to it; wait for it, or name another folder") from None
+        shutil.rmtree(out / WORK, ignore_errors=True)
+        try:
+            yield
+        except OSError as error:
+            raise InputError(f"{error.filename or out}: cannot be written: {error.strerror}") from None
+        finally:
+            shutil.rmtree(out / WORK, ignore_errors=True)
 
 
 def _run(job: Job, out: Path) -> Result:
     work = Path(tempfile.mkdtemp(prefix="run.", dir=out / WORK))
-    try:
-        result = _execute(job, work)
-        (work / OUTCOME).unlink(missing_ok=True)
-        if result.error:
-            _write(work / FAILURE, {"cell": result.cell, "error": result.error})
-        else:
-            _write(work / SEAL, {"fingerprint": job.fingerprint(), "files": _digests(work)})
+    # What the result is made from is fixed before it is made: a change meanwhile must make it stale.
+    fingerprint = job.fingerprint()
+    result = _execute(job, work)
+    (work / OUTCOME).unlink(missing_ok=True)
+    if result.error:
+        _write(work / FAILURE, {"cell": result.cell, "error": result.error})
+        _take_place(work, job.failed_folder(out))
+    else:
+        _write(work / SEAL, {"fingerprint": fingerprint, "files": _digests(work)})
         _take_place(work, job.folder(out))
-        return result
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+        shutil.rmtree(job.failed_folder(out), ignore_errors=True)
+    return result
 
 
 def _execute(job: Job, work: Path) -> Result:
@@ -189,8 +205,3 @@ def _sha(path: Path) -> str:
 
 def _write(path: Path, content: dict) -> None:
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-
-
-def remove_leftovers(out: Path) -> None:
-    """Remove what interrupted runs left in the work folder."""
-    shutil.rmtree(out / WORK, ignore_errors=True)

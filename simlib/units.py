@@ -29,6 +29,8 @@ def parse_duration(text: str) -> int:
     Raises ValueError with one line that says what would be right.
     """
     text = text.strip()
+    if len(text) > 60:
+        raise ValueError(f"{text[:57] + '...'!r} is not a duration: it is too long to be one")
     if _SECONDS.fullmatch(text):
         total = Decimal(text) * SECOND
     elif whole := _WHOLE.fullmatch(text):

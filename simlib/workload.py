@@ -69,6 +69,7 @@ Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Chance = Annotated[float, Field(ge=0, le=0.99, allow_inf_nan=False)]
 Rate = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 Line = Annotated[str, Field(min_length=1)]
+Name = Annotated[str, Field(pattern=r"^[\w][\w .-]{0,79}$")]
 
 
 class _Frozen(BaseModel):
@@ -167,12 +168,12 @@ class Kind(_Frozen):
 class Workload(_Frozen):
     """A named mixture of session kinds over a duration (ns), with the memory (MiB) that the two maps may fill."""
 
-    name: Line
+    name: Name
     title: Line
     about: Line
     duration: Duration
     memory_limit_mib: Annotated[float, Field(gt=0, allow_inf_nan=False)]
-    kinds: Annotated[dict[str, Kind], Field(min_length=1)]
+    kinds: Annotated[dict[Name, Kind], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _some_time(self):
@@ -191,7 +192,9 @@ class _UniqueKeys(yaml.SafeLoader):
     """YAML that refuses a key given twice, where the last would silently win."""
 
     def construct_mapping(self, node, deep=False):
-        keys = [self.construct_object(key) for key, _ in node.value]
+        if not isinstance(node, yaml.MappingNode):
+            raise yaml.constructor.ConstructorError(None, None, "this is not a mapping", node.start_mark)
+        keys = [self.construct_object(key) for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
         for number, key in enumerate(keys):
             if key in keys[:number]:
                 raise yaml.constructor.ConstructorError(None, None, f"{key!r} is given twice", node.start_mark)
@@ -225,8 +228,9 @@ def load_workload(name: str | Path) -> Workload:
         raise InputError(f"{path}: not UTF-8 text (byte {error.start})") from None
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from None
-    except yaml.YAMLError as error:
-        raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+        # PyYAML lets pass what a date or a number in the file makes Python raise.
+        raise InputError(f"{path}: not YAML: {' '.join(str(error).split())[:300]}") from None
     if not isinstance(fields, dict):
         raise InputError(f"{path}: a workload is a mapping of fields, such as 'title: ...'")
     try:
@@ -246,6 +250,8 @@ def _first(error: ValidationError) -> str:
         return f"{field}: there is no such field"
     if kind == "value_error":
         return f"{field}: {first['ctx']['error']}" if field else str(first["ctx"]["error"])
+    if kind == "float_type" and re.fullmatch(r"[+-]?[\d.]+[eE][+-]?\d+", str(given)):
+        return f"{field}: YAML takes {given} for text: write it in plain digits"
     message = re.sub(r"^Input should be", "must be", first["msg"])
     return (
         f"{field}: {message}, not {str(given)[:60]!r}"

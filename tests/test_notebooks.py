@@ -6,7 +6,7 @@ import nbformat
 import pytest
 
 from simlib.errors import InputError
-from simlib.notebooks import FOLDER, check_parameters, declared_parameters, notebook_names, parameters_cell, strip
+from simlib.notebooks import FOLDER, declared_parameters, notebook_names, parameters_cell, read_parameters, strip
 
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 NUMBERED = [FOLDER / f"{name}.ipynb" for name in notebook_names()]
@@ -73,7 +73,7 @@ def test_parameters_are_annotated_literals_with_their_unit(notebook):
 def test_parameters_are_the_same_in_all_notebooks():
     declared = [declared_parameters(path) for path in NUMBERED]
     for name, parameters in zip(notebook_names(), declared, strict=True):
-        assert parameters.pop("out") == f"../build/lab/{name}"
+        assert parameters.pop("out") == (str, f"../build/lab/{name}")
     shared = set.intersection(*(set(parameters) for parameters in declared))
     assert {"workload", "trace", "seed", "replications", "hours", "max_entries", "ttl", "prune_every"} <= shared
     for parameters in declared[1:]:
@@ -81,6 +81,10 @@ def test_parameters_are_the_same_in_all_notebooks():
 
 
 def test_an_undeclared_parameter_is_refused():
-    check_parameters("01_memory", ["seed", "hours"])
+    assert read_parameters("01_memory", {"seed": "3", "hours": "2", "ttl": "30"}) == {
+        "seed": 3,
+        "hours": 2.0,
+        "ttl": "30",
+    }
     with pytest.raises(InputError, match=r"01_memory declares no parameter 'sede': it has workload, trace, seed"):
-        check_parameters("01_memory", ["seed", "sede"])
+        read_parameters("01_memory", {"seed": "3", "sede": "3"})

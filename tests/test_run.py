@@ -16,7 +16,7 @@ from simlib import notebooks, runner
 from simlib.cli import main
 from simlib.pack import SUMMARY
 from simlib.report import write_report
-from simlib.runner import Job, Result, is_complete, run_jobs
+from simlib.runner import Job, Result, is_complete, opened, run_jobs
 
 LOG = "time,session,op\n" + "".join(
     f"{i * 7},s<b>{i % 40}\u2028*,{'delete' if i % 11 == 0 else 'increment'}\n" for i in range(400)
@@ -24,9 +24,10 @@ LOG = "time,session,op\n" + "".join(
 
 
 def export(out: Path, *arguments: str) -> int:
-    return main(
-        ["run", "--profile", "ci", "--out", str(out), "--parameter", "hours=1", "--notebook", "01_memory", *arguments]
-    )
+    return main(["run", "--profile", "ci", "--out", str(out), *arguments])
+
+
+BRIEFLY = ("--parameter", "hours=1", "--notebook", "01_memory")
 
 
 def contents(out: Path, *endings: str) -> dict:
@@ -35,8 +36,8 @@ def contents(out: Path, *endings: str) -> dict:
 
 def test_a_workload_is_exported_whole_alike_and_once(tmp_path, capsys):
     first, second = tmp_path / "first", tmp_path / "second"
-    assert export(first, "--workload", "incident") == 0
-    assert export(second, "--workload", "incident") == 0
+    assert export(first, "--workload", "incident", *BRIEFLY) == 0
+    assert export(second, "--workload", "incident", *BRIEFLY) == 0
     made = contents(first, ".svg", ".png", ".csv", ".json", ".html", ".md")
     assert {f"incident/01_memory/{name}" for name in ("heap.svg", "heap.png", "heap.csv", SUMMARY)} <= set(made)
     assert {"index.html", "claims.json", "manifest.json", "postmortem.md"} <= set(made)
@@ -52,7 +53,7 @@ def test_a_workload_is_exported_whole_alike_and_once(tmp_path, capsys):
     assert len(manifest["streams_sha256"][0]) == 64
     assert {"numpy", "simpy", "python"} <= set(manifest["versions"])
     capsys.readouterr()
-    assert export(first, "--workload", "incident") == 0
+    assert export(first, "--workload", "incident", *BRIEFLY) == 0
     assert "kept   01_memory on incident" in capsys.readouterr().err
     assert contents(first, ".ipynb", ".json") == {**contents(first, ".ipynb"), **contents(first, ".json")}
 
@@ -70,12 +71,31 @@ def test_a_log_is_exported_and_its_strings_are_harmless(tmp_path):
         assert (tmp_path / "out" / target).exists()
 
 
-@pytest.mark.parametrize("rows", ["0,a\n", "5,a,delete\n5,,increment\n"])
+@pytest.mark.parametrize("rows", ["5,a,delete,\n", "5,a,delete,drops\n6,,increment,drops\n6,b,,drops\n"])
 def test_the_smallest_logs_are_no_exception(tmp_path, rows):
     log = tmp_path / "tiny.csv"
-    header = "time,session,op\n"
-    log.write_text(header + "".join(row + "," * (2 - row.count(",")) + "\n" for row in rows.split()), encoding="utf-8")
-    assert export(tmp_path / "out", "--trace", str(log)) == 0
+    log.write_text("time,session,op,counter\n" + rows, encoding="utf-8")
+    assert export(tmp_path / "out", "--trace", str(log), "--parameter", "max_entries=1") == 0
+
+
+def test_an_earlier_result_survives_a_parameter_that_will_not_do(tmp_path, capsys):
+    log = tmp_path / "log.csv"
+    log.write_text(LOG, encoding="utf-8")
+    assert export(tmp_path / "out", "--trace", str(log), "--notebook", "01_memory") == 0
+    before = contents(tmp_path / "out", ".json", ".png", ".html")
+    for bad in ("ttl=30 parsecs", "max_entries=1.5", "max_entries=x", "memory_limit_mib=nan", "memory_limit_mib=-1"):
+        capsys.readouterr()
+        assert export(tmp_path / "out", "--trace", str(log), "--notebook", "01_memory", "--parameter", bad) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+    for bad in ("go_version=1.22", "replications=0", "hours=-1", "prune_every=0"):
+        assert export(tmp_path / "out", "--trace", str(log), "--notebook", "01_memory", "--parameter", bad) == 2
+    assert contents(tmp_path / "out", ".json", ".png", ".html") == before
+
+
+def test_one_run_at_a_time_writes_to_a_folder(tmp_path, capsys):
+    with opened(tmp_path / "out"):
+        assert export(tmp_path / "out", "--workload", "steady", *BRIEFLY) == 2
+    assert "another run is writing to it" in capsys.readouterr().err
 
 
 @pytest.fixture
@@ -118,7 +138,7 @@ def test_one_failure_is_told_by_cell_and_stops_no_other(folder, tmp_path):
     assert [result.error for result in results] == ["ZeroDivisionError: division by zero", ""]
     assert str(results[0]) == "FAILED 1_bad on case: cell the-cell: ZeroDivisionError: division by zero"
     assert len(told) == 2
-    copy = nbformat.read(tmp_path / "out/case/1_bad/1_bad.ipynb", as_version=4)
+    copy = nbformat.read(tmp_path / "out/case/1_bad.failed/1_bad.ipynb", as_version=4)
     assert "ZeroDivisionError" in str(copy.cells)
     write_report(results, tmp_path / "out", "ci")
     html = (tmp_path / "out/index.html").read_text(encoding="utf-8")
@@ -167,12 +187,34 @@ def test_what_changed_is_run_again_and_what_did_not_is_kept(folder, tmp_path):
     assert not is_complete(job, out)
 
 
+def test_a_failure_leaves_an_earlier_result_in_its_place(folder, tmp_path):
+    out = tmp_path / "out"
+    good = write(folder, "1_n", "1")
+    run_jobs([good], out, 1, lambda result: None)
+    run_jobs([write(folder, "1_n", "1 / 0")], out, 1, lambda result: None)
+    assert (out / "case/1_n.failed/failure.json").exists()
+    good = write(folder, "1_n", "1")
+    assert is_complete(good, out)
+    (good.folder(out) / SUMMARY).unlink()
+    run_jobs([good], out, 1, lambda result: None)
+    assert not (out / "case/1_n.failed").exists()
+
+
+def test_an_input_that_changes_meanwhile_makes_the_result_stale(folder, tmp_path):
+    input = tmp_path / "input"
+    input.write_text("a")
+    job = write(folder, "1_n", f"open({str(input)!r}, 'w').write('b')", input)
+    run_jobs([job], tmp_path / "out", 1, lambda result: None)
+    assert not is_complete(job, tmp_path / "out")
+
+
 def test_killed_and_started_again_it_resumes(tmp_path):
     out = tmp_path / "out"
     command = [sys.executable, "-m", "simlib", "run", "--profile", "ci", "--out", str(out), "--jobs", "1"]
     quick = [*command, "--parameter", "hours=0.5", "--notebook", "01_memory", "--workload", "incident"]
     process = subprocess.Popen(quick, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)
     while not list(out.glob(".work/*/01_memory.ipynb")):
+        assert process.poll() is None
         time.sleep(0.05)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()

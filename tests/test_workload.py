@@ -61,6 +61,12 @@ BAD = {
     "rate not a number": ({"kinds.one.arrivals.per_hour": ".nan"}, "kinds.one.arrivals.per_hour: "),
     "rate infinite": ({"kinds.one.arrivals.per_hour": float("inf")}, "kinds.one.arrivals.per_hour: "),
     "rate in words": ({"kinds.one.arrivals.per_hour": "many"}, "kinds.one.arrivals.per_hour: must be a valid number"),
+    "rate that YAML reads as text": (
+        {"kinds.one.arrivals.per_hour": "1e9"},
+        "YAML takes 1e9 for text: write it in plain",
+    ),
+    "kind that is no name": ({"kinds": {"../x": {}}}, "kinds"),
+    "name that is no name": ({"name": "a/b"}, "name: "),
     "rate a truth": ({"kinds.one.arrivals.per_hour": True}, "kinds.one.arrivals.per_hour: "),
     "probability over 1": ({"kinds.one.events.pauses": {"chance": 1.5, "lasts": "fixed 1m"}}, "pauses.chance: must be"),
     "returns for ever": ({"kinds.one.clients.returns": 1.0}, "kinds.one.clients.returns: must be less than or equal"),
@@ -131,12 +137,25 @@ def test_a_file_that_does_not_fit_is_refused_by_field(tmp_path, case):
         (b"a: b: c\n", "not YAML"),
         (b"title: a\ntitle: b\n", "'title' is given twice"),
         (b"title: \xff\n", "not UTF-8"),
+        (b"!!map 3\n", "not YAML"),
+        (b"title: 2020-99-99\n", "not YAML"),
+        (b"[" * 5000, "not YAML"),
+        (b"title: " + b"9" * 5000 + b"\n", "not YAML"),
     ],
 )
 def test_what_is_no_workload_file_is_refused(tmp_path, content, expected):
     path = tmp_path / "bad.yaml"
     path.write_bytes(content)
     assert expected in refused(path)
+
+
+def test_a_merge_key_is_no_repetition(tmp_path):
+    path = tmp_path / "mine.yaml"
+    two = (
+        "  two:\n    <<: &x {about: Another., arrivals: {per_hour: 1}}\n    events: {gap: fixed 1s, lasts: fixed 0s}\n"
+    )
+    path.write_text(GOOD + two)
+    assert load_workload(path).kinds["two"].about == "Another."
 
 
 def test_a_missing_file_a_directory_and_an_unknown_preset(tmp_path):
