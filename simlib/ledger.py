@@ -93,8 +93,9 @@ def evictions(trace: Trace, observed: Observed) -> pd.DataFrame:
     """A row for each eviction, in the order they happened.
 
     Columns: `row` of the trace in whose increment it happened, `time` (ns), `session` (index into the trace's ids),
-    `cause` (`cap` or `ttl`), `idle` (ns since its last increment: for the dead, the reclaim lag), `count` it held, `next_row` (the session's next
-    operation, n where there is none), `dead`: true if that next operation is not an increment, and `undecided`.
+    `cause` (`cap` or `ttl`), `idle` (ns since its last increment: for the dead, the reclaim lag), `count` it held,
+    `next_row` (the session's next operation, n where there is none), `dead`: true if that next operation is not an
+    increment, and `undecided`.
 
     A session that has no further operation counts as dead. Near the end of a stream that may be too early to say: such
     an eviction is `undecided` where less than the TTL (30 minutes if it is off) of the stream is left after it. The
