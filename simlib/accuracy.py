@@ -12,9 +12,9 @@ import pandas as pd
 
 from simlib import figures, ledger
 from simlib.case import Case, Run
-from simlib.replay import replay
+from simlib.replay import Observation, replay
 from simlib.statistics import Estimate, estimate
-from simlib.trace import COUNTERS
+from simlib.trace import COUNTERS, Trace
 from simlib.units import format_duration
 
 LOOKS = 60
@@ -34,20 +34,8 @@ class Accuracy:
         for run in self.case.runs:
             both = [ledger.evictions(run.counters[name], run.observed[name, "bounded"]) for name in COUNTERS]
             table = pd.concat(both, ignore_index=True)
-            tables.append(table[table["time"] >= run.start + self.warm_up(run)])
+            tables.append(table[table["time"] >= run.start + run.warm_up])
         return tables
-
-    @staticmethod
-    def warm_up(run: Run) -> int:
-        """Time in ns until the bounded stores first hold what they hold on average over the second half of the run.
-
-        The stores start empty, which no long-running service does: evictions before this are left out of the rates.
-        """
-        entries, half = run.entries("bounded"), run.start + run.duration // 2
-        level = run.sample(entries, run.grid()[200:]).mean()
-        reached = np.flatnonzero(entries >= level)
-        first = int(run.trace.time[reached[0]]) if reached.size else run.start
-        return min(first, half) - run.start
 
     def estimates(self) -> pd.DataFrame:
         """Mean and 95 % interval over the replications of every headline number, a row each."""
@@ -157,27 +145,23 @@ class Accuracy:
             f"At the end a snapshot lacks {last['undercount']:.0%} of what the unbounded maps hold, "
             f"and shows {10 * last['top_10']:.0f} of their top 10 sessions"
         )
-        return figures.snapshots(table, self.warm_up(self.case.first), message)
+        return figures.snapshots(table, self.case.first.warm_up, message)
 
     @cached_property
     def caps(self) -> pd.DataFrame:
-        """Evictions of live sessions by the cap in a replay of the first run, a row a cap.
+        """Evictions of live sessions by the cap in replays of every run, a row a cap.
 
-        Columns: `cap`, `false` such evictions, and `per_1000` of them for 1 000 increments.
+        Columns: `cap`, `false` such evictions in a run, `per_1000` of them for 1 000 increments, and `low` and `high`,
+        the 95 % interval of that; only where there are replications.
         """
-        trace = self.case.first.counters["no_client"]
-        increments = max(self.case.first.totals("no_client", "bounded").increments, 1)
         live, largest = self.most_live, max(8 * self.most_live, 2 * self.case.settings.max_entries, 8)
-        caps = sorted(
-            {max(live // 2, 1), max(live, 1), *np.geomspace(max(live // 2, 1), largest, 9).round().astype(int)}
-        )
-        false = [self._false_at(trace, cap) for cap in caps]
-        return pd.DataFrame({"cap": caps, "false": false, "per_1000": np.array(false) * 1000 / increments})
+        caps = {max(live // 2, 1), max(live, 1), *np.geomspace(max(live // 2, 1), largest, 13).round().astype(int)}
+        return pd.DataFrame([self._at_cap(int(cap)) for cap in sorted(caps)]).dropna(axis="columns")
 
     @cached_property
     def most_live(self) -> int:
-        """The most sessions that were live at once in the first run: those with a count that goes on."""
-        return int(ledger.live_sessions(self.case.first.counters["no_client"]).max(initial=0))
+        """The most sessions that were live at once in any run: those with a count that goes on."""
+        return max(int(ledger.live_sessions(run.counters["no_client"]).max(initial=0)) for run in self.case.runs)
 
     def enough_for_the_living(self) -> int:
         """The smallest cap tried, at least the most live sessions at once, that evicts none of them; 0 if none does."""
@@ -188,12 +172,13 @@ class Accuracy:
         """Where a cap above the number of live sessions still evicts live ones."""
         at_live = self.caps[self.caps["cap"] >= self.most_live].iloc[0]
         message = f"With room for all {self.most_live:,} sessions that are live at once, "
+        in_a_run = " in a run" if len(self.case.runs) > 1 else ""
         if at_live["false"] == 0:
             message += "the cap evicts none of them"
         elif enough := self.enough_for_the_living():
-            message += f"{at_live['false']:,.0f} live ones are evicted; a cap of {enough:,} evicts none"
+            message += f"{_mean(at_live['false'])} live ones are evicted{in_a_run}; a cap of {enough:,} evicts none"
         else:
-            message += f"{at_live['false']:,.0f} live ones are evicted, and some at every cap tried"
+            message += f"{_mean(at_live['false'])} live ones are evicted{in_a_run}, and some at every cap tried"
         return figures.caps(self.caps, self.most_live, self.case.settings.max_entries, message)
 
     def accounts_agree(self) -> bool:
@@ -208,19 +193,26 @@ class Accuracy:
         )
 
     def replay_agrees(self) -> bool:
-        """Whether a replay of the first run under the cap in use evicts as many live sessions as the live store did."""
-        run = self.case.first
-        rows = ledger.evictions(run.counters["no_client"], run.observed["no_client", "bounded"])
-        live = int((~rows["dead"] & (rows["cause"] == "cap")).sum())
-        return self._false_at(run.counters["no_client"], self.case.settings.max_entries) == live
+        """Whether replays under the cap in use evict as many live sessions as the live stores did."""
+        return all(
+            self._false_at(run, self.case.settings.max_entries)
+            == _false_by_the_cap(run.counters["no_client"], run.observed["no_client", "bounded"])
+            for run in self.case.runs
+        )
 
     def least_extra_lines(self) -> int:
         """The fewest log lines that eviction added in any run."""
         return min(self._extra_lines(run) for run in self.case.runs)
 
-    def _false_at(self, trace, cap: int) -> int:
-        rows = ledger.evictions(trace, replay(trace, "bounded", replace(self.case.settings, max_entries=cap)))
-        return int((~rows["dead"] & (rows["cause"] == "cap")).sum())
+    def _at_cap(self, cap: int) -> dict[str, float]:
+        false = [self._false_at(run, cap) for run in self.case.runs]
+        increments = [max(run.totals("no_client", "bounded").increments, 1) for run in self.case.runs]
+        rate = estimate(1000 * f / n for f, n in zip(false, increments, strict=True))
+        return {"cap": cap, "false": float(np.mean(false)), "per_1000": rate.mean, "low": rate.low, "high": rate.high}
+
+    def _false_at(self, run: Run, cap: int) -> int:
+        trace = run.counters["no_client"]
+        return _false_by_the_cap(trace, replay(trace, "bounded", replace(self.case.settings, max_entries=cap)))
 
     def _estimate(self, number: Callable[[pd.DataFrame, Run], float]) -> Estimate:
         return estimate(number(table, run) for table, run in zip(self.evictions, self.case.runs, strict=True))
@@ -237,6 +229,16 @@ class Accuracy:
 
 
 _CAUSES = {"cap": "cap", "ttl": "TTL"}
+
+
+def _false_by_the_cap(trace: Trace, observed: Observation) -> int:
+    rows = ledger.evictions(trace, observed)
+    return int((~rows["dead"] & (rows["cause"] == "cap")).sum())
+
+
+def _mean(number: float) -> str:
+    """A mean number of things."""
+    return f"{number:,.0f}" if number >= 10 else f"{number:.2g}"
 
 
 def _share(flags: pd.Series) -> float:

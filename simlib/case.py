@@ -16,7 +16,7 @@ from simlib import ledger
 from simlib.churn import simulate
 from simlib.errors import InputError
 from simlib.plan import session_ids
-from simlib.replay import Observed, replay
+from simlib.replay import Observation, Observed, replay
 from simlib.stores import Settings
 from simlib.trace import COUNTERS, INCREMENT, Trace, read_trace
 from simlib.units import HOUR, format_duration, parse_duration
@@ -41,7 +41,7 @@ class Run:
     trace: Trace
     start: int
     duration: int
-    observed: Mapping[tuple[str, str], Observed]
+    observed: Mapping[tuple[str, str], Observation]
     classes: tuple[str, ...]
     class_of: np.ndarray
 
@@ -84,6 +84,17 @@ class Run:
                 }
             )
         )
+
+    @cached_property
+    def warm_up(self) -> int:
+        """Time in ns until the bounded stores first hold what they hold on average over the second half of the run.
+
+        The stores start empty, which no long-running service does: rates leave out what happens before this.
+        """
+        entries, half = self.entries("bounded"), self.duration // 2
+        level = self.sample(entries, self.grid()[200:]).mean()
+        reached = np.flatnonzero(entries >= level)
+        return min(int(self.trace.time[reached[0]]) - self.start, half) if reached.size else 0
 
     def grid(self, points: int = 400) -> np.ndarray:
         """Instants in ns, evenly from the start of the run to its end; int64, (points + 1,)."""

@@ -6,7 +6,7 @@ Owns the one table of costs and its use. Next: `prune` and `figures`.
 import numpy as np
 
 from simlib import ledger
-from simlib.replay import Observed
+from simlib.replay import Observation
 from simlib.trace import INCREMENT, Trace
 
 # Measured for this project's design ("The stores, exactly"): an increment of a known session takes 0.17 us, a prune
@@ -18,7 +18,7 @@ NS_PER_ENTRY_SCANNED = NS_PER_ENTRY_SORTED
 """Visiting one entry without sorting it has not been measured apart: this is its upper bound."""
 
 
-def increment_ns(trace: Trace, observed: Observed) -> np.ndarray:
+def increment_ns(trace: Trace, observed: Observation) -> np.ndarray:
     """Time in ns for which each increment of the trace holds the lock, its prune included; float64, (increments,).
 
     An entry that is scanned and then sorted costs once what both do together.

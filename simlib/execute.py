@@ -4,6 +4,7 @@ Owns how a notebook's end is told: the outcome file says `done`, or which cell f
 """
 
 import json
+import multiprocessing
 import os
 import sys
 import tempfile
@@ -13,6 +14,10 @@ from pathlib import Path
 import nbformat
 
 OUTCOME = "outcome.json"
+ERRORS = "errors.txt"
+
+PRELOAD = ["nbformat", "jupyter_client.manager", "nbclient", "papermill"]
+"""What each execution needs and takes a second to import: once for all of them, in the process they are forked from."""
 
 
 def execute(source: Path, folder: Path, parameters: dict, cell_timeout: int) -> dict:
@@ -63,16 +68,19 @@ def _last_begun(copy: Path) -> str:
     return begun[-1] if begun else "none, the kernel did not start"
 
 
-def _die_with_parent() -> None:
-    # Past Python's buffers: their lock, held here as the interpreter ends, would abort it.
-    while os.read(0, 1):
-        pass
-    os._exit(1)
+def run_job(source: Path, folder: Path, parameters: dict, cell_timeout: int) -> None:
+    """Execute in a process made for it by `multiprocessing`, which dies with the one that started it.
 
-
-if __name__ == "__main__":
-    # The runner keeps our standard input open while it lives.
+    The outcome is left in the folder, and so is what went wrong outside the notebook.
+    """
     threading.Thread(target=_die_with_parent, daemon=True).start()
-    job = json.loads(sys.argv[1])
-    outcome = execute(Path(job["source"]), Path(job["folder"]), job["parameters"], job["cell_timeout"])
-    Path(job["folder"], OUTCOME).write_text(json.dumps(outcome), encoding="utf-8")
+    with open(folder / ERRORS, "wb") as errors, open(os.devnull, "wb") as nothing:
+        os.dup2(errors.fileno(), sys.stderr.fileno())
+        os.dup2(nothing.fileno(), sys.stdout.fileno())
+    outcome = execute(source, folder, parameters, cell_timeout)
+    (folder / OUTCOME).write_text(json.dumps(outcome), encoding="utf-8")
+
+
+def _die_with_parent() -> None:
+    multiprocessing.parent_process().join()
+    os._exit(1)

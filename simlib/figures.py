@@ -213,12 +213,14 @@ def snapshots(table: pd.DataFrame, warm_up: int, message: str) -> Drawing:
 
 
 def caps(table: pd.DataFrame, live: int, shipped: int, message: str) -> Drawing:
-    """Live sessions evicted by the cap for 1 000 increments, against the cap; columns `cap`, `false`, `per_1000`."""
+    """Live sessions evicted by the cap for 1 000 increments, against the cap; columns as of `Accuracy.caps`."""
     with matplotlib.rc_context(STYLE):
         figure, axes = _axes(message, "cap (entries)", "live sessions evicted\nper 1,000 increments")
+        _band(axes, table, "cap", "low", "high")
         axes.plot(table["cap"], table["per_1000"], color=VERMILION, marker="o", markersize=5)
         axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=20))
+        wide = table["cap"].max() > 500 * table["cap"].min()
+        axes.xaxis.set_major_locator(LogLocator(subs=(1,) if wide else (1, 2, 5), numticks=20))
         axes.xaxis.set_major_formatter(_thousands)
         axes.xaxis.set_minor_locator(NullLocator())
         top = max(table["per_1000"].max(), 1e-3) * 1.15
@@ -276,10 +278,11 @@ def prune_work(entries: Mapping[str, np.ndarray], message: str) -> Drawing:
 def cliff(table: pd.DataFrame, here: float, begins: float, message: str) -> Drawing:
     """Mean time of an increment against the rate of new sessions; `here` and `begins` (inf: nowhere) are such rates.
 
-    Columns of `table`: `new_per_second`, `mean_ns`, and others that go into the data only.
+    Columns of `table` as of `PruneCost.cliff`.
     """
     with matplotlib.rc_context(STYLE):
         figure, axes = _axes(message, "new sessions a second", "mean time of an increment (µs)")
+        _band(axes, table, "new_per_second", "mean_ns_low", "mean_ns_high", 1000)
         axes.plot(table["new_per_second"], table["mean_ns"] / 1000, color=VERMILION, marker="o", markersize=5)
         axes.set_xscale("log")
         axes.set_yscale("log")
@@ -339,6 +342,13 @@ def _label_ends(axes: Axes, labels: Sequence[tuple[float, str, str]], lines: int
             fontsize=10,
             annotation_clip=False,
         )
+
+
+def _band(axes: Axes, table: pd.DataFrame, x: str, low: str, high: str, unit: float = 1) -> None:
+    """The interval around a line, where the table has one."""
+    if low in table:
+        bounds = table[low].clip(lower=0) / unit, table[high] / unit
+        axes.fill_between(table[x], *bounds, color=VERMILION, alpha=0.25, linewidth=0)
 
 
 def _legend(axes: Axes, labels: Sequence[tuple[str, str, object]], right: bool = False) -> None:

@@ -5,12 +5,11 @@ invariants that tie them together. Next: `heap` turns entries into bytes, `figur
 """
 
 from dataclasses import asdict, dataclass
-from itertools import chain
 
 import numpy as np
 import pandas as pd
 
-from simlib.replay import Observed
+from simlib.replay import Observation
 from simlib.stores import Prune
 from simlib.trace import INCREMENT, Trace
 from simlib.units import MINUTE, seconds
@@ -42,7 +41,7 @@ class Totals:
     log_lines: int
 
 
-def totals(trace: Trace, observed: Observed) -> Totals:
+def totals(trace: Trace, observed: Observation) -> Totals:
     """The ledger of a run. Raises AssertionError if it does not balance."""
     answers, increment = _answers(trace, observed), trace.op == INCREMENT
     counts, held = answers[increment], answers[~increment]
@@ -51,7 +50,7 @@ def totals(trace: Trace, observed: Observed) -> Totals:
     by_cap = int(work["capped"].sum())
     false = ~evicted["dead"].to_numpy()
     entries = np.cumsum(_changes(trace, answers, evicted["row"]))
-    final = observed.store.snapshot()
+    final = observed.final_counts
     result = Totals(
         increments=counts.size,
         deletes=held.size,
@@ -66,8 +65,8 @@ def totals(trace: Trace, observed: Observed) -> Totals:
         entries_scanned=int(work["scanned"].sum()),
         entries_sorted=int(work["sorted"].sum()),
         peak_entries=int(entries.max(initial=0)),
-        final_entries=len(final),
-        final_count_sum=sum(final.values()),
+        final_entries=final.size,
+        final_count_sum=int(final.sum()),
         log_lines=int(((counts & (counts - 1)) == 0).sum()),
     )
     assert result.creates == len(evicted) + result.deletes_hit + result.final_entries, "entries do not balance"
@@ -77,7 +76,7 @@ def totals(trace: Trace, observed: Observed) -> Totals:
     return result
 
 
-def report(trace: Trace, observed: Observed) -> dict:
+def report(trace: Trace, observed: Observation) -> dict:
     """The totals with the design and its settings, as `replay --json` prints them; None where a design has no such."""
     bounded = observed.design != "unbounded"
     return {
@@ -89,7 +88,7 @@ def report(trace: Trace, observed: Observed) -> dict:
     }
 
 
-def evictions(trace: Trace, observed: Observed) -> pd.DataFrame:
+def evictions(trace: Trace, observed: Observation) -> pd.DataFrame:
     """A row for each eviction, in the order they happened.
 
     Columns: `row` of the trace in whose increment it happened, `time` (ns), `session` (index into the trace's ids),
@@ -102,15 +101,14 @@ def evictions(trace: Trace, observed: Observed) -> pd.DataFrame:
     totals count it as dead; the share of false evictions lies between theirs and that with the undecided ones added.
     """
     row, by_cap = _removals(trace, observed)
-    code = dict(zip(trace.ids.tolist(), range(trace.ids.size), strict=True))
-    session = np.fromiter(map(code.__getitem__, observed.store.evicted), np.int64, row.size)
-    last_row, next_row = _rows_around(trace, session, row)
+    last_row = observed.last_rows(trace, row)
+    next_row = trace.next_row[last_row]
     is_increment = np.append(trace.op == INCREMENT, False)
     return pd.DataFrame(
         {
             "row": row,
             "time": trace.time[row],
-            "session": session,
+            "session": trace.session[last_row].astype(np.int64),
             "cause": pd.Categorical.from_codes(by_cap, ["ttl", "cap"]),
             "idle": trace.time[row] - trace.time[last_row],
             "count": _answers(trace, observed)[last_row],
@@ -121,21 +119,19 @@ def evictions(trace: Trace, observed: Observed) -> pd.DataFrame:
     )
 
 
-def prunes(trace: Trace, observed: Observed) -> pd.DataFrame:
+def prunes(trace: Trace, observed: Observation) -> pd.DataFrame:
     """A row for each prune: `row` of the trace in whose increment it ran, and the columns of `stores.Prune`.
 
     `overflow` is true where the store was over its cap; else the prune was the regular look for expired entries.
     """
-    log = observed.store.prunes
-    flat = np.fromiter(chain.from_iterable(log), np.int64, len(log) * len(Prune._fields))
-    table = pd.DataFrame(flat.reshape(-1, len(Prune._fields)), columns=Prune._fields)
+    table = pd.DataFrame(observed.prunes, columns=Prune._fields)
     table.insert(0, "row", np.flatnonzero(trace.op == INCREMENT)[table["increment"] - 1])
     cap, ttl = observed.settings.max_entries, observed.settings.ttl
     table["overflow"] = (table["scanned"] > cap) & (cap > 0) if ttl > 0 else True
     return table
 
 
-def snapshot_error(trace: Trace, truth: Observed, observed: Observed, rows: np.ndarray) -> pd.DataFrame:
+def snapshot_error(trace: Trace, truth: Observation, observed: Observation, rows: np.ndarray) -> pd.DataFrame:
     """What a snapshot of a store would miss after each of the given rows (ascending), against the unbounded truth.
 
     Columns: `undercount`, the share of all counts in the truth that is not in the store, and `top_10` and `top_100`,
@@ -181,12 +177,12 @@ def occupancy(trace: Trace, ttl: int, speed: float) -> float:
     return float(np.minimum(gaps, ttl).sum() / length) if length > 0 else 0.0
 
 
-def changes(trace: Trace, observed: Observed) -> np.ndarray:
+def changes(trace: Trace, observed: Observation) -> np.ndarray:
     """Entries gained or lost by each operation, its evictions included; int64, (n,). Their sum is the store's size."""
     return _changes(trace, _answers(trace, observed), _removals(trace, observed)[0])
 
 
-def kept_in_use(trace: Trace, observed: Observed) -> np.ndarray:
+def kept_in_use(trace: Trace, observed: Observation) -> np.ndarray:
     """Entries in the store, after each operation, that will be incremented again before anything else; int64, (n,).
 
     The rest of the entries only wait for a delete, a prune or the end of the stream.
@@ -211,26 +207,26 @@ def live_sessions(trace: Trace) -> np.ndarray:
     return np.cumsum(begins.astype(np.int64) - ends)
 
 
-def _answers(trace: Trace, observed: Observed) -> np.ndarray:
+def _answers(trace: Trace, observed: Observation) -> np.ndarray:
     answers = observed.answers
     if answers.size != len(trace):
         raise ValueError(f"the store heard {answers.size} operations, the trace holds {len(trace)}")
     return answers
 
 
-def _stale_hits(trace: Trace, observed: Observed) -> int:
+def _stale_hits(trace: Trace, observed: Observation) -> int:
     if observed.design == "unbounded" or observed.settings.ttl <= 0:
         return 0
     hits = np.flatnonzero((trace.op == INCREMENT) & (observed.answers > 1))
     return int((trace.time[hits] - trace.time[trace.previous_row[hits]] > observed.settings.ttl).sum())
 
 
-def _patience(observed: Observed) -> int:
+def _patience(observed: Observation) -> int:
     """How long after its eviction a session may still come back before it counts as decided, ns."""
     return observed.settings.ttl if observed.settings.ttl > 0 else 30 * MINUTE
 
 
-def _held(trace: Trace, observed: Observed) -> np.ndarray:
+def _held(trace: Trace, observed: Observation) -> np.ndarray:
     """The count that a session's entry holds after each operation, leaving prunes aside; int64, (n,)."""
     return np.where(trace.op == INCREMENT, _answers(trace, observed), 0)
 
@@ -248,17 +244,8 @@ def _changes(trace: Trace, answers: np.ndarray, removals: np.ndarray) -> np.ndar
     return change - np.bincount(removals, minlength=len(trace))
 
 
-def _removals(trace: Trace, observed: Observed) -> tuple[np.ndarray, np.ndarray]:
+def _removals(trace: Trace, observed: Observation) -> tuple[np.ndarray, np.ndarray]:
     """For each entry that a prune removed, the row of that prune, and 1 if the cap removed it, else 0."""
     table = prunes(trace, observed)
     by_phase = table[["expired", "capped"]].to_numpy().ravel()
     return np.repeat(table["row"].to_numpy().repeat(2), by_phase), np.tile([0, 1], len(table)).repeat(by_phase)
-
-
-def _rows_around(trace: Trace, session: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For each (session, row): that session's last row up to there, and its first one after (n where none is)."""
-    n = len(trace)
-    in_order = np.sort(trace.session.astype(np.int64) * n + np.arange(n))
-    found = np.searchsorted(in_order, session * n + row, side="right")
-    following = np.append(in_order, -1)[found]
-    return in_order[found - 1] % max(n, 1), np.where(following // max(n, 1) == session, following % max(n, 1), n)

@@ -93,7 +93,7 @@ class Memory:
 
     def final_entries(self) -> int:
         """Entries in both unbounded maps as the first run ends."""
-        return sum(len(self.case.first.observed[counter, "unbounded"].store) for counter in COUNTERS)
+        return sum(self.case.first.observed[counter, "unbounded"].final_counts.size for counter in COUNTERS)
 
     def never_cleaned_up(self) -> int:
         """Sessions of the first run, by counter, whose last operation is an increment: counted from the trace alone."""

@@ -3,7 +3,8 @@
 Owns the sentences and the numbers in them, for the `no_client` store; draws through `figures`. Next: the notebook.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -13,6 +14,7 @@ from simlib import cost, figures, ledger
 from simlib.case import Case, Run
 from simlib.replay import replay
 from simlib.statistics import Estimate, estimate
+from simlib.stores import Prune
 from simlib.trace import INCREMENT, Trace
 from simlib.units import SECOND, format_duration
 
@@ -34,15 +36,24 @@ class PruneCost:
         return [cost.increment_ns(run.counters[COUNTER], run.observed[COUNTER, "bounded"]) for run in self.case.runs]
 
     @cached_property
+    def settled(self) -> list[np.ndarray]:
+        """The same of the increments after the warm-up, in which an empty store fills and prunes find little."""
+        return [
+            ns[np.searchsorted(trace.time[trace.op == INCREMENT], run.start + run.warm_up) :]
+            for ns, run in zip(self.increments, self.case.runs, strict=True)
+            for trace in [run.counters[COUNTER]]
+        ]
+
+    @cached_property
     def mean_ns(self) -> Estimate:
-        """Mean time of an increment, over the replications."""
-        return estimate(float(ns.mean()) if ns.size else 0.0 for ns in self.increments)
+        """Mean time of an increment after the warm-up, over the replications."""
+        return estimate(float(ns.mean()) if ns.size else 0.0 for ns in self.settled)
 
     @cached_property
     def busy(self) -> Estimate:
-        """Share of the time for which the lock is held, over the replications."""
-        runs = zip(self.increments, self.case.runs, strict=True)
-        return estimate(float(ns.sum()) / max(run.duration, 1) for ns, run in runs)
+        """Share of the time after the warm-up for which the lock is held, over the replications."""
+        runs = zip(self.settled, self.case.runs, strict=True)
+        return estimate(float(ns.sum()) / max(run.duration - run.warm_up, 1) for ns, run in runs)
 
     @cached_property
     def stalled(self) -> Estimate:
@@ -66,66 +77,72 @@ class PruneCost:
         return self.case.first.counters[COUNTER]
 
     @cached_property
-    def new_per_second(self) -> float:
-        """Rate at which sessions appear that the unbounded map does not hold, in the first run."""
-        return self.case.first.totals(COUNTER, "unbounded").creates / max(self.case.first.duration / SECOND, 1e-9)
+    def new_per_second(self) -> Estimate:
+        """Rate at which sessions appear that the unbounded map does not hold, over the replications."""
+        return estimate(self._new_per_second(run) for run in self.case.runs)
 
     @cached_property
-    def cliff_speed(self) -> float:
-        """How many times as fast the stream must be for the mean occupancy under the TTL alone to reach the cap.
+    def cliff_speeds(self) -> list[float]:
+        """How many times as fast each run must be for the mean occupancy under the TTL alone to reach the cap.
 
         In closed form: occupancy at speed f is f / T times the sum over increments of min(gap / f, TTL). It grows with
         f, so the speed is found by bisection. inf where no speed does, or a bound is off.
         """
         cap, ttl = self.case.settings.max_entries, self.case.settings.ttl
-        if cap <= 0 or ttl <= 0 or len(self.trace) < 2 or self.case.first.duration == 0:
-            return np.inf
-        low, high = 1e-6, 1e6
-        if ledger.occupancy(self.trace, ttl, high) < cap:
-            return np.inf
-        while high / low > 1.001:
-            middle = (low * high) ** 0.5
-            low, high = (low, middle) if ledger.occupancy(self.trace, ttl, middle) >= cap else (middle, high)
-        return (low * high) ** 0.5
+        if cap <= 0 or ttl <= 0:
+            return [np.inf] * len(self.case.runs)
+        return [
+            _lowest(1e-6, 1e6, lambda speed, trace=run.counters[COUNTER]: ledger.occupancy(trace, ttl, speed) >= cap)
+            for run in self.case.runs
+        ]
 
     @property
-    def cliff_per_second(self) -> float:
-        """New sessions a second at which the cliff begins, in closed form."""
-        return self.cliff_speed * self.new_per_second
+    def cliff_speed(self) -> float:
+        """The mean of `cliff_speeds`; inf where there is no cliff."""
+        return float(np.mean(self.cliff_speeds))
 
     @cached_property
-    def cliff(self) -> pd.DataFrame:
-        """The first run replayed at several speeds, a row each.
+    def cliff_per_second(self) -> Estimate:
+        """New sessions a second at which the cliff begins, in closed form, over the replications; inf if nowhere."""
+        return self._at_speeds(self.cliff_speeds)
 
-        Columns: `speed`, `new_per_second`, `mean_ns` of an increment, `busy_percent` of the time that the lock is held,
-        `sorted_percent` of the increments that make a new entry and sort the whole store for it.
-        """
-        factors = sorted(
-            {*SPEEDS, *(s * self.cliff_speed for s in (0.5, 0.8, 1, 1.25, 2) if np.isfinite(self.cliff_speed))}
-        )
-        return pd.DataFrame([self._at_speed(factor) for factor in factors])
-
-    @property
-    def cliff_replayed(self) -> float:
-        """The lowest rate replayed (new sessions a second) at which one new entry in 20 sorts the store; inf if none.
+    @cached_property
+    def cliff_replayed(self) -> Estimate:
+        """New sessions a second at which one new entry in 20 sorts the store in a replay; inf if nowhere.
 
         It lies below the closed form where traffic is uneven: the cliff begins with the busiest hour.
         """
-        over = self.cliff[self.cliff["sorted_percent"] > 5]
-        return float(over["new_per_second"].min()) if len(over) else np.inf
+        return self._at_speeds(
+            _lowest(speed / 1000, 1000 * speed, lambda faster, run=run: self._sorted_share(run, faster) > 0.05)
+            if np.isfinite(speed)
+            else np.inf
+            for speed, run in zip(self.cliff_speeds, self.case.runs, strict=True)
+        )
+
+    @cached_property
+    def cliff(self) -> pd.DataFrame:
+        """Every run replayed at several speeds, a row a speed.
+
+        Columns: `speed`, `new_per_second`, `mean_ns` of an increment with its 95 % interval `mean_ns_low` and
+        `mean_ns_high` where there are replications, `busy_percent` of the time that the lock is held, `sorted_percent`
+        of the increments that make a new entry and sort the whole store for it.
+        """
+        around = (0.5, 0.8, 1, 1.25, 2) if np.isfinite(self.cliff_speed) else ()
+        speeds = sorted({*SPEEDS, *(factor * self.cliff_speed for factor in around)})
+        return pd.DataFrame([self._at_speed(speed) for speed in speeds]).dropna(axis="columns")
 
     def answer(self) -> str:
         """The answer to the notebook's question, in one sentence."""
-        here = f"here there are {self.new_per_second:.3g} new sessions a second"
-        if not np.isfinite(self.cliff_speed):
+        here = f"here there are {self.new_per_second.mean:.3g} new sessions a second"
+        if not np.isfinite(self.cliff_per_second.mean):
             begins = f"there is no rate at which the cap would bind, and {here}"
-        elif np.isfinite(self.cliff_replayed):
+        elif np.isfinite(self.cliff_replayed.mean):
             begins = (
-                f"{here}, the cliff begins at {self.cliff_replayed:.3g} when the stream is replayed and, were it even, "
-                f"at {self.cliff_per_second:.3g} in closed form"
+                f"{here}, the cliff begins at {_rate(self.cliff_replayed)} when the stream is replayed and, were it "
+                f"even, at {_rate(self.cliff_per_second)} in closed form"
             )
         else:
-            begins = f"{here}, and no replay falls off the cliff, in closed form at {self.cliff_per_second:.3g}"
+            begins = f"{here}, and no replay falls off the cliff, in closed form at {_rate(self.cliff_per_second)}"
         return (
             f"An increment takes {_time(self.mean_ns)} on average, {_times(self.mean_ns.mean)} times one of a known "
             f"session; {_percent(self.stalled)} of them sort the whole store, and the lock is held "
@@ -164,16 +181,16 @@ class PruneCost:
     def draw_cliff(self) -> figures.Drawing:
         """Cost of an increment against the rate of new sessions, replayed, and the closed form of the cliff."""
         table = self.cliff
-        if np.isfinite(self.cliff_replayed):
+        if np.isfinite(self.cliff_replayed.mean):
             message = (
-                f"From {self.cliff_replayed:.3g} new sessions a second on, an increment costs up to "
+                f"From {self.cliff_replayed.mean:.3g} new sessions a second on, an increment costs up to "
                 f"{_times(table['mean_ns'].max())} times one of a known session"
             )
         else:
             message = (
                 f"At up to {table['new_per_second'].max():.3g} new sessions a second this stream never fills the store"
             )
-        return figures.cliff(table, self.new_per_second, self.cliff_per_second, message)
+        return figures.cliff(table, self.new_per_second.mean, self.cliff_per_second.mean, message)
 
     def costs_in_order(self) -> bool:
         """Whether each increment takes at least that of a known session, and the whole is the ledger's work priced."""
@@ -193,19 +210,46 @@ class PruneCost:
         at = self.cliff.set_index("speed")["sorted_percent"]
         return float(at[0.5 * self.cliff_speed]), float(at[2 * self.cliff_speed])
 
-    def _at_speed(self, factor: float) -> dict:
-        trace = replace(self.trace, time=((self.trace.time - self.case.first.start) / factor).astype(np.int64))
-        observed = replay(trace, "bounded", self.case.settings)
-        ns, work = cost.increment_ns(trace, observed), ledger.prunes(trace, observed)
-        creates = int((observed.answers[trace.op == INCREMENT] == 1).sum())
-        duration = max(self.case.first.duration / factor, 1)
+    def _at_speed(self, speed: float) -> dict[str, float]:
+        runs = [(run, run.counters[COUNTER].faster(speed)) for run in self.case.runs]
+        ns = [cost.increment_ns(trace, replay(trace, "bounded", self.case.settings)) for _, trace in runs]
+        mean = estimate(float(each.mean()) if each.size else 0.0 for each in ns)
+        held = [float(each.sum()) / max(run.duration / speed, 1) for each, run in zip(ns, self.case.runs, strict=True)]
         return {
-            "speed": factor,
-            "new_per_second": factor * self.new_per_second,
-            "mean_ns": float(ns.mean()) if ns.size else 0.0,
-            "busy_percent": 100 * float(ns.sum()) / duration,
-            "sorted_percent": 100 * int((work["sorted"] > 0).sum()) / max(creates, 1),
+            "speed": speed,
+            "new_per_second": speed * self.new_per_second.mean,
+            "mean_ns": mean.mean,
+            "mean_ns_low": mean.low,
+            "mean_ns_high": mean.high,
+            "busy_percent": 100 * float(np.mean(held)),
+            "sorted_percent": 100 * float(np.mean([self._sorted_share(run, speed) for run in self.case.runs])),
         }
+
+    def _sorted_share(self, run: Run, speed: float) -> float:
+        """Share of the new entries for which the whole store is sorted, when a run is replayed at a speed."""
+        trace = run.counters[COUNTER].faster(speed)
+        observed = replay(trace, "bounded", self.case.settings)
+        creates = int((observed.answers[trace.op == INCREMENT] == 1).sum())
+        return int((observed.prunes[:, Prune._fields.index("sorted")] > 0).sum()) / max(creates, 1)
+
+    def _at_speeds(self, speeds: Iterable[float]) -> Estimate:
+        """The rate of new sessions at a speed of each run, over the replications; inf where one of them is."""
+        rates = [speed * self._new_per_second(run) for speed, run in zip(speeds, self.case.runs, strict=True)]
+        return estimate(rates) if np.isfinite(rates).all() else Estimate(np.inf, np.nan, np.nan, len(rates))
+
+    @staticmethod
+    def _new_per_second(run: Run) -> float:
+        return run.totals(COUNTER, "unbounded").creates / max(run.duration / SECOND, 1e-9)
+
+
+def _lowest(low: float, high: float, reached: Callable[[float], bool]) -> float:
+    """The speed from which on something is reached, to 0.1 %, by bisection; inf if it is not at `high`."""
+    if not reached(high):
+        return np.inf
+    while high / low > 1.001:
+        middle = (low * high) ** 0.5
+        low, high = (low, middle) if reached(middle) else (middle, high)
+    return (low * high) ** 0.5
 
 
 def _times(ns: float) -> str:
@@ -222,3 +266,8 @@ def _time(value: Estimate) -> str:
 def _percent(value: Estimate) -> str:
     interval = "" if np.isnan(value.low) else f" ({100 * max(value.low, 0):.3g} to {100 * value.high:.3g} %)"
     return f"{100 * value.mean:.3g} %{interval}"
+
+
+def _rate(value: Estimate) -> str:
+    interval = "" if np.isnan(value.low) else f" ({max(value.low, 0):.3g} to {value.high:.3g})"
+    return f"{value.mean:.3g}{interval}"

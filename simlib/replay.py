@@ -1,18 +1,44 @@
 """Runs stores over a trace and keeps what they answered.
 
-Owns nothing of what the answers mean: `ledger` works that out. `Observed` is one store under study, whether it hears
-a live simulation or a recorded trace, so both give the same observation.
+Owns nothing of what the answers mean: `ledger` works that out. A store is observed in one of two ways, live or
+compiled, and an `Observation` reads the same from both.
 """
+
+from dataclasses import dataclass
+from itertools import chain
+from typing import Protocol
 
 import numpy as np
 
 from simlib import collector
-from simlib.stores import Settings, Store, make_store
+from simlib.stores import DESIGNS, Prune, Settings, Store, make_store
 from simlib.trace import INCREMENT, Trace
 
 
+class Observation(Protocol):
+    """What one store did with n operations."""
+
+    design: str
+    settings: Settings
+
+    @property
+    def answers(self) -> np.ndarray:
+        """For each operation the count returned, or the count that a delete removed; int64, (n,)."""
+
+    @property
+    def prunes(self) -> np.ndarray:
+        """A row as of `stores.Prune` for each prune; int64, (prunes, 5)."""
+
+    @property
+    def final_counts(self) -> np.ndarray:
+        """The counts of the entries that are left; int64, (entries,)."""
+
+    def last_rows(self, trace: Trace, rows: np.ndarray) -> np.ndarray:
+        """For each eviction, made by the prunes in these rows, the row of the entry's last increment; int64."""
+
+
 class Observed:
-    """A store and its answers: for each operation the count returned, or the count that a delete removed.
+    """A store of `stores` and its answers, whether it hears a live simulation or a recorded trace.
 
     `increment(session, now)` and `delete(session, now)` pass an operation on. They are closures, not methods, because
     a live simulation spends a tenth of its time in this hand-over.
@@ -35,8 +61,24 @@ class Observed:
 
     @property
     def answers(self) -> np.ndarray:
-        """One count for each operation heard so far; int64, (n,)."""
         return np.array(self._answers, dtype=np.int64)
+
+    @property
+    def prunes(self) -> np.ndarray:
+        log = self.store.prunes
+        flat = np.fromiter(chain.from_iterable(log), np.int64, len(log) * len(Prune._fields))
+        return flat.reshape(-1, len(Prune._fields))
+
+    @property
+    def final_counts(self) -> np.ndarray:
+        return np.array(list(self.store.snapshot().values()), dtype=np.int64)
+
+    def last_rows(self, trace: Trace, rows: np.ndarray) -> np.ndarray:
+        code = dict(zip(trace.ids.tolist(), range(trace.ids.size), strict=True))
+        session = np.fromiter(map(code.__getitem__, self.store.evicted), np.int64, rows.size)
+        n = len(trace)
+        in_order = np.sort(trace.session.astype(np.int64) * n + np.arange(n))
+        return in_order[np.searchsorted(in_order, session * n + rows, side="right") - 1] % max(n, 1)
 
     def hear(self, trace: Trace) -> None:
         """Pass on every operation of a trace, in order."""
@@ -52,8 +94,40 @@ class Observed:
                 )
 
 
-def replay(trace: Trace, design: str = "bounded", settings: Settings | None = None) -> Observed:
-    """Run a new store over every operation of a trace of one counter. Raises ValueError for an unknown design."""
+@dataclass(frozen=True, eq=False)
+class Replayed:
+    """What the compiled store did; an `Observation`. `evicted` holds the row of each evicted entry's last increment."""
+
+    design: str
+    settings: Settings
+    answers: np.ndarray
+    prunes: np.ndarray
+    evicted: np.ndarray
+    final_counts: np.ndarray
+
+    def last_rows(self, trace: Trace, rows: np.ndarray) -> np.ndarray:
+        return self.evicted
+
+
+def reference(trace: Trace, design: str = "bounded", settings: Settings | None = None) -> Observed:
+    """Run a new store of `stores` over every operation of a trace of one counter.
+
+    Raises ValueError for an unknown design.
+    """
     observed = Observed(design, settings)
     observed.hear(trace)
     return observed
+
+
+def replay(trace: Trace, design: str = "bounded", settings: Settings | None = None) -> Replayed:
+    """What `reference` observes, from the compiled store. Raises ValueError for an unknown design."""
+    from simlib import kernel
+
+    if design not in DESIGNS:
+        make_store(design)
+    settings = settings or Settings()
+    bounds = (settings.max_entries, settings.ttl) if design == "bounded" else (0, 0)
+    answers, prunes, evicted, kept = kernel.bounded(
+        trace.time, trace.session, trace.op, trace.rank, trace.ids.size, *bounds, settings.prune_every
+    )
+    return Replayed(design, settings, answers, prunes, evicted.astype(np.int64), answers[kept])

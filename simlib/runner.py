@@ -9,9 +9,9 @@ import contextlib
 import fcntl
 import hashlib
 import json
+import multiprocessing
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simlib.errors import InputError
-from simlib.execute import OUTCOME
+from simlib.execute import ERRORS, OUTCOME, PRELOAD, run_job
 from simlib.notebooks import notebook_path
 
 SEAL = "seal.json"
@@ -30,6 +30,9 @@ LOCK = ".lock"
 
 CELL_TIMEOUT = 900
 """Seconds that one cell may take."""
+
+_PROCESSES = multiprocessing.get_context("forkserver")
+_PROCESSES.set_forkserver_preload(PRELOAD)
 
 PROFILES = {
     "ci": {"replications": 2, "hours": 3.0},
@@ -148,7 +151,8 @@ def _run(job: Job, out: Path) -> Result:
     # What the result is made from is fixed before it is made: a change meanwhile must make it stale.
     fingerprint = job.fingerprint()
     result = _execute(job, work)
-    (work / OUTCOME).unlink(missing_ok=True)
+    for left in (OUTCOME, ERRORS):
+        (work / left).unlink(missing_ok=True)
     if result.error:
         _write(work / FAILURE, {"cell": result.cell, "error": result.error})
         _take_place(work, job.failed_folder(out))
@@ -160,24 +164,19 @@ def _run(job: Job, out: Path) -> Result:
 
 
 def _execute(job: Job, work: Path) -> Result:
-    task = {
-        "source": str(notebook_path(job.notebook)),
-        "folder": str(work.resolve()),
-        "parameters": {**job.parameters, "out": str(work.resolve())},
-        "cell_timeout": CELL_TIMEOUT,
-    }
+    folder = work.resolve()
     # One process a notebook: papermill changes the working directory, and a worker that dies takes no other with it.
-    with subprocess.Popen(
-        [sys.executable, "-m", "simlib.execute", json.dumps(task)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    ) as process:
-        errors = process.stderr.read().decode(errors="replace").strip()
+    process = _PROCESSES.Process(
+        target=run_job,
+        args=(notebook_path(job.notebook), folder, {**job.parameters, "out": str(folder)}, CELL_TIMEOUT),
+    )
+    process.start()
+    process.join()
     with contextlib.suppress(OSError, ValueError):
         outcome = json.loads((work / OUTCOME).read_text(encoding="utf-8"))
         return Result(job, cell=outcome.get("cell", ""), error=outcome.get("error", ""))
-    reason = errors.splitlines()[-1] if errors else f"ended with status {process.returncode}"
+    errors = (work / ERRORS).read_text(encoding="utf-8", errors="replace").strip() if (work / ERRORS).exists() else ""
+    reason = errors.splitlines()[-1] if errors else f"ended with status {process.exitcode}"
     return Result(job, cell="?", error=f"the process that ran it died: {reason}")
 
 

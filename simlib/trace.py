@@ -15,7 +15,7 @@ import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
@@ -92,6 +92,24 @@ class Trace:
     def previous_row(self) -> np.ndarray:
         """For each row the row of the same session's previous operation, -1 where there is none; int64, (n,)."""
         return self._neighbours(step=-1, none=-1)
+
+    @cached_property
+    def rank(self) -> np.ndarray:
+        """The place of each session's id in their order by code point; int32, (sessions,); zeros if no time is shared.
+
+        Stores compare ids only among entries last seen at one instant.
+        """
+        rank = np.zeros(self.ids.size, dtype=np.int32)
+        if (self.time[1:] == self.time[:-1]).any():
+            rank[np.argsort(self.ids)] = np.arange(self.ids.size)
+        return rank
+
+    def faster(self, speed: float) -> "Trace":
+        """The same operations `speed` times as fast, beginning at 0."""
+        trace = replace(self, time=((self.time - self.time[:1].sum()) / speed).astype(np.int64))
+        # What goes by the order of the rows alone stays as it is, and is dear to find again.
+        vars(trace).update(next_row=self.next_row, previous_row=self.previous_row)
+        return trace
 
     def _neighbours(self, step: int, none: int) -> np.ndarray:
         by_session = np.argsort(self.session, kind="stable")[::step]

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from simlib import ledger
 from simlib.churn import simulate
 from simlib.plan import timetable
-from simlib.replay import Observed, replay
+from simlib.replay import Observed, reference
 from simlib.stores import Settings
 from simlib.trace import COUNTERS, Trace, whole_file
 from simlib.units import HOUR
@@ -174,14 +174,14 @@ def main() -> None:
         ),
         lambda: side_by_side(
             "Reference replay, 10^6 operations, 9 in 10 from new sessions, to cachetools.LRUCache",
-            lambda: rate(len(trace), lambda: replay(trace, "bounded", Settings())),
+            lambda: rate(len(trace), lambda: reference(trace, "bounded", Settings())),
             lambda: lru_rate(trace),
             "x operations/s",
             1.0,
         ),
         lambda: side_by_side(
             "The same with the whole ledger worked out from it",
-            lambda: rate(len(trace), lambda: ledger.totals(trace, replay(trace, "bounded", Settings()))),
+            lambda: rate(len(trace), lambda: ledger.totals(trace, reference(trace, "bounded", Settings()))),
             lambda: lru_rate(trace),
             "x operations/s",
             1.0,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from simlib import ledger
 from simlib.errors import InputError
-from simlib.replay import replay
+from simlib.replay import reference, replay
 from simlib.stores import BoundedStore, Settings, UnboundedStore
 from simlib.trace import FORMATS, OPS, Trace, read_trace, write_trace
 from simlib.units import SECOND
@@ -148,7 +148,7 @@ def test_evictions_by_ttl_and_cap_and_entries_over_time():
 @pytest.mark.parametrize("gap", ["entries", "counts"])
 def test_each_invariant_is_checked(gap):
     trace = trace_of([(0, "a", "increment"), (1, "a", "increment")])
-    observed = replay(trace, "unbounded")
+    observed = reference(trace, "unbounded")
     # A store that grew an entry, or a count, that no operation gave it.
     observed.store._counts["b" if gap == "entries" else "a"] = 3
     with pytest.raises(AssertionError, match=f"{gap} do not balance"):

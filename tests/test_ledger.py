@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from simlib import ledger
-from simlib.replay import Observed, replay
+from simlib.replay import Observed, reference, replay
 from simlib.stores import DESIGNS, Settings
 from simlib.trace import OPS, Trace, read_trace
 from tests.naive import NaiveStore, naive_ledger, next_op
@@ -145,7 +145,7 @@ def test_evictions_as_rows():
 
 def test_a_ledger_that_does_not_balance_is_refused():
     trace = trace_of([(0, "a", "increment"), (1, "b", "increment")])
-    observed = replay(trace, "unbounded")
+    observed = reference(trace, "unbounded")
     observed.store.delete("a")  # behind the observer's back
     with pytest.raises(AssertionError, match="balance"):
         ledger.totals(trace, observed)

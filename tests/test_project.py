@@ -57,7 +57,8 @@ def test_the_stores_need_nothing_but_the_standard_library():
 
 
 ORDER = (
-    *("errors", "units", "collector", "stores", "workload", "variates", "plan", "trace", "churn", "replay", "ledger"),
+    *("errors", "units", "collector", "stores", "workload", "variates", "plan", "trace", "churn", "kernel"),
+    *("replay", "ledger"),
     *("statistics", "case", "outlook", "heap", "cost", "figures", "memory", "accuracy", "prune", "pack"),
     *("notebooks", "execute", "runner", "report", "cli", "__main__"),
 )
