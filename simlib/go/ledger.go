@@ -1,0 +1,147 @@
+package main
+
+import "math/bits"
+
+// A stream holds n operations as columns; a session is an index into ids.
+type stream struct {
+	ids     []string
+	time    []int64
+	session []int32
+	op      []uint8 // 0 increments, 1 deletes
+}
+
+// eviction is one entry that a prune removed, in the increment of one row of the stream.
+type eviction struct {
+	Row     int    `json:"row"`
+	Session string `json:"session"`
+	Cause   string `json:"cause"`
+	Count   int64  `json:"count"`
+	Idle    int64  `json:"idle"`
+	False   bool   `json:"false"`
+}
+
+// ledger is what one store did over one stream, by the names of the design.
+type ledger struct {
+	Increments     int64 `json:"increments"`
+	Deletes        int64 `json:"deletes"`
+	DeletesHit     int64 `json:"deletes_hit"`
+	Creates        int64 `json:"creates"`
+	StaleHits      int64 `json:"stale_hits"`
+	CapEvictions   int64 `json:"cap_evictions"`
+	TTLEvictions   int64 `json:"ttl_evictions"`
+	FalseEvictions int64 `json:"false_evictions"`
+	LostCounts     int64 `json:"lost_counts"`
+	Prunes         int64 `json:"prunes"`
+	EntriesScanned int64 `json:"entries_scanned"`
+	EntriesSorted  int64 `json:"entries_sorted"`
+	PeakEntries    int64 `json:"peak_entries"`
+	FinalEntries   int64 `json:"final_entries"`
+	FinalCountSum  int64 `json:"final_count_sum"`
+	LogLines       int64 `json:"log_lines"`
+
+	Evictions []eviction `json:"evictions,omitempty"`
+}
+
+// canonical gives every increment of the empty id the session that it counts for.
+func (s *stream) canonical() {
+	index := make(map[string]int32, len(s.ids))
+	for i, id := range s.ids {
+		index[id] = int32(i)
+	}
+	for row, session := range s.session {
+		if s.op[row] == 0 && s.ids[session] == "" {
+			if _, ok := index[missing]; !ok {
+				index[missing] = int32(len(s.ids))
+				s.ids = append(s.ids, missing)
+			}
+			s.session[row] = index[missing]
+		}
+	}
+}
+
+// following gives for each row the next row of its session, n where there is none.
+func (s *stream) following() []int {
+	next, ahead := make([]int, len(s.op)), make([]int, len(s.ids))
+	for i := range ahead {
+		ahead[i] = len(s.op)
+	}
+	for row := len(s.op) - 1; row >= 0; row-- {
+		next[row] = ahead[s.session[row]]
+		ahead[s.session[row]] = row
+	}
+	return next
+}
+
+// account runs a new store over a stream; with rows it lists every eviction.
+func account(design string, chosen settings, s *stream, rows bool) ledger {
+	given := s.ids
+	raw := append([]int32(nil), s.session...)
+	s.canonical()
+	index := make(map[string]int32, len(s.ids))
+	for i, id := range s.ids {
+		index[id] = int32(i)
+	}
+	var l ledger
+	next, ahead := s.following(), make([]int, len(s.ids))
+	lastSeen := make([]int64, len(s.ids))
+	size, row := int64(0), 0
+	st := newStore(design, chosen)
+	b, isBounded := st.(*bounded)
+	if isBounded {
+		b.evicted = func(session string, byCap bool, gone *entry) {
+			cause := "ttl"
+			if byCap {
+				cause = "cap"
+				l.CapEvictions++
+			} else {
+				l.TTLEvictions++
+			}
+			following := ahead[index[session]]
+			wrong := following < len(s.op) && s.op[following] == 0
+			if wrong {
+				l.FalseEvictions++
+				l.LostCounts += gone.count
+			}
+			size--
+			if rows {
+				l.Evictions = append(l.Evictions, eviction{row, session, cause, gone.count, s.time[row] - gone.lastSeen, wrong})
+			}
+		}
+	}
+	for row = range s.op {
+		session, now := s.session[row], s.time[row]
+		ahead[session] = next[row]
+		if s.op[row] == 1 {
+			l.Deletes++
+			if st.Delete(given[raw[row]]) > 0 {
+				l.DeletesHit++
+				size--
+			}
+		} else {
+			l.Increments++
+			size++ // An eviction in the same call must find the new entry counted.
+			count := st.Increment(given[raw[row]], now)
+			if count == 1 {
+				l.Creates++
+			} else {
+				size--
+				if isBounded && chosen.TTL > 0 && now-lastSeen[session] > chosen.TTL {
+					l.StaleHits++
+				}
+			}
+			if bits.OnesCount64(uint64(count)) == 1 {
+				l.LogLines++
+			}
+			lastSeen[session] = now
+		}
+		l.PeakEntries = max(l.PeakEntries, size)
+	}
+	for _, count := range st.Snapshot() {
+		l.FinalEntries++
+		l.FinalCountSum += count
+	}
+	if isBounded {
+		l.Prunes, l.EntriesScanned, l.EntriesSorted = b.prunes, b.scanned, b.sorted
+	}
+	return l
+}
