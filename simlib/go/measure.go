@@ -218,7 +218,10 @@ func pressure(t pressureTask, records io.Reader) ([]sample, error) {
 			first = now
 		}
 		if t.Speed > 0 {
-			time.Sleep(time.Until(begin.Add(time.Duration(float64(now-first) / t.Speed))))
+			// Shorter sleeps than a timer keeps would only add up to lateness.
+			if ahead := time.Until(begin.Add(time.Duration(float64(now-first) / t.Speed))); ahead > time.Millisecond {
+				time.Sleep(ahead)
+			}
 		}
 		sink = make([]byte, t.Garbage)
 		if head[9] == 0 {
