@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from simlib import figures, ledger
-from simlib.case import Case, Run
+from simlib.case import LIVE_DESIGNS, Case, Run
 from simlib.replay import Observation, replay
-from simlib.statistics import Estimate, estimate
-from simlib.trace import COUNTERS, Trace
+from simlib.statistics import Estimate, estimate, format_percent
+from simlib.trace import COUNTERS, INCREMENT, Trace
 from simlib.units import format_duration
 
 LOOKS = 60
@@ -22,66 +22,132 @@ LOOKS = 60
 
 
 @dataclass(frozen=True)
+class Settled:
+    """One run after its warm-up, both counters together: its evictions as rows (see `ledger.evictions`), and counts."""
+
+    evictions: pd.DataFrame
+    increments: int
+    log_lines: int
+    log_lines_unbounded: int
+    scanned: int
+    stale_hits: int
+
+    @classmethod
+    def of(cls, run: Run) -> "Settled":
+        """What happened in a run after its warm-up."""
+        evictions, numbers = [], np.zeros(5, dtype=np.int64)
+        for counter, trace in run.counters.items():
+            bounded, unbounded = run.observed[counter, "bounded"], run.observed[counter, "unbounded"]
+            settled = run.settled(counter)
+            rows, prunes = ledger.evictions(trace, bounded), ledger.prunes(trace, bounded)
+            evictions.append(rows[settled[rows["row"]]])
+            numbers += [
+                int((settled & (trace.op == INCREMENT)).sum()),
+                int(ledger.log_lines(trace, bounded)[settled].sum()),
+                int(ledger.log_lines(trace, unbounded)[settled].sum()),
+                int(prunes["scanned"][settled[prunes["row"]]].sum()),
+                int(ledger.stale_hits(trace, bounded)[settled].sum()),
+            ]
+        return cls(pd.concat(evictions, ignore_index=True), *numbers.tolist())
+
+    @property
+    def false(self) -> pd.Series:
+        """Whether each eviction hit a session that went on."""
+        return ~self.evictions["dead"]
+
+    @property
+    def false_share(self) -> float:
+        """False evictions as a share of all; NaN without any."""
+        return _share(self.false)
+
+    @property
+    def undecided_share(self) -> float:
+        """Evictions that the end of the run leaves undecided, as a share of all; NaN without any."""
+        return _share(self.evictions["undecided"])
+
+    @property
+    def lost_share(self) -> float:
+        """Counts lost to false evictions as a share of all increments."""
+        return self.evictions["count"][self.false].sum() / max(self.increments, 1)
+
+    @property
+    def extra_lines(self) -> int:
+        """Log lines more than with the unbounded maps on the same stream."""
+        return self.log_lines - self.log_lines_unbounded
+
+
+@dataclass(frozen=True)
 class Accuracy:
-    """What the bounded stores of a case evicted, and what that cost in counts and log lines."""
+    """What the bounded stores of a case evicted, and what that cost in counts and log lines.
+
+    Rates are of what happens after the warm-up (see `Run.warm_up`).
+    """
 
     case: Case
 
     @cached_property
-    def evictions(self) -> list[pd.DataFrame]:
-        """The evictions of each run as rows (see `ledger.evictions`), both counters together, after the warm-up."""
-        tables = []
-        for run in self.case.runs:
-            both = [ledger.evictions(run.counters[name], run.observed[name, "bounded"]) for name in COUNTERS]
-            table = pd.concat(both, ignore_index=True)
-            tables.append(table[table["time"] >= run.start + run.warm_up])
-        return tables
+    def settled(self) -> list[Settled]:
+        """Each run after its warm-up."""
+        return [Settled.of(run) for run in self.case.runs]
 
     def estimates(self) -> pd.DataFrame:
         """Mean and 95 % interval over the replications of every headline number, a row each."""
-        numbers = {
-            "evictions": lambda t, run: len(t),
-            "false evictions (%)": lambda t, run: 100 * _share(~t["dead"]),
-            "false or undecided (%)": lambda t, run: 100 * _share(~t["dead"] | t["undecided"]),
-            "false among those by the cap (%)": lambda t, run: 100 * _share(~t["dead"][t["cause"] == "cap"]),
-            "false among those by the TTL (%)": lambda t, run: 100 * _share(~t["dead"][t["cause"] == "ttl"]),
-            "counts lost (%)": lambda t, run: 100 * t["count"][~t["dead"]].sum() / self._increments(run),
-            "extra log lines (%)": lambda t, run: (
-                100 * self._extra_lines(run) / max(self._sum(run, "log_lines", "unbounded"), 1)
-            ),
-            "entries scanned an increment": lambda t, run: self._sum(run, "entries_scanned") / self._increments(run),
-            "stale hits": lambda t, run: self._sum(run, "stale_hits"),
-        }
-        rows = {name: vars(self._estimate(number)) for name, number in numbers.items()}
-        return pd.DataFrame(rows).T
+
+        def by(cause: str) -> Callable[[Settled], float]:
+            return lambda s: 100 * _share(s.false[s.evictions["cause"] == cause])
+
+        # Name, its number, and the most that it can be.
+        numbers = (
+            ("evictions", lambda s: len(s.evictions), np.inf),
+            ("false evictions (%)", lambda s: 100 * s.false_share, 100),
+            ("false or undecided (%)", lambda s: 100 * (s.false_share + s.undecided_share), 100),
+            ("false among those by the cap (%)", by("cap"), 100),
+            ("false among those by the TTL (%)", by("ttl"), 100),
+            ("counts lost (%)", lambda s: 100 * s.lost_share, 100),
+            ("extra log lines (%)", lambda s: 100 * s.extra_lines / max(s.log_lines_unbounded, 1), np.inf),
+            ("entries scanned an increment", lambda s: s.scanned / max(s.increments, 1), np.inf),
+            ("stale hits", lambda s: s.stale_hits, np.inf),
+        )
+        return pd.DataFrame({name: vars(self._estimate(number, most)) for name, number, most in numbers}).T
 
     @cached_property
     def false_share(self) -> Estimate:
         """False evictions as a share of all, over the replications."""
-        return self._estimate(lambda table, run: _share(~table["dead"]))
+        return self._estimate(lambda settled: settled.false_share, 1)
+
+    @cached_property
+    def undecided_share(self) -> Estimate:
+        """Evictions that the end of a run leaves undecided, as a share of all."""
+        return self._estimate(lambda settled: settled.undecided_share, 1)
 
     @cached_property
     def lost_share(self) -> Estimate:
         """Counts lost to false evictions as a share of all increments."""
-        return self._estimate(lambda t, run: t["count"][~t["dead"]].sum() / self._increments(run))
+        return self._estimate(lambda settled: settled.lost_share, 1)
 
     @cached_property
     def extra_lines(self) -> Estimate:
         """Log lines more than with the unbounded maps on the same streams: paired differences."""
-        return self._estimate(lambda table, run: self._extra_lines(run))
+        return self._estimate(lambda settled: settled.extra_lines)
 
     def answer(self) -> str:
         """The answer to the notebook's question, in one sentence."""
-        evictions = self._estimate(lambda table, run: len(table)).mean
+        totals = [run.totals(counter, "bounded") for run in self.case.runs for counter in COUNTERS]
+        evictions = sum(t.cap_evictions + t.ttl_evictions for t in totals) / len(self.case.runs)
         if evictions == 0:
             return "Nothing is evicted here, so nothing is lost: neither bound ever acts."
-        if self.false_share.mean == 0:
-            return f"None of {evictions:,.0f} evictions hit a session that went on: nothing was lost."
+        if not any(t.false_evictions for t in totals):
+            return f"None of {evictions:,.0f} evictions hit a session that went on: no live count was lost."
         a_run = " in a run" if len(self.case.runs) > 1 else ""
+        if np.isnan(self.false_share.mean):
+            return f"All {evictions:,.0f} evictions{a_run} come in the warm-up: this is too short to give a rate."
+        undecided = self.undecided_share.mean
+        too_soon = f" ({format_percent(undecided)} came too near the end to tell)" if undecided >= 0.005 else ""
         return (
-            f"Of {evictions:,.0f} evictions{a_run}, {_percent(self.false_share)} hit a session that went on; with them "
-            f"{_percent(self.lost_share)} of all counts were lost, and the log grew by "
-            f"{_number(self.extra_lines)} lines."
+            f"Of {self._estimate(lambda settled: len(settled.evictions)).mean:,.0f} evictions{a_run} once it was warm, "
+            f"{self.false_share.percent()} hit a session that went on{too_soon}; the counts that those held, "
+            f"{self.lost_share.percent()} of all, were lost, and the service logged {_number(self.extra_lines)} more "
+            f"lines, as counts began anew."
         )
 
     def causes(self) -> pd.DataFrame:
@@ -94,7 +160,7 @@ class Accuracy:
                     "alive": (~t["dead"]).groupby(t["cause"], observed=False).sum(),
                 }
             )
-            for t in self.evictions
+            for t in (settled.evictions for settled in self.settled)
         ]
         return sum(tables) / len(tables)
 
@@ -104,23 +170,27 @@ class Accuracy:
         total = table.to_numpy().sum()
         alive = table["alive"].sum()
         worst = table["alive"].idxmax()
+        a_run = " a run" if len(self.case.runs) > 1 else ""
         if total == 0:
-            message = "Nothing is evicted: neither bound acts"
+            message = "Nothing is evicted after the warm-up"
         elif alive == 0:
-            message = f"None of {total:,.0f} evictions hit a session that went on"
+            message = f"None of {total:,.0f} evictions{a_run} hit a session that went on"
         else:
-            message = f"{alive / total:.1%} of {total:,.0f} evictions hit a session that went on, "
+            message = f"{alive / total:.1%} of {total:,.0f} evictions{a_run} hit a session that went on, "
             message += f"most by the {_CAUSES[worst]}"
         return figures.causes(table.rename(index=_CAUSES), message)
 
     def draw_idle(self) -> figures.Drawing:
-        """How long evicted sessions had been idle, by truth."""
-        table, ttl = self.evictions[0], self.case.settings.ttl
+        """How long evicted sessions had been idle, by truth; of the first run, the undecided left out."""
+        table, ttl = self.settled[0].evictions, self.case.settings.ttl
+        table = table[~table["undecided"]]
         idle = {truth: np.sort(table["idle"][table["dead"] == (truth == "dead")]) for truth in ("dead", "alive")}
         shortest = table["idle"].min() if len(table) else 0
         message = f"Entries are evicted after {format_duration(shortest)} of idleness or more"
         if len(idle["alive"]):
-            message += f"; half of those still alive, within {format_duration(float(np.median(idle['alive'])))}"
+            message += (
+                f"; half of those evicted alive, after {format_duration(float(np.median(idle['alive'])))} or less"
+            )
         return figures.idle(
             idle, ttl, message if len(table) else "Nothing is evicted, so nothing was idle for too long"
         )
@@ -142,8 +212,8 @@ class Accuracy:
         table = self.snapshots
         last = table.iloc[-1]
         message = (
-            f"At the end a snapshot lacks {last['undercount']:.0%} of what the unbounded maps hold, "
-            f"and shows {10 * last['top_10']:.0f} of their top 10 sessions"
+            f"At the end a snapshot shows {1 - last['undercount']:.0%} of the counts in the unbounded maps, the dead "
+            f"included, and {10 * last['top_10']:.0f} of their top 10 sessions"
         )
         return figures.snapshots(table, self.case.first.warm_up, message)
 
@@ -171,25 +241,25 @@ class Accuracy:
     def draw_caps(self) -> figures.Drawing:
         """Where a cap above the number of live sessions still evicts live ones."""
         at_live = self.caps[self.caps["cap"] >= self.most_live].iloc[0]
-        message = f"With room for all {self.most_live:,} sessions that are live at once, "
-        in_a_run = " in a run" if len(self.case.runs) > 1 else ""
+        a_run = " a run" if len(self.case.runs) > 1 else ""
+        message = f"With room for the {self.most_live:,} sessions live at once, the cap "
         if at_live["false"] == 0:
-            message += "the cap evicts none of them"
-        elif enough := self.enough_for_the_living():
-            message += f"{_mean(at_live['false'])} live ones are evicted{in_a_run}; a cap of {enough:,} evicts none"
+            message += "evicts none of them"
         else:
-            message += f"{_mean(at_live['false'])} live ones are evicted{in_a_run}, and some at every cap tried"
+            message += f"still evicts {_mean(at_live['false'])} live ones{a_run}, as the dead take room; "
+            enough = self.enough_for_the_living()
+            message += f"at {enough:,} it evicts none" if enough else "at every cap tried it evicts some"
         return figures.caps(self.caps, self.most_live, self.case.settings.max_entries, message)
 
     def accounts_agree(self) -> bool:
-        """Whether rows and totals tell the same of all runs: evictions, false ones and the counts lost with them."""
+        """Whether the evictions tell what the answers tell: how many counts began anew, and what was lost with them."""
         return all(
-            (len(rows), int((~rows["dead"]).sum()), int(rows["count"][~rows["dead"]].sum()))
-            == (totals.cap_evictions + totals.ttl_evictions, totals.false_evictions, totals.lost_counts)
+            int((~rows["dead"]).sum()) == int(anew.sum())
+            and int(rows["count"][~rows["dead"]].sum()) == int(bounded.answers[trace.previous_row[anew]].sum())
             for run in self.case.runs
-            for name in COUNTERS
-            for rows in [ledger.evictions(run.counters[name], run.observed[name, "bounded"])]
-            for totals in [run.totals(name, "bounded")]
+            for counter, trace in run.counters.items()
+            for bounded in [run.observed[counter, "bounded"]]
+            for rows, anew in [(ledger.evictions(trace, bounded), ledger.restarts(trace, bounded))]
         )
 
     def replay_agrees(self) -> bool:
@@ -201,8 +271,12 @@ class Accuracy:
         )
 
     def least_extra_lines(self) -> int:
-        """The fewest log lines that eviction added in any run."""
-        return min(self._extra_lines(run) for run in self.case.runs)
+        """The fewest log lines that eviction added in any run, its warm-up included."""
+        lines = [
+            {design: sum(run.totals(counter, design).log_lines for counter in COUNTERS) for design in LIVE_DESIGNS}
+            for run in self.case.runs
+        ]
+        return min(each["bounded"] - each["unbounded"] for each in lines)
 
     def _at_cap(self, cap: int) -> dict[str, float]:
         false = [self._false_at(run, cap) for run in self.case.runs]
@@ -214,18 +288,8 @@ class Accuracy:
         trace = run.counters["no_client"]
         return _false_by_the_cap(trace, replay(trace, "bounded", replace(self.case.settings, max_entries=cap)))
 
-    def _estimate(self, number: Callable[[pd.DataFrame, Run], float]) -> Estimate:
-        return estimate(number(table, run) for table, run in zip(self.evictions, self.case.runs, strict=True))
-
-    def _sum(self, run: Run, name: str, design: str = "bounded") -> int:
-        return sum(getattr(run.totals(counter, design), name) for counter in COUNTERS)
-
-    def _increments(self, run: Run) -> int:
-        """Increments of a run, but at least 1, to divide by."""
-        return max(self._sum(run, "increments"), 1)
-
-    def _extra_lines(self, run: Run) -> int:
-        return self._sum(run, "log_lines") - self._sum(run, "log_lines", "unbounded")
+    def _estimate(self, number: Callable[[Settled], float], most: float = np.inf) -> Estimate:
+        return estimate((number(settled) for settled in self.settled), 0, most)
 
 
 _CAUSES = {"cap": "cap", "ttl": "TTL"}
@@ -242,14 +306,7 @@ def _mean(number: float) -> str:
 
 
 def _share(flags: pd.Series) -> float:
-    return float(flags.mean()) if len(flags) else 0.0
-
-
-def _percent(value: Estimate) -> str:
-    interval = (
-        "" if np.isnan(value.low) else f" (95 % interval {100 * max(value.low, 0):.3g} to {100 * value.high:.3g} %)"
-    )
-    return f"{100 * value.mean:.3g} %{interval}"
+    return float(flags.mean()) if len(flags) else np.nan
 
 
 def _number(value: Estimate) -> str:

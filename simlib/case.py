@@ -16,7 +16,7 @@ from simlib import ledger
 from simlib.churn import simulate
 from simlib.errors import InputError
 from simlib.plan import session_ids
-from simlib.replay import Observation, Observed, replay
+from simlib.replay import Observation, Observed, reference
 from simlib.stores import Settings
 from simlib.trace import COUNTERS, INCREMENT, Trace, read_trace
 from simlib.units import HOUR, format_duration, parse_duration
@@ -44,6 +44,11 @@ class Run:
     observed: Mapping[tuple[str, str], Observation]
     classes: tuple[str, ...]
     class_of: np.ndarray
+
+    @property
+    def end(self) -> int:
+        """When the run ends, ns."""
+        return self.start + self.duration
 
     @cached_property
     def counters(self) -> dict[str, Trace]:
@@ -87,14 +92,28 @@ class Run:
 
     @cached_property
     def warm_up(self) -> int:
-        """Time in ns until the bounded stores first hold what they hold on average over the second half of the run.
+        """Time in ns until the bounded stores no longer show that they began empty, at most half of the run.
 
-        The stores start empty, which no long-running service does: rates leave out what happens before this.
+        No long-running service begins empty: rates leave out what happens before this. A store holds nothing that was
+        idle for a TTL, and a full one just the entries last seen: after one TTL, or once it is full, what it holds no
+        longer depends on how it began.
         """
-        entries, half = self.entries("bounded"), self.duration // 2
-        level = self.sample(entries, self.grid()[200:]).mean()
-        reached = np.flatnonzero(entries >= level)
-        return min(int(self.trace.time[reached[0]]) - self.start, half) if reached.size else 0
+        settings, ends = self.observed["no_client", "bounded"].settings, [self.duration // 2]
+        if settings.ttl > 0:
+            ends.append(settings.ttl)
+        if settings.max_entries > 0:
+            full = [
+                trace.time[np.cumsum(ledger.changes(trace, self.observed[counter, "bounded"])) >= settings.max_entries]
+                for counter, trace in self.counters.items()
+                if len(trace)
+            ]
+            if all(times.size for times in full):
+                ends.append(max(int(times[0]) for times in full) - self.start)
+        return min(ends) if len(ends) > 1 else 0
+
+    def settled(self, counter: str) -> np.ndarray:
+        """Whether each operation of a counter stands after the warm-up; bool."""
+        return self.counters[counter].time >= self.start + self.warm_up
 
     def grid(self, points: int = 400) -> np.ndarray:
         """Instants in ns, evenly from the start of the run to its end; int64, (points + 1,)."""
@@ -200,6 +219,13 @@ def _simulated(
 ) -> Case:
     workload = workload.lasting(hours * HOUR) if hours else workload
     seeds = tuple(range(seed, seed + replications))
+    runs = tuple(_simulated_run(workload, each, settings) for each in seeds)
+    for each, run in zip(seeds, runs, strict=True):
+        if len(run.trace) == 0:
+            lasts = format_duration(workload.duration)
+            raise InputError(
+                f"workload {workload.name}: nothing is counted within {lasts} (seed {each}): let it last longer"
+            )
     return Case(
         name=workload.name,
         title=workload.title,
@@ -209,7 +235,7 @@ def _simulated(
         memory_limit_mib=limit or workload.memory_limit_mib,
         settings=settings,
         seeds=seeds,
-        runs=tuple(_simulated_run(workload, seed, settings) for seed in seeds),
+        runs=runs,
     )
 
 
@@ -231,7 +257,7 @@ def _log(path: Path, limit: float, settings: Settings) -> Case:
     if len(trace) == 0:
         raise InputError(f"{path}: the log holds no rows, so there is nothing to look into")
     observed = {
-        (counter, design): replay(trace.only(counter), design, settings)
+        (counter, design): reference(trace.only(counter), design, settings)
         for counter in COUNTERS
         for design in LIVE_DESIGNS
     }

@@ -46,6 +46,8 @@ def _run(options: argparse.Namespace) -> int:
     from simlib.report import write_report
     from simlib.runner import PROFILES, opened, run_jobs
 
+    if not options.out:
+        raise InputError("--out is empty: name a folder for the pack")
     jobs = _jobs(options, PROFILES[options.profile])
     out = Path(options.out)
     with opened(out), tqdm(total=len(jobs), desc="notebooks", unit="run", file=sys.stderr) as bar:
@@ -71,7 +73,7 @@ def _jobs(options: argparse.Namespace, profile: dict) -> list:
     parameters = {name: read_parameters(name, given) for name in options.notebook or notebook_names()}
     for values in parameters.values():
         _check(values)
-    cases = [_log_case(Path(options.trace))] if options.trace else _workload_cases(options.workload, profile)
+    cases = [_log_case(options.trace)] if options.trace is not None else _workload_cases(options.workload, profile)
     names = [name for name, _, _ in cases]
     for name in names:
         if names.count(name) > 1:
@@ -94,11 +96,12 @@ def _check(parameters: dict) -> None:
         raise InputError(f"go_version: {version!r} has no measurements: choose one of {', '.join(GO_VERSIONS)}")
 
 
-def _log_case(path: Path) -> tuple[str, dict, Path]:
+def _log_case(file: str) -> tuple[str, dict, Path]:
     """(folder name, parameters, file) of a log, which is read to see that it can be."""
     from simlib.trace import read_trace
 
-    if len(read_trace(path)) == 0:
+    path = Path(file)
+    if len(read_trace(file)) == 0:
         raise InputError(f"{path}: the log holds no rows, so there is nothing to look into")
     return _folder_name(path.name.split(".")[0]), {"trace": str(path.resolve())}, path
 
@@ -108,7 +111,9 @@ def _workload_cases(chosen: list[str] | None, profile: dict) -> list[tuple[str, 
     from simlib.workload import load_workload, workload_file, workload_names
 
     cases = []
-    for file in map(workload_file, chosen or workload_names()):
+    # The worked example first; a workload named twice is run once.
+    names = dict.fromkeys(chosen or sorted(workload_names(), key=lambda name: (name != "incident", name)))
+    for file in map(workload_file, names):
         workload = load_workload(file)
         size = dict(profile)
         if size.get("hours", 0) * HOUR >= workload.duration:
@@ -126,10 +131,12 @@ def _folder_name(name: str) -> str:
 
 
 def _parameter(text: str) -> tuple[str, str]:
+    from simlib.notebooks import GIVEN_BY_OPTION
+
     name, equals, value = text.partition("=")
-    if not equals:
+    if not equals or not name:
         raise InputError(f"parameter {text[:60]!r}: write NAME=VALUE")
-    if name in ("out", "trace", "workload"):
+    if name in GIVEN_BY_OPTION:
         raise InputError(f"parameter {name!r} has an option of its own: --{name}")
     return name, value
 
@@ -140,7 +147,7 @@ def _simulate(options: argparse.Namespace) -> int:
     from simlib.workload import load_workload
 
     workload = load_workload(options.workload)
-    check_target(Path(options.out))
+    check_target(options.out)
     if options.hours is not None:
         workload = workload.lasting(options.hours * HOUR)
     trace = simulate(workload, options.seed)
@@ -175,10 +182,15 @@ def _replay(options: argparse.Namespace) -> int:
     return 0
 
 
+class _Parser(argparse.ArgumentParser):
+    """Tells a usage error in one line, as every other."""
+
+    def error(self, message: str):
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="simlib", description="Per-session state that leaks: simulate, replay, report."
-    )
+    parser = _Parser(prog="simlib", description="Per-session state that leaks: simulate, replay, report.")
     commands = parser.add_subparsers(dest="name", required=True, metavar="COMMAND")
 
     run = commands.add_parser("run", help="execute the notebooks and export the pack")
@@ -205,8 +217,10 @@ def _parser() -> argparse.ArgumentParser:
     replay.set_defaults(command=_replay)
     replay.add_argument("trace", metavar="TRACE", help=".csv, .jsonl (either also .gz) or .parquet")
     replay.add_argument("--design", default="bounded", metavar="NAME", help="default: bounded")
-    replay.add_argument("--max-entries", type=int, default=2048, metavar="N", help="0: no cap (default: 2048)")
-    replay.add_argument("--ttl", default="30m", metavar="TIME", help="idle time, such as 30m; 0: none (default: 30m)")
+    replay.add_argument("--max-entries", type=int, default=2048, metavar="N", help="0 or less: no cap (default: 2048)")
+    replay.add_argument(
+        "--ttl", default="30m", metavar="TIME", help="idle time, such as 30m; 0 or less: none (default: 30m)"
+    )
     replay.add_argument("--prune-every", type=int, default=256, metavar="N", help="increments (default: 256)")
     replay.add_argument("--counter", default="no_client", metavar="NAME", help="no_client (default) or drops")
     replay.add_argument("--json", action="store_true", help="print one JSON object")

@@ -6,6 +6,7 @@ Owns how a notebook's end is told: the outcome file says `done`, or which cell f
 import json
 import multiprocessing
 import os
+import signal
 import sys
 import tempfile
 import threading
@@ -74,6 +75,8 @@ def run_job(source: Path, folder: Path, parameters: dict, cell_timeout: int) -> 
     The outcome is left in the folder, and so is what went wrong outside the notebook.
     """
     threading.Thread(target=_die_with_parent, daemon=True).start()
+    # An interrupt from the terminal reaches the whole group: what it means is for the parent to say.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     with open(folder / ERRORS, "wb") as errors, open(os.devnull, "wb") as nothing:
         os.dup2(errors.fileno(), sys.stderr.fileno())
         os.dup2(nothing.fileno(), sys.stdout.fileno())

@@ -116,7 +116,7 @@ def growth_by_class(at: np.ndarray, entries: pd.DataFrame, message: str) -> Draw
             (float(y), f"{name}\n{part:.0%}", BLACK)
             for y, name, part in zip(middles, entries.columns, share, strict=True)
         ]
-        _label_ends(axes, labels, lines=2)
+        _label_ends(axes, labels, lines=2, swatches=_layers(entries.shape[1]))
     return Drawing(figure, entries.assign(**{f"time_{unit}": time})[[f"time_{unit}", *entries.columns]], message)
 
 
@@ -179,6 +179,8 @@ def idle(ages: Mapping[str, np.ndarray], ttl: int, message: str) -> Drawing:
                 data[f"{truth}_{unit}"] = np.quantile(age, levels) / scale
                 axes.plot(data[f"{truth}_{unit}"], 100 * levels, color=colour, linestyle=dash)
                 labels.append((f"{truth} ({len(age):,})", colour, dash))
+        if not labels:
+            axes.annotate("none", (0.5, 0.5), xycoords="axes fraction", ha="center")
         if ttl > 0:
             axes.axvline(ttl / scale, color=BLACK, linewidth=1.2, linestyle=(0, (1, 1)))
             axes.annotate("TTL", (ttl / scale, 104), xytext=(3, -2), textcoords="offset points", va="top")
@@ -206,7 +208,13 @@ def snapshots(table: pd.DataFrame, warm_up: int, message: str) -> Drawing:
         axes.set_xlim(0, max(time.max(), 1e-9) if len(time) else 1)
         axes.axvspan(0, warm_up / scale, color=PALE, linewidth=0)
         axes.annotate(
-            "warm-up", (warm_up / scale, 100), xytext=(3, 0), textcoords="offset points", va="top", fontsize=9
+            "warm-up",
+            (warm_up / scale, 50),
+            xytext=(3, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=9,
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
         )
         _label_ends(axes, [(100 * float(table[name].iloc[-1]), text, colour) for name, text, colour, _ in lines])
     return Drawing(figure, table.assign(**{f"time_{unit}": time}).drop(columns="time"), message)
@@ -266,7 +274,15 @@ def prune_work(entries: Mapping[str, np.ndarray], message: str) -> Drawing:
             if len(visited):
                 name = trigger.replace(" ", "_")
                 data[name] = np.quantile(visited, levels, method="inverted_cdf")
-                axes.plot(data[name], 100 * levels, color=colour, linestyle=dash)
+                # From nothing, and on to the right where others go further.
+                reach = max(int(other[-1]) for other in entries.values() if len(other))
+                axes.step(
+                    [data[name][0], *data[name], reach],
+                    [0, *(100 * levels), 100],
+                    where="post",
+                    color=colour,
+                    linestyle=dash,
+                )
                 labels.append((f"{trigger} ({len(visited):,})", colour, dash))
         _legend(axes, labels)
         axes.set_ylim(0, 104)
@@ -275,8 +291,8 @@ def prune_work(entries: Mapping[str, np.ndarray], message: str) -> Drawing:
     return Drawing(figure, pd.DataFrame(data), message)
 
 
-def cliff(table: pd.DataFrame, here: float, begins: float, message: str) -> Drawing:
-    """Mean time of an increment against the rate of new sessions; `here` and `begins` (inf: nowhere) are such rates.
+def cliff(table: pd.DataFrame, marks: Mapping[str, float], message: str) -> Drawing:
+    """Mean time of an increment against the rate of new sessions, with such rates marked; 0 and inf are not drawn.
 
     Columns of `table` as of `PruneCost.cliff`.
     """
@@ -290,7 +306,7 @@ def cliff(table: pd.DataFrame, here: float, begins: float, message: str) -> Draw
         # Whole decades, so that there is a label at either end.
         decades = np.log10(np.clip([table["mean_ns"].min() / 1000, table["mean_ns"].max() / 1000], 1e-3, None))
         axes.set_ylim(10 ** np.floor(decades[0]), 10 ** np.floor(decades[1] + 1))
-        for x, text, height in ((here, "this stream", 0.6), (begins, "closed form:\nthe cap binds", 0.45)):
+        for (text, x), height in zip(marks.items(), (0.62, 0.42, 0.22), strict=True):
             if np.isfinite(x) and x > 0:
                 axes.axvline(x, color=BLACK, linewidth=1.2, linestyle=(0, (1, 1)))
                 axes.annotate(
@@ -300,6 +316,7 @@ def cliff(table: pd.DataFrame, here: float, begins: float, message: str) -> Draw
                     xytext=(3, 0),
                     textcoords="offset points",
                     fontsize=9,
+                    bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
                 )
     return Drawing(figure, table, message)
 
@@ -324,18 +341,41 @@ def _axes(message: str, x: str, y: str) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _label_ends(axes: Axes, labels: Sequence[tuple[float, str, str]], lines: int = 1) -> None:
-    """Write each (y, text, colour) right of the axes at its y, moved apart where they would overlap."""
+def _label_ends(
+    axes: Axes, labels: Sequence[tuple[float, str, str]], lines: int = 1, swatches: Sequence[str] = ()
+) -> None:
+    """Write each (y, text, colour) right of the axes at its y, moved apart where they would overlap.
+
+    `swatches`, a colour a label, say which area is meant where a label does not stand beside its own.
+    """
     low, high = axes.get_ylim()
     height = 0.075 * (high - low)
-    taken = low
-    for y, text, colour in sorted(labels, key=lambda label: label[0]):
-        half = height * max(lines, text.count("\n") + 1) / 2
-        y = max(y, taken + half)
-        taken = y + half
+    order = sorted(range(len(labels)), key=lambda place: labels[place][0])
+    halves = [height * max(lines, labels[place][1].count("\n") + 1) / 2 for place in order]
+    heights, taken = [], low
+    for place, half in zip(order, halves, strict=True):
+        heights.append(max(labels[place][0], taken + half))
+        taken = heights[-1] + half
+    free = high + height / 2
+    for number in reversed(range(len(order))):
+        heights[number] = min(heights[number], free - halves[number])
+        free = heights[number] - halves[number]
+    for place, y in zip(order, heights, strict=True):
+        _, text, colour = labels[place]
+        if swatches:
+            axes.plot(
+                [1.035],
+                [y],
+                transform=axes.get_yaxis_transform(),
+                marker="s",
+                markersize=8,
+                color=swatches[place],
+                markeredgecolor=GREY,
+                clip_on=False,
+            )
         axes.annotate(
             text.replace("$", r"\$"),
-            (1.01, y),
+            (1.06 if swatches else 1.01, y),
             xycoords=("axes fraction", "data"),
             va="center",
             color=colour,

@@ -5,32 +5,11 @@ to it. Entries stand in a list doubly linked in the order of their last incremen
 Compiled for these types when first imported and cached beside this file. Next: `replay`.
 """
 
+from heapq import heapify, heappop, heappush
+
 import numpy as np
-from numba import boolean, int32, int64, njit, uint8, void
+from numba import boolean, int32, int64, njit, uint8
 from numba.types import Tuple
-
-
-@njit(void(int64[:], int32[:], int32[:], int32[:]), cache=True)
-def _sort_oldest(last_seen, rank, older, newer):
-    """Bring the entries last seen at the oldest instant into the order of their ids."""
-    root = last_seen.size - 1
-    first = newer[root]
-    after, size = first, 0
-    while after != root and last_seen[after] == last_seen[first]:
-        after = newer[after]
-        size += 1
-    group = np.empty(size, np.int32)
-    ranks = np.empty(size, np.int32)
-    entry = first
-    for place in range(size):
-        group[place], ranks[place] = entry, rank[entry]
-        entry = newer[entry]
-    before = root
-    for place in np.argsort(ranks):
-        entry = group[place]
-        newer[before], older[entry] = entry, before
-        before = entry
-    newer[before], older[after] = after, before
 
 
 @njit(
@@ -47,8 +26,8 @@ def bounded(time, session, op, rank, sessions, max_entries, ttl, prune_every):
 
     Returns, each as `stores` would have it: the answers, int64 (n,); the prunes, int64 (k, 5); for each eviction the
     row of the entry's last increment, int32; and for each entry that is left the row of its last increment, int32.
-    Within a prune and an instant evictions by the TTL have no order. O(1) a row, but O(entries) where more increments
-    than the store holds share one instant.
+    Within a prune and an instant evictions by the TTL have no order. O(1) a row, amortised, and O(log entries) for each
+    eviction by the cap among simultaneous entries.
     """
     root = sessions
     older, newer = np.full(sessions + 1, root, np.int32), np.full(sessions + 1, root, np.int32)
@@ -61,7 +40,11 @@ def bounded(time, session, op, rank, sessions, max_entries, ttl, prune_every):
     prunes, pruned = np.empty((1024, 5), np.int64), 0
     evicted, gone = np.empty(1024, np.int32), 0
     size = increments = 0
-    sorted_at, is_sorted = int64(0), boolean(False)
+    # As in `stores`: of several entries last seen at the oldest instant, the heap gives the first by id.
+    by_rank = np.empty(sessions, np.int32)
+    by_rank[rank] = np.arange(sessions, dtype=np.int32)
+    tied_at, is_tied = int64(0), boolean(False)
+    tied = [rank[0] for _ in range(0)]
     for row in range(time.size):
         entry = session[row]
         known = counts[entry] > 0
@@ -77,14 +60,12 @@ def bounded(time, session, op, rank, sessions, max_entries, ttl, prune_every):
         size += not known
         counts[entry] += 1
         answers[row] = counts[entry]
+        if is_tied and tied_at == now and not (known and last_seen[entry] == now):
+            heappush(tied, rank[entry])
         last_seen[entry], last_row[entry] = now, row
-        before = older[root]
-        if is_sorted and sorted_at == now:
-            while before != root and last_seen[before] == now and rank[before] > rank[entry]:
-                before = older[before]
-        after = newer[before]
-        newer[before], older[entry] = entry, before
-        newer[entry], older[after] = after, entry
+        newest = older[root]
+        newer[newest], older[entry] = entry, newest
+        newer[entry], older[root] = root, entry
 
         over = max_entries > 0 and size > max_entries
         if not over and (ttl <= 0 or increments % prune_every != 0):
@@ -106,18 +87,25 @@ def bounded(time, session, op, rank, sessions, max_entries, ttl, prune_every):
             if gone == evicted.size:
                 evicted = np.concatenate((evicted, np.empty_like(evicted)))
             oldest = newer[root]
-            if not (is_sorted and sorted_at == last_seen[oldest]):
-                second = newer[oldest]
-                if second != root and last_seen[second] == last_seen[oldest]:
-                    _sort_oldest(last_seen, rank, older, newer)
-                    sorted_at, is_sorted = last_seen[oldest], True
-                    oldest = newer[root]
+            second = newer[oldest]
+            if second != root and last_seen[second] == last_seen[oldest]:
+                if not (is_tied and tied_at == last_seen[oldest]):
+                    tied_at, is_tied = last_seen[oldest], True
+                    tied.clear()
+                    while second != root and last_seen[second] == tied_at:
+                        tied.append(rank[second])
+                        second = newer[second]
+                    tied.append(rank[oldest])
+                    heapify(tied)
+                oldest = by_rank[heappop(tied)]
+                # The heap is not told of deletes and later increments: what they left behind is passed over.
+                while counts[oldest] == 0 or last_seen[oldest] != tied_at:
+                    oldest = by_rank[heappop(tied)]
             evicted[gone] = last_row[oldest]
             gone += 1
             counts[oldest] = 0
             size -= 1
-            newer[root] = newer[oldest]
-            older[newer[root]] = root
+            newer[older[oldest]], older[newer[oldest]] = newer[oldest], older[oldest]
         if pruned == prunes.shape[0]:
             prunes = np.concatenate((prunes, np.empty_like(prunes)))
         prunes[pruned, 0] = increments

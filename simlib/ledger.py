@@ -56,7 +56,7 @@ def totals(trace: Trace, observed: Observation) -> Totals:
         deletes=held.size,
         deletes_hit=int((held > 0).sum()),
         creates=int((counts == 1).sum()),
-        stale_hits=_stale_hits(trace, observed),
+        stale_hits=int(stale_hits(trace, observed).sum()),
         cap_evictions=by_cap,
         ttl_evictions=len(evicted) - by_cap,
         false_evictions=int(false.sum()),
@@ -67,7 +67,7 @@ def totals(trace: Trace, observed: Observation) -> Totals:
         peak_entries=int(entries.max(initial=0)),
         final_entries=final.size,
         final_count_sum=int(final.sum()),
-        log_lines=int(((counts & (counts - 1)) == 0).sum()),
+        log_lines=int(log_lines(trace, observed).sum()),
     )
     assert result.creates == len(evicted) + result.deletes_hit + result.final_entries, "entries do not balance"
     assert result.increments == int(held.sum()) + int(evicted["count"].sum()) + result.final_count_sum, (
@@ -159,22 +159,20 @@ def snapshot_error(trace: Trace, truth: Observation, observed: Observation, rows
 
 
 def occupancy(trace: Trace, ttl: int, speed: float) -> float:
-    """Mean entries under an ideal idle TTL (ns) and no cap, were the trace `speed` times as fast.
+    """Mean entries under an ideal idle TTL (ns) and no cap, were the trace `speed` times as fast; NaN if too short.
 
-    Each increment keeps its entry until the session's next operation or for the TTL, whichever is first (Little's law:
-    Little, A Proof for the Queuing Formula L = lambda W, 1961, over the stream's own residence times).
+    Each increment keeps its entry until the session's next operation or for the TTL, whichever is first (Little, A
+    Proof for the Queuing Formula L = lambda W, 1961, over the stream's own residence times). The mean is over what is
+    left after a first TTL, as by then the store has forgotten that it began empty; at least as much must be left.
     """
-    if len(trace) == 0:
-        return 0.0
+    if len(trace) == 0 or trace.time[-1] - trace.time[0] < 2 * ttl * speed:
+        return np.nan
     increment = np.flatnonzero(trace.op == INCREMENT)
-    following = trace.next_row[increment]
-    end = int(trace.time[-1])
-    until = np.append(trace.time, end)[following]
-    gaps = (until - trace.time[increment]) / speed
-    length = (end - int(trace.time[0])) / speed
-    # Beyond the end of the trace entries go on as those before them did: their rest is what the TTL leaves.
-    gaps[following == len(trace)] = ttl
-    return float(np.minimum(gaps, ttl).sum() / length) if length > 0 else 0.0
+    end = float(trace.time[-1])
+    settled = trace.time[0] + ttl * speed
+    from_, until = trace.time[increment], np.append(trace.time, end)[trace.next_row[increment]]
+    until = np.minimum(until, from_ + ttl * speed)
+    return float((until.clip(min=settled) - from_.clip(min=settled)).sum() / (end - settled))
 
 
 def changes(trace: Trace, observed: Observation) -> np.ndarray:
@@ -192,6 +190,29 @@ def kept_in_use(trace: Trace, observed: Observation) -> np.ndarray:
     change = np.where(increment, used_next.astype(np.int64) - (answers > 1), 0)
     evicted = evictions(trace, observed)
     return np.cumsum(change - np.bincount(evicted["row"][~evicted["dead"]], minlength=len(trace)))
+
+
+def log_lines(trace: Trace, observed: Observation) -> np.ndarray:
+    """Whether each operation is an increment that is logged, its count being a power of two; bool, (n,)."""
+    answers = _answers(trace, observed)
+    return (trace.op == INCREMENT) & ((answers & (answers - 1)) == 0)
+
+
+def stale_hits(trace: Trace, observed: Observation) -> np.ndarray:
+    """Whether each operation is an increment of an entry idle for longer than the TTL; bool, (n,)."""
+    hit = (trace.op == INCREMENT) & (_answers(trace, observed) > 1)
+    if observed.design == "unbounded" or observed.settings.ttl <= 0:
+        return np.zeros_like(hit)
+    return hit & (trace.time - trace.time[trace.previous_row] > observed.settings.ttl)
+
+
+def restarts(trace: Trace, observed: Observation) -> np.ndarray:
+    """Whether each operation is an increment that starts a session's count anew although none deleted it; bool, (n,).
+
+    Told by the answers alone: each is the end of one false eviction.
+    """
+    before = np.append(trace.op == INCREMENT, False)[trace.previous_row]
+    return (trace.op == INCREMENT) & (_answers(trace, observed) == 1) & before & (trace.previous_row >= 0)
 
 
 def live_sessions(trace: Trace) -> np.ndarray:
@@ -212,13 +233,6 @@ def _answers(trace: Trace, observed: Observation) -> np.ndarray:
     if answers.size != len(trace):
         raise ValueError(f"the store heard {answers.size} operations, the trace holds {len(trace)}")
     return answers
-
-
-def _stale_hits(trace: Trace, observed: Observation) -> int:
-    if observed.design == "unbounded" or observed.settings.ttl <= 0:
-        return 0
-    hits = np.flatnonzero((trace.op == INCREMENT) & (observed.answers > 1))
-    return int((trace.time[hits] - trace.time[trace.previous_row[hits]] > observed.settings.ttl).sum())
 
 
 def _patience(observed: Observation) -> int:

@@ -14,6 +14,7 @@ from simlib.case import LIVE_DESIGNS, Case
 from simlib.outlook import Outlook, format_hours, time_to_limit
 from simlib.replay import replay
 from simlib.trace import COUNTERS, INCREMENT
+from simlib.units import format_duration
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,9 @@ class Memory:
         over_bytes = f"{soonest} to {latest} over the range of bytes per entry"
         return (
             f"Unbounded, the two maps {'fill' if self.death.reached else 'would fill'} {limit} after "
-            f"{self.death.short()} ({'; '.join(filter(None, [self.death.interval(), over_bytes]))}), gaining "
-            f"{f'{growth:,.0f}' if growth >= 100 else f'{growth:.3g}'} entries an hour, {self._blame()}; "
+            f"{self.death.short()} ({'; '.join(filter(None, [self.death.interval(), over_bytes]))})"
+            f"{self._projected()}, "
+            f"gaining {f'{growth:,.0f}' if growth >= 100 else f'{growth:.3g}'} entries an hour, {self._blame()}; "
             f"bounded, they {peak}."
         )
 
@@ -163,9 +165,21 @@ class Memory:
             message = f"At most {peak:,} entries in a store, so the cap of {cap:,} never acts; {idle}"
         return figures.bound(at - run.start, kept, in_use, cap, message)
 
+    def _projected(self) -> str:
+        """What a time that lies beyond the end of a run stands on."""
+        if self.death.reached:
+            return ""
+        return f", were it to grow on as in the second half of {format_duration(self.case.first.duration)}"
+
+    def limit_note(self) -> str:
+        """What the figure shows of the limit."""
+        if self.death.reached:
+            return f"the cross is where the limit of {self.case.memory_limit_mib:g} MiB is reached."
+        return f"the limit of {self.case.memory_limit_mib:g} MiB is not reached within it."
+
     def _blame(self) -> str:
         final = self.growth_by_class.iloc[-1]
         if final.sum() == 0:
             return "none of which stay"
-        who = f"from {final.idxmax()} sessions" if self.case.simulated else f"for sessions {final.idxmax()}"
+        who = f"from sessions of kind “{final.idxmax()}”" if self.case.simulated else f"for sessions {final.idxmax()}"
         return f"{final.max() / final.sum():.0%} of them {who}"

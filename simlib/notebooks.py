@@ -13,6 +13,9 @@ import nbformat
 from simlib.errors import InputError
 from simlib.trace import whole_file
 
+GIVEN_BY_OPTION = ("out", "trace", "workload")
+"""Parameters that `run` sets from options of its own."""
+
 FOLDER = Path(__file__).parent.parent / "notebooks"
 
 
@@ -55,7 +58,8 @@ def read_parameters(name: str, given: Mapping[str, str]) -> dict[str, object]:
     values = {}
     for parameter, text in given.items():
         if parameter not in declared:
-            raise InputError(f"notebook {name} declares no parameter {parameter!r}: it has {', '.join(declared)}")
+            known = ", ".join(each for each in declared if each not in GIVEN_BY_OPTION)
+            raise InputError(f"notebook {name} declares no parameter {parameter!r}: it has {known}")
         wanted = declared[parameter][0]
         try:
             values[parameter] = wanted(text)

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from simlib import collector
-from simlib.stores import DESIGNS, Prune, Settings, Store, make_store
+from simlib.stores import Prune, Settings, Store, make_store
 from simlib.trace import INCREMENT, Trace
 
 
@@ -109,6 +109,10 @@ class Replayed:
         return self.evicted
 
 
+# The designs that are the compiled store under some bounds.
+_BOUNDS = {"unbounded": lambda settings: (0, 0), "bounded": lambda settings: (settings.max_entries, settings.ttl)}
+
+
 def reference(trace: Trace, design: str = "bounded", settings: Settings | None = None) -> Observed:
     """Run a new store of `stores` over every operation of a trace of one counter.
 
@@ -119,14 +123,14 @@ def reference(trace: Trace, design: str = "bounded", settings: Settings | None =
     return observed
 
 
-def replay(trace: Trace, design: str = "bounded", settings: Settings | None = None) -> Replayed:
+def replay(trace: Trace, design: str = "bounded", settings: Settings | None = None) -> Observation:
     """What `reference` observes, from the compiled store. Raises ValueError for an unknown design."""
     from simlib import kernel
 
-    if design not in DESIGNS:
-        make_store(design)
     settings = settings or Settings()
-    bounds = (settings.max_entries, settings.ttl) if design == "bounded" else (0, 0)
+    if design not in _BOUNDS:
+        return reference(trace, design, settings)
+    bounds = _BOUNDS[design](settings)
     answers, prunes, evicted, kept = kernel.bounded(
         trace.time, trace.session, trace.op, trace.rank, trace.ids.size, *bounds, settings.prune_every
     )

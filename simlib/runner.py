@@ -14,8 +14,9 @@ import os
 import shutil
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,9 +87,13 @@ class Result:
 
 
 def run_jobs(jobs: Sequence[Job], out: Path, workers: int, tell: Callable[[Result], None]) -> list[Result]:
-    """Run the jobs that are not complete, `workers` at a time; `tell` hears each as it ends. In order of `jobs`."""
+    """Run the jobs that are not complete, `workers` at a time; `tell` hears each as it ends. In order of `jobs`.
+
+    Where it is interrupted, what runs is ended and leaves nothing.
+    """
     (out / WORK).mkdir(parents=True, exist_ok=True)
     results = {}
+    running = _Running()
     with ThreadPoolExecutor(workers) as pool:
         todo = []
         for job in jobs:
@@ -97,7 +102,7 @@ def run_jobs(jobs: Sequence[Job], out: Path, workers: int, tell: Callable[[Resul
                 tell(results[job.case, job.notebook])
             else:
                 todo.append(job)
-        futures = [pool.submit(_run, job, out) for job in todo]
+        futures = [pool.submit(_run, job, out, running) for job in todo]
         try:
             for future in as_completed(futures):
                 result = future.result()
@@ -106,8 +111,37 @@ def run_jobs(jobs: Sequence[Job], out: Path, workers: int, tell: Callable[[Resul
         except BaseException:
             for future in futures:
                 future.cancel()
+            running.end()
             raise
     return [results[job.case, job.notebook] for job in jobs]
+
+
+class _Running:
+    """The processes at work, which can all be ended at once."""
+
+    def __init__(self):
+        self.ended = False
+        self._processes = set()
+        self._lock = threading.Lock()
+
+    def run(self, process: multiprocessing.Process) -> None:
+        """Start a process and wait for its end. Raises CancelledError where it was ended from outside."""
+        with self._lock:
+            if self.ended:
+                raise CancelledError
+            process.start()
+            self._processes.add(process)
+        process.join()
+        with self._lock:
+            self._processes.remove(process)
+            if self.ended:
+                raise CancelledError
+
+    def end(self) -> None:
+        with self._lock:
+            self.ended = True
+            for process in self._processes:
+                process.terminate()
 
 
 def is_complete(job: Job, out: Path) -> bool:
@@ -126,6 +160,8 @@ def opened(out: Path) -> Iterator[None]:
 
     Raises InputError where it cannot be written, or another process holds it.
     """
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: cannot be written: it is a file, not a folder")
     try:
         out.mkdir(parents=True, exist_ok=True)
         lock = open(out / LOCK, "w")  # noqa: SIM115 - it is held open for as long as the block lasts
@@ -146,11 +182,11 @@ def opened(out: Path) -> Iterator[None]:
             shutil.rmtree(out / WORK, ignore_errors=True)
 
 
-def _run(job: Job, out: Path) -> Result:
+def _run(job: Job, out: Path, running: _Running) -> Result:
     work = Path(tempfile.mkdtemp(prefix="run.", dir=out / WORK))
     # What the result is made from is fixed before it is made: a change meanwhile must make it stale.
     fingerprint = job.fingerprint()
-    result = _execute(job, work)
+    result = _execute(job, work, running)
     for left in (OUTCOME, ERRORS):
         (work / left).unlink(missing_ok=True)
     if result.error:
@@ -163,15 +199,14 @@ def _run(job: Job, out: Path) -> Result:
     return result
 
 
-def _execute(job: Job, work: Path) -> Result:
+def _execute(job: Job, work: Path, running: _Running) -> Result:
     folder = work.resolve()
     # One process a notebook: papermill changes the working directory, and a worker that dies takes no other with it.
     process = _PROCESSES.Process(
         target=run_job,
         args=(notebook_path(job.notebook), folder, {**job.parameters, "out": str(folder)}, CELL_TIMEOUT),
     )
-    process.start()
-    process.join()
+    running.run(process)
     with contextlib.suppress(OSError, ValueError):
         outcome = json.loads((work / OUTCOME).read_text(encoding="utf-8"))
         return Result(job, cell=outcome.get("cell", ""), error=outcome.get("error", ""))

@@ -59,7 +59,7 @@ class Trace:
 
         Raises ValueError, naming the row (from 1), where time goes backwards.
         """
-        time = np.asarray(time, dtype=np.int64)
+        time = np.array(time, dtype=np.int64)
         backwards = np.flatnonzero(time[1:] < time[:-1])
         if backwards.size:
             row = int(backwards[0]) + 1
@@ -95,20 +95,22 @@ class Trace:
 
     @cached_property
     def rank(self) -> np.ndarray:
-        """The place of each session's id in their order by code point; int32, (sessions,); zeros if no time is shared.
-
-        Stores compare ids only among entries last seen at one instant.
-        """
-        rank = np.zeros(self.ids.size, dtype=np.int32)
-        if (self.time[1:] == self.time[:-1]).any():
-            rank[np.argsort(self.ids)] = np.arange(self.ids.size)
+        """The place of each session's id in their order by code point; int32, (sessions,)."""
+        rank = np.empty(self.ids.size, dtype=np.int32)
+        rank[np.argsort(self.ids)] = np.arange(self.ids.size)
         return rank
 
     def faster(self, speed: float) -> "Trace":
-        """The same operations `speed` times as fast, beginning at 0."""
-        trace = replace(self, time=((self.time - self.time[:1].sum()) / speed).astype(np.int64))
+        """The same operations `speed` times as fast, beginning at 0.
+
+        Raises ValueError where that takes longer than nanoseconds can hold.
+        """
+        time = (self.time - self.time[:1].sum()) / speed
+        if time[-1:].sum() >= MAX_NS:
+            raise ValueError(f"at {speed:g} times its speed the stream lasts over 292 years")
+        trace = replace(self, time=time.astype(np.int64))
         # What goes by the order of the rows alone stays as it is, and is dear to find again.
-        vars(trace).update(next_row=self.next_row, previous_row=self.previous_row)
+        vars(trace).update(next_row=self.next_row, previous_row=self.previous_row, rank=self.rank)
         return trace
 
     def _neighbours(self, step: int, none: int) -> np.ndarray:
@@ -136,17 +138,19 @@ def read_trace(path: str | Path) -> Trace:
 
     Raises InputError naming the file, and the row (data rows counted from 1) or column.
     """
+    if not str(path):
+        raise InputError(f"the name of the trace file is empty: name a file ({', '.join(FORMATS)})")
     path = Path(path)
+    if path.is_dir():
+        raise InputError(f"{path}: this is a directory; name a trace file ({', '.join(FORMATS)})")
     ending = _format(path)
     try:
-        if path.is_dir():
-            raise InputError(f"{path}: this is a directory; name a trace file ({', '.join(FORMATS)})")
         if path.stat().st_size == 0:
             raise InputError(f"{path}: the file is empty; its first line must name the columns")
         columns = _read_parquet(path) if ending == ".parquet" else _read_text(path, ending)
         return _trace(columns)
     except OSError as error:
-        if isinstance(error, gzip.BadGzipFile) and str(error).startswith("Not a gzipped file"):
+        if isinstance(error, gzip.BadGzipFile) and not _begins_as_gzip(path):
             raise InputError(f"{path}: not a gzip file, though its name ends in .gz") from None
         if isinstance(error, gzip.BadGzipFile):
             raise InputError(f"{path}: the gzip data is truncated or damaged; fetch the file again") from None
@@ -154,9 +158,17 @@ def read_trace(path: str | Path) -> Trace:
     except (EOFError, zlib.error):
         raise InputError(f"{path}: the gzip data is truncated or damaged; fetch the file again") from None
     except UnicodeDecodeError:
-        raise InputError(f"{path}: not UTF-8 text; convert it, or name it by its real format") from None
+        wrong = (
+            "gzip data: let its name end in .gz" if _begins_as_gzip(path) and path.suffix != ".gz" else "not UTF-8 text"
+        )
+        raise InputError(f"{path}: {wrong}; convert it, or name it by its real format") from None
     except ValueError as error:
         raise InputError(f"{path}: {error}") from None
+
+
+def _begins_as_gzip(path: Path) -> bool:
+    with open(path, "rb") as file:
+        return file.read(2) == b"\x1f\x8b"
 
 
 def write_trace(trace: Trace, path: str | Path) -> None:
@@ -164,8 +176,8 @@ def write_trace(trace: Trace, path: str | Path) -> None:
 
     Raises InputError where the name or the place will not do.
     """
-    path = Path(path)
     ending = check_target(path)
+    path = Path(path)
     with whole_file(path) as temporary:
         if ending == ".parquet":
             _write_parquet(trace, temporary)
@@ -173,12 +185,15 @@ def write_trace(trace: Trace, path: str | Path) -> None:
             _write_text(trace, temporary, ending)
 
 
-def check_target(path: Path) -> str:
+def check_target(path: str | Path) -> str:
     """The format in which a trace would be written. Raises InputError where the name or the place will not do."""
-    ending = _format(path)
+    if not str(path):
+        raise InputError(f"the name of the trace file is empty: name a file ({', '.join(FORMATS)})")
+    path = Path(path)
     try:
         if path.is_dir():
             raise InputError(f"{path}: this is a directory; name a file in it ({', '.join(FORMATS)})")
+        ending = _format(path)
         if path.parent.exists() and not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
             raise InputError(f"{path}: cannot be written: {path.parent} is not a directory that can be written to")
     except OSError as error:
@@ -255,7 +270,9 @@ def _open_text(path: Path, ending: str) -> io.TextIOBase:
 def _read_csv(lines: io.TextIOBase) -> dict:
     reader = csv.reader(lines, strict=True)
     try:
-        header = next(reader, [])
+        header = next(filter(None, reader), None)
+        if header is None:
+            raise ValueError("the file is empty; its first line must name the columns")
         _require(header)
         wanted = [(header.index(name), []) for name in _WANTED if name in header]
         for number, row in enumerate(filter(None, reader), 1):

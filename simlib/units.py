@@ -40,6 +40,8 @@ def parse_duration(text: str) -> int:
         raise ValueError(f"{text!r} is not a duration: write a number and a unit ({', '.join(UNITS)}), such as 30m")
     if abs(total) > MAX_NS:
         raise ValueError(f"{text!r} is too long: a duration may be at most {MAX_NS // DAY} d")
+    if total and abs(total) < 1:
+        raise ValueError(f"{text!r} is too short: a duration is a whole number of nanoseconds")
     return int(total)
 
 

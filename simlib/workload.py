@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, ValidationError, model_validator
 
 from simlib.errors import InputError
 from simlib.units import DAY, HOUR, parse_duration
@@ -62,6 +62,12 @@ def _gap(text: Any) -> Distribution:
     return gap
 
 
+def _name(text: str) -> str:
+    if not re.fullmatch(r"\w[\w .-]{0,79}", text):
+        raise ValueError(f"{text[:60]!r} is no name: use letters, digits, spaces, dots and dashes, at most 80")
+    return text
+
+
 Duration = Annotated[int, PlainValidator(_duration)]
 Law = Annotated[Distribution, PlainValidator(Distribution.parse)]
 Gap = Annotated[Distribution, PlainValidator(_gap)]
@@ -69,7 +75,7 @@ Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Chance = Annotated[float, Field(ge=0, le=0.99, allow_inf_nan=False)]
 Rate = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 Line = Annotated[str, Field(min_length=1)]
-Name = Annotated[str, Field(pattern=r"^[\w][\w .-]{0,79}$")]
+Name = Annotated[str, AfterValidator(_name)]
 
 
 class _Frozen(BaseModel):
@@ -194,10 +200,12 @@ class _UniqueKeys(yaml.SafeLoader):
     def construct_mapping(self, node, deep=False):
         if not isinstance(node, yaml.MappingNode):
             raise yaml.constructor.ConstructorError(None, None, "this is not a mapping", node.start_mark)
-        keys = [self.construct_object(key) for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
-        for number, key in enumerate(keys):
-            if key in keys[:number]:
-                raise yaml.constructor.ConstructorError(None, None, f"{key!r} is given twice", node.start_mark)
+        keys = []
+        for place in (key for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"):
+            key = self.construct_object(place)
+            if key in keys:
+                raise yaml.constructor.ConstructorError(None, None, f"{key!r} is given twice", place.start_mark)
+            keys.append(key)
         return super().construct_mapping(node, deep)
 
 

@@ -95,6 +95,21 @@ BAD = {
     ),
     "unknown counter": (["replay", "{log}", "--counter", "x"], "unknown counter 'x': choose one of no_client, drops"),
     "ttl in parsecs": (["replay", "{log}", "--ttl", "30 parsecs"], "'30 parsecs' is not a duration: write a number"),
+    "more than 64 bits": (
+        ["replay", "{log}", "--max-entries", "9" * 20],
+        "max_entries: 99999999999999999999 is out of",
+    ),
+    "more than 64 bits of increments": (["replay", "{log}", "--prune-every", "9" * 20], "prune_every: 999999"),
+    "less than a nanosecond": (["replay", "{log}", "--ttl", "0.1ns"], "'0.1ns' is too short"),
+    "no name": (["replay", ""], "the name of the trace file is empty"),
+    "run on no name": (["run", "--trace", "", "--out", "{tmp}/b"], "the name of the trace file is empty"),
+    "run to no name": (["run", "--out", ""], "--out is empty"),
+    "run to a file": (["run", "--workload", "steady", "--out", "{log}"], "it is a file, not a folder"),
+    "parameter beyond 64 bits": (
+        ["run", "--parameter", "max_entries=" + "9" * 20, "--out", "{tmp}/b"],
+        "is out of range",
+    ),
+    "parameter without a name": (["run", "--parameter", "=1", "--out", "{tmp}/b"], "write NAME=VALUE"),
     "prune every 0": (["replay", "{log}", "--prune-every", "0"], "prune_every must be at least 1"),
     "unknown workload": (["simulate", "nosuch", "--out", "{tmp}/t.csv"], "no workload 'nosuch': choose one of"),
     "hours of nothing": (["simulate", "incident", "--hours", "0", "--out", "{tmp}/t.csv"], "hours: 0 is out of range"),
@@ -149,3 +164,16 @@ def test_a_damaged_log_leaves_an_earlier_pack_alone(capsys, tmp_path):
     assert status == 2
     assert "truncated" in err
     assert [path.name for path in out.iterdir()] == ["index.html"]
+
+
+def test_a_usage_error_is_one_line_too(capsys, log):
+    for arguments in (
+        ["replay", log, "--max-entries", "x"],
+        ["run", "--workload", "a", "--trace", "b"],
+        ["replay"],
+        [],
+    ):
+        with pytest.raises(SystemExit) as ended:
+            main(list(map(str, arguments)))
+        assert ended.value.code == 2
+        assert capsys.readouterr().err.count("\n") == 1

@@ -1,5 +1,7 @@
 """The finer parts of the ledger: what ends undecided, why a prune ran, what a snapshot misses, mean occupancy."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -86,11 +88,12 @@ def test_a_snapshot_misses_what_a_comparison_of_snapshots_says(operations, cap, 
 
 
 def test_mean_occupancy_by_hand():
-    # Stream of 100 ns, TTL 30. a: 0 to 20, then 30 more; b: at 50, deleted at 60; c: at 100, whose 30 lie past the end
-    # and stand for those that a stream in its steady state would still hold at its start.
+    # Stream of 100 ns, TTL 30, so seen from 30 on. a: 0 to 20, then to 50; b: from 50, deleted at 60; c: from 100.
     operations = [(0, "a", "increment"), (20, "a", "increment"), (50, "b", "increment"), (60, "b", "delete")]
     trace = trace_of([*operations, (100, "c", "increment")])
-    assert ledger.occupancy(trace, 30, 1.0) == pytest.approx((20 + 30 + 10 + 30) / 100)
-    # Twice as fast: gaps halve, the TTL does not.
-    assert ledger.occupancy(trace, 30, 2.0) == pytest.approx((10 + 30 + 5 + 30) / 50)
-    assert ledger.occupancy(trace_of([(5, "a", "increment")]), 30, 1.0) == 0
+    assert ledger.occupancy(trace, 30, 1.0) == pytest.approx((20 + 10) / 70)
+    # Half as fast: gaps double, the TTL does not. Seen from 30 of 200 on: a from 40 to 70, b from 100 to 120.
+    assert ledger.occupancy(trace, 30, 0.5) == pytest.approx((30 + 20) / 170)
+    # Too fast to be seen for a TTL after the first; and no stream at all.
+    assert math.isnan(ledger.occupancy(trace, 30, 2.0))
+    assert math.isnan(ledger.occupancy(trace_of([(5, "a", "increment")]), 30, 1.0))

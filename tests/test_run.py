@@ -227,6 +227,22 @@ def test_killed_and_started_again_it_resumes(tmp_path):
     assert not (out / ".work").exists()
 
 
+def test_interrupted_it_ends_at_once_and_leaves_nothing_half_made(tmp_path):
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "simlib", "run", "--profile", "ci", "--out", str(out), "--workload", "incident"]
+    # In a group of its own: the interrupt from a terminal goes to all of it.
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True)
+    while not list(out.glob(".work/*/01_memory.ipynb")):
+        assert process.poll() is None
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    errors = process.communicate(timeout=20)[1].decode()
+    assert process.returncode == 130
+    assert errors.splitlines()[-1].endswith("interrupted; run it again to go on where it stopped")
+    assert not list(out.glob("incident/*.failed"))
+    assert not (out / ".work").exists()
+
+
 def test_a_result_is_one_line():
     result = Result(Job("n", "c", {}, Path("x")), cell="a", error="E: one\ntwo")
     assert str(result) == "FAILED n on c: cell a: E: one"

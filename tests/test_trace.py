@@ -180,7 +180,7 @@ BAD_TEXT = {
     "no column time": ("log.csv", "when,session\n0,a\n", "no column 'time'"),
     "no column session": ("log.csv", "time,who\n0,a\n", "no column 'session'"),
     "column twice": ("log.csv", "time,session,time\n0,a,1\n", "column 'time' is there twice"),
-    "only blank lines": ("log.csv", "\n\n", "no column 'time'"),
+    "only blank lines": ("log.csv", "\n\n", "the file is empty"),
     "time no number": ("log.csv", "time,session\n0,a\nnoon,b\n", "row 2: time 'noon'"),
     "first time no number": ("log.csv", "time,session\nnoon,a\n", "row 1: time 'noon'"),
     "time blank": ("log.csv", "time,session\n0,a\n,b\n", "row 2: time ''"),
@@ -202,7 +202,7 @@ BAD_TEXT = {
     "open quote": ("log.csv", 'time,session\n0,"a\n', "not CSV"),
     "not UTF-8": ("log.csv", b"time,session\n0,\xff\xfe\n", "not UTF-8"),
     "not UTF-8 in gz": ("log.csv.gz", b"time,session\n0,\xff\xfe\n", "not UTF-8"),
-    "gz under a plain name": ("log.csv", gzip.compress(GOOD.encode()), "not UTF-8"),
+    "gz under a plain name": ("log.csv", gzip.compress(GOOD.encode()), "gzip data: let its name end in .gz"),
     "unknown ending": ("log.txt", GOOD, "the ending of the name must say the format"),
     "not an object": ("log.jsonl", '{"time":0,"session":"a"}\n[1]\n', "row 2: not a JSON object"),
     "not JSON": ("log.jsonl", "time,session\n", "row 1: not a JSON object"),
@@ -281,7 +281,12 @@ def test_bad_parquet_is_refused(tmp_path, columns, expected):
 def test_a_place_that_cannot_be_written_is_refused(tmp_path):
     trace = trace_of((0, "a", 0, 0))
     (tmp_path / "file").touch()
-    for name, expected in (("file/out.csv", "cannot be written"), ("out.txt", "ending"), (".", "ending")):
+    for name, expected in (
+        ("file/out.csv", "cannot be written"),
+        ("out.txt", "ending"),
+        (".", "directory"),
+        ("", "directory"),
+    ):
         with pytest.raises(InputError, match=expected):
             write_trace(trace, tmp_path / name)
     assert os.listdir(tmp_path) == ["file"]
