@@ -11,7 +11,7 @@ BIN   := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint lab bench lock strip goldens clean
+.PHONY: help run test lint lab calibrate bench lock strip goldens clean
 
 help: ## explain every target
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ lint: $(READY) ## check style and imports
 
 lab: $(READY) ## open JupyterLab on the notebooks
 	$(BIN)/python -m jupyterlab --notebook-dir=. --LabApp.default_url=/lab/tree/notebooks
+
+calibrate: $(READY) ## measure the Go program on several Go versions and refit data/calibration/ (some 20 min)
+	$(BIN)/python -m simlib.calibrate
 
 bench: $(READY) ## measure speeds side by side, as ratios
 	$(BIN)/python -m tests.bench

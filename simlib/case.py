@@ -142,7 +142,7 @@ class Case:
     title: str
     about: str
     source: str
-    simulated: bool
+    workload: Workload | None
     memory_limit_mib: float
     settings: Settings
     seeds: tuple[int, ...]
@@ -151,6 +151,11 @@ class Case:
     @property
     def first(self) -> Run:
         return self.runs[0]
+
+    @property
+    def simulated(self) -> bool:
+        """Whether a workload was simulated; else it is a log."""
+        return self.workload is not None
 
     def caption(self) -> str:
         """Where the figures of this case come from, in a sentence or two."""
@@ -231,7 +236,7 @@ def _simulated(
         title=workload.title,
         about=workload.about,
         source=f"workload {workload.name}",
-        simulated=True,
+        workload=workload,
         memory_limit_mib=limit or workload.memory_limit_mib,
         settings=settings,
         seeds=seeds,
@@ -268,7 +273,7 @@ def _log(path: Path, limit: float, settings: Settings) -> Case:
         title=f"Event log {path.name}",
         about=f"{len(trace):,} operations of {trace.ids.size:,} sessions.",
         source=f"log {path.name}",
-        simulated=False,
+        workload=None,
         memory_limit_mib=limit or LOG_MEMORY_LIMIT_MIB,
         settings=settings,
         seeds=(),

@@ -1,31 +1,95 @@
 """Go nanoseconds from the work of a store: what an increment and a prune cost while they hold the lock.
 
-Owns the one table of costs and its use. Next: `prune` and `figures`.
+Owns the prices: measured on the Go program by entries in the store, kept in `data/calibration/cost.csv` and
+fitted; `calibrate` measures them anew. Next: `prune` and `figures`.
 """
 
+from dataclasses import dataclass
+from functools import cache
+
 import numpy as np
+import pandas as pd
+from scipy.optimize import nnls
 
 from simlib import ledger
+from simlib.heap import CALIBRATION, GO_VERSIONS, table_bytes
 from simlib.replay import Observation
 from simlib.trace import INCREMENT, Trace
 
-# Measured for this project's design ("The stores, exactly"): an increment of a known session takes 0.17 us, a prune
-# that visits, copies and sorts 2 049 entries 0.49 ms.
-NS_PER_INCREMENT = 170.0
-NS_PER_ENTRY_SORTED = 490_000 / 2049
-"""Visiting, copying and sorting one entry in a prune of a store of about the shipped cap."""
-NS_PER_ENTRY_SCANNED = NS_PER_ENTRY_SORTED
-"""Visiting one entry without sorting it has not been measured apart: this is its upper bound."""
+PARTS = ("known", "scan", "sort", "expired")
+"""What was measured by entries: an increment of a known session; a prune that finds nothing, and one that sorts the
+whole store and removes one entry; and for each entry, a prune that expires all."""
+
+_FOR_ALL = ("scan", "sort")
+"""Those that were measured for all entries together, the others for each."""
 
 
-def increment_ns(trace: Trace, observed: Observation) -> np.ndarray:
-    """Time in ns for which each increment of the trace holds the lock, its prune included; float64, (increments,).
+@dataclass(frozen=True)
+class Prices:
+    """Nanoseconds on one Go version by entries in the store.
 
-    An entry that is scanned and then sorted costs once what both do together.
+    What a map's layout explains, `base`, is fitted: a factor for each entry, for each comparison of a sort and for each
+    byte of the table, whose slots a scan visits whether filled or not. What it does not, such as caches that become too
+    small, is `ratio`, at `sizes` (n,) ascending and interpolated between. An increment that makes a new entry takes
+    `creating` ns more, the median over all sizes: it varies by some tens of ns with how full the table happens to be.
     """
-    cost = np.full(len(trace), NS_PER_INCREMENT)
+
+    go_version: str
+    sizes: np.ndarray
+    base: dict[str, np.ndarray]
+    ratio: dict[str, np.ndarray]
+    creating: float
+
+    def of(self, part: str, entries: np.ndarray) -> np.ndarray:
+        """Nanoseconds of one of PARTS with so many entries, as it was measured; 0 for 0 entries; float64."""
+        entries = np.asarray(entries, dtype=np.float64)
+        n = np.maximum(entries, 1)
+        ratio = np.interp(np.log(n), np.log(self.sizes), self.ratio[part])
+        total = _terms(n, self.go_version) @ self.base[part] * ratio
+        return np.where(entries > 0, total if part in _FOR_ALL else total / n, 0.0)
+
+
+def _terms(n: np.ndarray, go_version: str) -> np.ndarray:
+    """What the factors of `Prices.base` multiply, (..., 3): entries, comparisons, bytes of the table."""
+    table = table_bytes("bounded", go_version, n, n, deleted=True)
+    return np.stack([n, n * np.log2(n), table], axis=-1)
+
+
+@cache
+def prices(go_version: str = GO_VERSIONS[-1]) -> Prices:
+    """The prices on a Go version, from the sizes that are not held back to check them."""
+    table = pd.read_csv(CALIBRATION / "cost.csv", dtype={"go_version": str})
+    return prices_of(table[(table["go_version"] == go_version) & ~table["held_back"]])
+
+
+def prices_of(table: pd.DataFrame) -> Prices:
+    """Prices from measurements on one Go version: columns `go_version`, `entries`, `created` and PARTS.
+
+    Of repeats the least counts, each a median itself: others who use the machine only ever add to it.
+    """
+    least = table.groupby("entries")[[*PARTS, "created"]].min()
+    sizes, go_version = least.index.to_numpy(dtype=np.float64), table["go_version"].iloc[0]
+    terms, base, ratio = _terms(sizes, go_version), {}, {}
+    for part in PARTS:
+        total = least[part].to_numpy() * (1 if part in _FOR_ALL else sizes)
+        base[part], _ = nnls(terms / total[:, None], np.ones_like(total))
+        ratio[part] = total / (terms @ base[part])
+    creating = float((least["created"] - least["known"]).median())
+    return Prices(go_version, sizes, base, ratio, creating)
+
+
+def increment_ns(trace: Trace, observed: Observation, go_version: str = GO_VERSIONS[-1]) -> np.ndarray:
+    """Time in ns for which each increment of the trace holds the lock, its prune included; float64, (increments,)."""
+    at = prices(go_version)
+    increment = trace.op == INCREMENT
+    sizes = np.maximum(np.cumsum(ledger.changes(trace, observed)), 1)
+    # Entries change little from one operation to the next: a price for each size that occurs is enough.
+    distinct, which = np.unique(sizes, return_inverse=True)
+    cost = at.of("known", distinct)[which] + at.creating * (observed.answers == 1)
     work = ledger.prunes(trace, observed)
-    visited = np.maximum(work["scanned"], work["sorted"])
-    only_scanned = visited - work["sorted"]
-    cost[work["row"]] += only_scanned * NS_PER_ENTRY_SCANNED + work["sorted"] * NS_PER_ENTRY_SORTED
-    return cost[trace.op == INCREMENT]
+    scanned, expired, in_order = (work[name].to_numpy() for name in ("scanned", "expired", "sorted"))
+    per_expired = np.maximum(at.of("expired", scanned) - at.of("scan", scanned) / np.maximum(scanned, 1), 0)
+    cost[work["row"]] += (
+        at.of("scan", scanned) + expired * per_expired + at.of("sort", in_order) - at.of("scan", in_order)
+    )
+    return cost[increment]

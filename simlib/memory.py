@@ -16,6 +16,9 @@ from simlib.replay import replay
 from simlib.trace import COUNTERS, INCREMENT
 from simlib.units import format_duration
 
+SHARES = {"low": 1 - heap.SPREAD, "middle": 1.0, "high": 1 + heap.SPREAD}
+"""Resident memory as a share of what is modelled."""
+
 
 @dataclass(frozen=True)
 class Memory:
@@ -26,15 +29,19 @@ class Memory:
 
     @cached_property
     def deaths(self) -> dict[str, Outlook]:
-        """When the unbounded maps reach the memory limit, at the `low`, `middle` and `high` bytes per entry."""
+        """When the unbounded maps reach the memory limit, at `low`, `middle` and `high` resident memory."""
         return {
-            size: time_to_limit(self.case.runs, "unbounded", heap.entries_at(self.case.memory_limit_mib, per_entry))
-            for size, per_entry in heap.bytes_per_entry("unbounded", self.go_version).sizes().items()
+            size: time_to_limit(
+                self.case.runs,
+                "unbounded",
+                heap.entries_at(self.case.memory_limit_mib, "unbounded", self.go_version, share),
+            )
+            for size, share in SHARES.items()
         }
 
     @property
     def death(self) -> Outlook:
-        """When the unbounded maps reach the limit, at the middle of the bytes per entry."""
+        """When the unbounded maps reach the limit, as modelled."""
         return self.deaths["middle"]
 
     @cached_property
@@ -53,9 +60,12 @@ class Memory:
 
     @cached_property
     def bounded_peak_mib(self) -> float:
-        """Resident memory of both bounded stores at their largest, at the highest bytes per entry."""
-        largest = max(int(run.entries("bounded").max()) for run in self.case.runs)
-        return float(heap.resident_mib(largest, heap.bytes_per_entry("bounded", self.go_version).high))
+        """Resident memory of both bounded stores, each at its largest over all runs and after much churn."""
+        largest = [max(run.totals(counter, "bounded").peak_entries for run in self.case.runs) for counter in COUNTERS]
+        return float(self._bounded_mib(np.array(largest)).sum())
+
+    def _bounded_mib(self, entries: np.ndarray) -> np.ndarray:
+        return heap.resident_mib(entries, "bounded", self.go_version, heap.churned(self.go_version))
 
     @cached_property
     def growth_by_class(self) -> pd.DataFrame:
@@ -69,7 +79,7 @@ class Memory:
         if not np.isfinite(self.death.hours.mean):
             return f"The unbounded maps do not go on growing here; the bounded stores {peak}."
         soonest, latest = (format_hours(self.deaths[size].hours.mean) for size in ("high", "low"))
-        over_bytes = f"{soonest} to {latest} over the range of bytes per entry"
+        over_bytes = f"{soonest} to {latest} within {heap.SPREAD:.0%} of memory"
         return (
             f"Unbounded, the two maps {'fill' if self.death.reached else 'would fill'} {limit} after "
             f"{self.death.short()} ({'; '.join(filter(None, [self.death.interval(), over_bytes]))})"
@@ -84,12 +94,12 @@ class Memory:
         return min(int((run.entries("unbounded") - run.entries("bounded")).min(initial=0)) for run in self.case.runs)
 
     def death_hours(self) -> dict[str, float]:
-        """Hours until the limit by bytes per entry, and the 95 % interval at their middle."""
-        hours = {f"hours_at_{size}_bytes": outlook.hours.mean for size, outlook in self.deaths.items()}
+        """Hours until the limit by resident memory, and the 95 % interval as modelled."""
+        hours = {f"hours_at_{size}_memory": outlook.hours.mean for size, outlook in self.deaths.items()}
         return {**hours, "interval_low": self.death.hours.low, "interval_high": self.death.hours.high}
 
     def deaths_in_order(self) -> bool:
-        """Whether the limit is reached no later at more bytes per entry."""
+        """Whether the limit is reached no later at more memory."""
         low, middle, high = (self.deaths[size].hours.mean for size in ("low", "middle", "high"))
         return high <= middle <= low
 
@@ -126,7 +136,6 @@ class Memory:
         """Heap over time, unbounded and bounded, with the limit and where it is reached."""
         run, at = self.case.first, self.case.first.grid()
         unbounded, bounded = (run.sample(run.entries(design), at) for design in LIVE_DESIGNS)
-        sizes = heap.bytes_per_entry("unbounded", self.go_version).sizes()
         where = "reach" if self.death.reached else "would reach"
         message = (
             f"Unbounded, the maps {where} {self.case.memory_limit_mib:g} MiB after {self.death.short()}; "
@@ -136,8 +145,8 @@ class Memory:
             message = f"The unbounded maps do not grow; the bounded ones stay within {self.bounded_peak_mib:.2g} MiB"
         return figures.heap(
             at - run.start,
-            {size: heap.resident_mib(unbounded, per_entry) for size, per_entry in sizes.items()},
-            heap.resident_mib(bounded, heap.bytes_per_entry("bounded", self.go_version).middle),
+            {size: heap.resident_mib(unbounded, "unbounded", self.go_version, share) for size, share in SHARES.items()},
+            self._bounded_mib(bounded),
             self.case.memory_limit_mib,
             message,
             self.death.hours.mean if self.death.reached else np.inf,

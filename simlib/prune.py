@@ -12,6 +12,7 @@ import pandas as pd
 
 from simlib import cost, figures, ledger
 from simlib.case import Case, Run
+from simlib.heap import GO_VERSIONS
 from simlib.replay import Observation, replay
 from simlib.statistics import Estimate, estimate, format_percent
 from simlib.trace import INCREMENT, Trace
@@ -37,13 +38,13 @@ class Work:
     lasts: float
 
     @classmethod
-    def of(cls, trace: Trace, observed: Observation, begins: float, ends: float) -> "Work":
-        """The work of a store in the increments from `begins` to `ends` (ns)."""
+    def of(cls, trace: Trace, observed: Observation, begins: float, ends: float, go_version: str) -> "Work":
+        """The work of a store in the increments from `begins` to `ends` (ns), at the prices of a Go version."""
         increment, prunes = trace.op == INCREMENT, ledger.prunes(trace, observed)
         settled = trace.time >= begins
         prunes = prunes[settled[prunes["row"]]]
         return cls(
-            ns=cost.increment_ns(trace, observed)[settled[increment]],
+            ns=cost.increment_ns(trace, observed, go_version)[settled[increment]],
             creates=int((observed.answers[increment & settled] == 1).sum()),
             sorts=int((prunes["sorted"] > 0).sum()),
             scanned=int(prunes["scanned"].sum()),
@@ -74,12 +75,25 @@ class PruneCost:
     """
 
     case: Case
+    go_version: str = GO_VERSIONS[-1]
+
+    @cached_property
+    def plain_ns(self) -> float:
+        """Time in ns of an increment of a known session in a store of the usual size, without a prune."""
+        largest = max(run.totals(COUNTER, "bounded").peak_entries for run in self.case.runs)
+        return float(cost.prices(self.go_version).of("known", max(largest, 1)))
 
     @cached_property
     def work(self) -> list[Work]:
         """What the store of each run did after the warm-up."""
         return [
-            Work.of(run.counters[COUNTER], run.observed[COUNTER, "bounded"], run.start + run.warm_up, run.end)
+            Work.of(
+                run.counters[COUNTER],
+                run.observed[COUNTER, "bounded"],
+                run.start + run.warm_up,
+                run.end,
+                self.go_version,
+            )
             for run in self.case.runs
         ]
 
@@ -183,8 +197,9 @@ class PruneCost:
                 begins += f"; were traffic even, at {_rate(self.cliff_per_second)} in closed form"
         else:
             begins = f"{here}, and no replay, up to {self.cliff['new_per_second'].max():.3g}, falls off the cliff"
+        times = _multiple(self.mean_ns.mean / self.plain_ns)
         return (
-            f"An increment takes {_time(self.mean_ns)} on average, {_times(self.mean_ns.mean)} times one of a known "
+            f"An increment takes {_time(self.mean_ns)} on average, {times} times one of a known "
             f"session without a prune; {self.stalled.percent()} of them sort the whole store, and the lock is held "
             f"{self.busy.percent()} of the time; {begins}."
         )
@@ -200,7 +215,7 @@ class PruneCost:
         """The stall tail: the share of increments that hold the lock for longer than so long."""
         ns = np.sort(self.work[0].ns)
         longest = ns.max(initial=0)
-        stalled = float((ns > longest / 2).mean()) if ns.size and longest > 10 * cost.NS_PER_INCREMENT else 0.0
+        stalled = float((ns > longest / 2).mean()) if ns.size and longest > 10 * self.plain_ns else 0.0
         if stalled:
             message = (
                 f"{format_percent(stalled)} of the increments hold the lock for over {format_duration(longest / 2)}, "
@@ -232,7 +247,7 @@ class PruneCost:
     def draw_cliff(self) -> figures.Drawing:
         """Cost of an increment against the rate of new sessions, replayed, and the closed form of the cliff."""
         table, begins = self.cliff, self.cliff_replayed.mean
-        most = _times(table["mean_ns"].max())
+        most = _multiple(table["mean_ns"].max() / self.plain_ns)
         if begins == 0:
             message = f"At every speed new sessions sort the store; an increment costs up to {most} times the plain one"
         elif np.isfinite(begins):
@@ -301,7 +316,7 @@ class PruneCost:
                 run.duration / speed / 2,
             )
             observed = replay(faster, "bounded", self.case.settings)
-            self._at[key] = Work.of(faster, observed, warm - late, run.duration / speed - late)
+            self._at[key] = Work.of(faster, observed, warm - late, run.duration / speed - late, self.go_version)
         return self._at[key]
 
     def _at_speeds(self, speeds: Iterable[float]) -> Estimate:
@@ -326,9 +341,7 @@ def _lowest(low: float, high: float, reached: Callable[[float], bool]) -> float:
     return (low * high) ** 0.5
 
 
-def _times(ns: float) -> str:
-    """A mean time as a multiple of that of an increment of a known session."""
-    times = ns / cost.NS_PER_INCREMENT
+def _multiple(times: float) -> str:
     return f"{times:,.0f}" if times >= 100 else f"{times:.3g}"
 
 

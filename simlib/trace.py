@@ -83,6 +83,11 @@ class Trace:
         codes, kept = pd.factorize(self.session[rows])
         return Trace(self.time[rows], codes.astype(np.int32), self.op[rows], self.counter[rows], self.ids[kept])
 
+    def first(self, rows: int) -> "Trace":
+        """The first so many operations."""
+        codes, kept = pd.factorize(self.session[:rows])
+        return Trace(self.time[:rows], codes.astype(np.int32), self.op[:rows], self.counter[:rows], self.ids[kept])
+
     @cached_property
     def next_row(self) -> np.ndarray:
         """For each row the row of the same session's next operation, n where there is none; int64, (n,)."""

@@ -86,5 +86,5 @@ def test_an_undeclared_parameter_is_refused():
         "hours": 2.0,
         "ttl": "30",
     }
-    with pytest.raises(InputError, match=r"01_memory declares no parameter 'sede': it has workload, trace, seed"):
+    with pytest.raises(InputError, match=r"01_memory declares no parameter 'sede': it has seed, replications"):
         read_parameters("01_memory", {"seed": "3", "sede": "3"})

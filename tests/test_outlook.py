@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pytest
 
-from simlib import heap
 from simlib.case import Run
 from simlib.outlook import format_hours, time_to_limit
 from simlib.replay import replay
@@ -88,15 +87,3 @@ def test_where_nothing_grows_it_takes_for_ever():
 )
 def test_hours_for_people(hours, text):
     assert format_hours(hours) == text
-
-
-def test_bytes_and_entries_are_each_others_inverse():
-    for version in heap.GO_VERSIONS:
-        for design in ("unbounded", "bounded"):
-            size = heap.bytes_per_entry(design, version)
-            assert size.low <= size.middle <= size.high
-            assert heap.resident_mib(heap.entries_at(32, size.middle), size.middle) == pytest.approx(32)
-    # 2048 entries of 100 live bytes, doubled by the collector: 0.39 MiB.
-    assert heap.resident_mib(2048, 100) == pytest.approx(2048 * 200 / 2**20)
-    with pytest.raises(ValueError, match=r"Go '1\.1': choose one of 1\.23, 1\.27"):
-        heap.bytes_per_entry("bounded", "1.1")

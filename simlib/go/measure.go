@@ -99,58 +99,79 @@ type costTask struct {
 // measureCost gives medians over the rounds, in ns: an increment of a known session and of a new one (no prune), a
 // prune that finds nothing, one that expires all (for each entry), and one that sorts and removes one.
 func measureCost(t costTask) map[string]float64 {
-	ids := make([]string, t.Entries+1)
-	for i := range ids {
-		ids[i] = key(rand.Uint64(), 37)
+	// Two sets of ids that take turns in the store, and one id more to go over the cap.
+	var sets [2][]string
+	for set := range sets {
+		for range t.Entries {
+			sets[set] = append(sets[set], key(rand.Uint64(), 37))
+		}
 	}
+	extra, now := key(rand.Uint64(), 37), int64(0)
 	s := newBounded(settings{TTL: 1 << 40, PruneEvery: 1 << 60})
-	for i, id := range ids[:t.Entries] {
-		s.Increment(id, int64(i))
+	for _, id := range sets[0] {
+		s.Increment(id, now)
 	}
-	order := rand.Perm(t.Entries)
-	now := int64(t.Entries)
-	timed := func(prepare, work func()) float64 {
+	timed := func(prepare func(), work func() float64) float64 {
 		took := make([]float64, t.Rounds)
 		for round := range took {
 			prepare()
-			begin := time.Now()
-			work()
-			took[round] = float64(time.Since(begin))
+			took[round] = work()
 		}
 		slices.Sort(took)
 		return took[len(took)/2]
 	}
 	nothing := func() {}
-	known := timed(nothing, func() {
+	clock := timed(nothing, func() float64 {
+		sum := time.Duration(0)
+		for range 1000 {
+			begin := time.Now()
+			sum += time.Since(begin)
+		}
+		return float64(sum) / 1000
+	})
+	// One out, one in, as in a store that is full and in use; the table settles meanwhile.
+	in, order := 0, rand.Perm(t.Entries)
+	created := timed(nothing, func() float64 {
+		sum, set := time.Duration(0), sets[1-in]
+		for _, i := range order {
+			s.Delete(sets[in][i])
+			now++
+			begin := time.Now()
+			s.Increment(set[i], now)
+			sum += time.Since(begin)
+		}
+		in = 1 - in
+		return float64(sum)/float64(t.Entries) - clock
+	})
+	ids := sets[in]
+	whole := func(work func()) func() float64 {
+		return func() float64 {
+			begin := time.Now()
+			work()
+			return float64(time.Since(begin))
+		}
+	}
+	known := timed(nothing, whole(func() {
 		for _, i := range order {
 			now++
 			s.Increment(ids[i], now)
 		}
-	}) / float64(t.Entries)
-	scan := timed(nothing, func() { s.prune(now) })
-	shuffle := func() {
+	})) / float64(t.Entries)
+	scan := timed(nothing, whole(func() { s.prune(now) }))
+	s.MaxEntries = t.Entries
+	sorted := timed(func() {
 		for _, i := range rand.Perm(t.Entries) {
 			now++
 			s.entries[ids[i]].lastSeen = now
 		}
-	}
-	s.MaxEntries = t.Entries
-	sorted := timed(func() {
-		shuffle()
-		s.entries[ids[t.Entries]] = &entry{1, -1 << 30}
-	}, func() { s.prune(now) })
+		s.entries[extra] = &entry{1, -1 << 30}
+	}, whole(func() { s.prune(now) }))
 	s.MaxEntries = 0
-	fresh := newBounded(settings{})
-	created := timed(func() { fresh = newBounded(settings{}) }, func() {
-		for _, id := range ids[:t.Entries] {
-			fresh.Increment(id, 0)
-		}
-	}) / float64(t.Entries)
 	expired := timed(func() {
-		for _, id := range ids[:t.Entries] {
+		for _, id := range ids {
 			s.entries[id] = &entry{1, 0}
 		}
-	}, func() { s.prune(1 << 50) }) / float64(t.Entries)
+	}, whole(func() { s.prune(1 << 50) })) / float64(t.Entries)
 	return map[string]float64{"known": known, "scan": scan, "sort": sorted, "created": created, "expired": expired}
 }
 
