@@ -42,7 +42,11 @@ class Prices:
 
     def of(self, part: str, entries: np.ndarray) -> np.ndarray:
         """Nanoseconds of one of PARTS with so many entries, as it was measured; 0 for 0 entries; float64."""
-        entries = np.asarray(entries, dtype=np.float64)
+        # Few sizes occur, many times: each is priced once.
+        distinct, which = np.unique(np.asarray(entries, dtype=np.float64), return_inverse=True)
+        return self._of(part, distinct)[which].reshape(np.shape(entries))
+
+    def _of(self, part: str, entries: np.ndarray) -> np.ndarray:
         n = np.maximum(entries, 1)
         ratio = np.interp(np.log(n), np.log(self.sizes), self.ratio[part])
         total = _terms(n, self.go_version) @ self.base[part] * ratio
@@ -83,9 +87,7 @@ def increment_ns(trace: Trace, observed: Observation, go_version: str = GO_VERSI
     at = prices(go_version)
     increment = trace.op == INCREMENT
     sizes = np.maximum(np.cumsum(ledger.changes(trace, observed)), 1)
-    # Entries change little from one operation to the next: a price for each size that occurs is enough.
-    distinct, which = np.unique(sizes, return_inverse=True)
-    cost = at.of("known", distinct)[which] + at.creating * (observed.answers == 1)
+    cost = at.of("known", sizes) + at.creating * (observed.answers == 1)
     work = ledger.prunes(trace, observed)
     scanned, expired, in_order = (work[name].to_numpy() for name in ("scanned", "expired", "sorted"))
     per_expired = np.maximum(at.of("expired", scanned) - at.of("scan", scanned) / np.maximum(scanned, 1), 0)

@@ -31,11 +31,13 @@ def test_objects_take_the_size_of_their_class():
 
 
 def test_tables_by_hand():
-    # Go 1.23: a bucket holds 8 at 208 bytes; 9 to 13 take two; before the move is over the old one stays.
+    # Go 1.23: a bucket holds 8 at 208 bytes; 9 to 13 take two.
     assert table("bounded", "1.23", 8) == 208
     assert 416 < table("bounded", "1.23", 9, 1, deleted=True) < 416 + 0.1 * 208
-    # Beside what chains take, on average a fifth of a bucket more for each that holds 6.5.
-    assert table("bounded", "1.23", 9) == pytest.approx(table("bounded", "1.23", 9, 1, deleted=True) + 208)
+    # The 105th entry doubles 16 buckets and the one set aside for them, which stay until they are moved: 4 096 bytes
+    # and what their chains took.
+    assert 4096 <= table("bounded", "1.23", 105) - table("bounded", "1.23", 105, 1, deleted=True) < 4200
+    # Chains take on average a fifth of a bucket more for each that holds 6.5.
     assert table("bounded", "1.23", 13) == pytest.approx(416 + 2 * 0.21 * 208, rel=0.02)
     # Since 1.24: a group holds 8, then groups are full at 7/8: 9 to 14 take two, 896 take 128, in one table.
     assert [table("bounded", "1.27", n) for n in (8, 9, 14, 15, 896)] == [208, 416, 416, 896, 27264]
@@ -66,17 +68,17 @@ def naive_tables(hashes, depth=0):
 
 
 def test_tables_by_brute_force():
-    random, many = np.random.default_rng(3), 20
+    random = np.random.default_rng(3)
     for n in (50, 900, 5000):
         whole, after, tables = np.mean(
             [
                 [*naive_trie(hashes, n // 5), naive_tables(hashes)]
-                for hashes in (random.integers(0, 2**64, n, dtype=np.uint64).tolist() for _ in range(many))
+                for hashes in (random.integers(0, 2**64, n, dtype=np.uint64).tolist() for _ in range(100_000 // n))
             ],
             axis=0,
         )
         assert table("unbounded", "1.27", n) == pytest.approx(160 * whole, rel=0.02)
-        assert table("unbounded", "1.27", n, n // 5, deleted=True) == pytest.approx(160 * after, rel=0.02)
+        assert table("unbounded", "1.27", n, n // 5, deleted=True) == pytest.approx(160 * after, rel=0.03)
         if n > 896:
             assert table("bounded", "1.27", n) == pytest.approx(27264 * tables, rel=0.05)
 
@@ -114,7 +116,8 @@ def test_prices_are_within_20_percent_at_sizes_held_back():
 def test_the_limit_is_where_memory_first_reaches_it(version):
     for design in ("unbounded", "bounded"):
         limit = heap.entries_at(32, design, version)
-        assert float(heap.resident_mib(limit, design, version)) == pytest.approx(32, rel=0.01)
+        # In 1.23 a table that doubles may jump over the limit by a fifth.
+        assert 31.99 <= float(heap.resident_mib(limit, design, version)) < (40 if version == "1.23" else 32.5)
         below = np.linspace(1, limit * 0.999, 5000)
         assert heap.resident_mib(below, design, version).max() < 32 * 1.001
 
