@@ -282,6 +282,7 @@ def prune_work(entries: Mapping[str, np.ndarray], message: str) -> Drawing:
                     where="post",
                     color=colour,
                     linestyle=dash,
+                    zorder=3 if dash != "-" else 2,
                 )
                 labels.append((f"{trigger} ({len(visited):,})", colour, dash))
         _legend(axes, labels)
@@ -437,7 +438,7 @@ def ratios(table: pd.DataFrame, message: str) -> Drawing:
         axes.set_ylim(-0.6, max(len(table) - 0.4, 0.4))
         if table.empty:
             axes.annotate("none", (0.5, 0.5), xycoords="axes fraction", ha="center")
-            axes.set_xlim(0.9, 1.1)
+            axes.set_xticks([])
         axes.grid(visible=False)
     return Drawing(figure, table, message)
 
@@ -463,6 +464,8 @@ def che(table: pd.DataFrame, message: str) -> Drawing:
             )
         else:
             axes.annotate("none", (0.5, 0.5), xycoords="axes fraction", ha="center")
+            axes.set_xticks([])
+            axes.set_yticks([])
     return Drawing(figure, table.dropna(axis="columns", how="all") if len(table) else table, message)
 
 
@@ -557,8 +560,11 @@ def _thousands(value: float, place: int) -> str:
 
 
 def _plain_ticks(axes: Axes) -> None:
-    """Decades of logarithmic axes as plain numbers."""
+    """Logarithmic axes in plain numbers: decades, and 2 and 5 between where an axis is shorter than two of them."""
     for axis in (axes.xaxis, axes.yaxis):
+        low, high = axis.get_view_interval()
+        if high < 100 * low:
+            axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.set_major_formatter(_plain)
         axis.set_minor_formatter(NullFormatter())
 

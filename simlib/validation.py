@@ -376,6 +376,11 @@ class Validation:
                 )
         return pd.DataFrame(rows, columns=["cap", "expected", "simulated", "low", "high"])
 
+    def cap_binds_per_second(self) -> float:
+        """New sessions a second from which on, in closed form, the cap in use binds; inf where none is covered."""
+        cap, ttl = self.case.settings.max_entries, self.case.settings.ttl
+        return theory.cap_binds_at(self.kinds, cap, ttl) * SECOND if self.kinds and cap > 0 and ttl > 0 else np.inf
+
     def theory_error(self) -> float:
         """The largest error of a closed form against its simulation, as a share; 0 without any."""
         return max((abs(form.ratio.mean - 1) for form in self.closed_forms), default=0.0)

@@ -5,10 +5,13 @@ import pytest
 
 from simlib import theory
 from simlib.case import open_case
+from simlib.churn import simulate
+from simlib.prune import Work
+from simlib.replay import replay
 from simlib.theory import Sessions
 from simlib.units import HOUR, MINUTE, SECOND
 from simlib.validation import Validation
-from simlib.workload import Distribution, load_workload, workload_names
+from simlib.workload import Arrivals, Distribution, load_workload, workload_names
 
 NEVER = Distribution("fixed", 0, 0)
 PAUSED = Sessions(1 / MINUTE, 20 * SECOND, 180 * SECOND, 0.25, Distribution("uniform", 20 * MINUTE, 40 * MINUTE))
@@ -76,3 +79,17 @@ def test_closed_forms_hold_in_the_model(workload):
     che = checks.che
     assert (len(che) > 0) is (workload not in ("steady", "orphans"))
     assert (abs(che["simulated"] - che["expected"]) <= np.maximum(0.1 * che["expected"], 6)).all()
+
+
+@pytest.mark.parametrize(("share", "least", "most"), [(0.85, 0, 0.05), (1.15, 0.6, 1)])
+def test_the_cap_binds_from_the_rate_in_closed_form_on(share, least, most):
+    even = theory.evened(load_workload("incident"))
+    kinds = theory.sessions(even)
+    faster = share * theory.cap_binds_at(kinds, 2048, 30 * MINUTE) / theory.growth(kinds)
+    scaled = {
+        name: kind.model_copy(update={"arrivals": Arrivals(per_hour=faster * kind.arrivals.per_hour)})
+        for name, kind in even.kinds.items()
+    }
+    trace = simulate(even.model_copy(update={"kinds": scaled}).lasting(8 * HOUR), 1).only("no_client")
+    work = Work.of(trace, replay(trace), 2 * HOUR, 8 * HOUR, "1.27")
+    assert least <= work.sorts_per_create <= most
