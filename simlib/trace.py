@@ -146,10 +146,10 @@ def read_trace(path: str | Path) -> Trace:
     if not str(path):
         raise InputError(f"the name of the trace file is empty: name a file ({', '.join(FORMATS)})")
     path = Path(path)
-    if path.is_dir():
-        raise InputError(f"{path}: this is a directory; name a trace file ({', '.join(FORMATS)})")
-    ending = _format(path)
     try:
+        if path.is_dir():
+            raise InputError(f"{path}: this is a directory; name a trace file ({', '.join(FORMATS)})")
+        ending = _format(path)
         if path.stat().st_size == 0:
             raise InputError(f"{path}: the file is empty; its first line must name the columns")
         columns = _read_parquet(path) if ending == ".parquet" else _read_text(path, ending)
