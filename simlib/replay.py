@@ -4,6 +4,7 @@ Owns nothing of what the answers mean: `ledger` works that out. A store is obser
 compiled, and an `Observation` reads the same from both.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain
 from typing import Protocol
@@ -109,8 +110,11 @@ class Replayed:
         return self.evicted
 
 
-# The designs that are the compiled store under some bounds.
-_BOUNDS = {"unbounded": lambda settings: (0, 0), "bounded": lambda settings: (settings.max_entries, settings.ttl)}
+BOUNDS: dict[str, Callable[[Settings], tuple[int, int]]] = {
+    "unbounded": lambda settings: (0, 0),
+    "bounded": lambda settings: (settings.max_entries, settings.ttl),
+}
+"""The designs that are the compiled store under some cap and TTL (ns)."""
 
 
 def reference(trace: Trace, design: str = "bounded", settings: Settings | None = None) -> Observed:
@@ -128,10 +132,9 @@ def replay(trace: Trace, design: str = "bounded", settings: Settings | None = No
     from simlib import kernel
 
     settings = settings or Settings()
-    if design not in _BOUNDS:
+    if design not in BOUNDS:
         return reference(trace, design, settings)
-    bounds = _BOUNDS[design](settings)
-    answers, prunes, evicted, kept = kernel.bounded(
-        trace.time, trace.session, trace.op, trace.rank, trace.ids.size, *bounds, settings.prune_every
-    )
-    return Replayed(design, settings, answers, prunes, evicted.astype(np.int64), answers[kept])
+    store = kernel.CompiledStore(*BOUNDS[design](settings), settings.prune_every)
+    rank = trace.rank[trace.session] if trace.has_ties else kernel.NO_RANK
+    heard = store.hear_in_detail(trace.time, trace.session.astype(np.int64), trace.op, rank, trace.ids.size)
+    return Replayed(design, settings, *heard, store.nodes["count"][store.entries])

@@ -100,10 +100,15 @@ class Trace:
 
     @cached_property
     def rank(self) -> np.ndarray:
-        """The place of each session's id in their order by code point; int32, (sessions,)."""
-        rank = np.empty(self.ids.size, dtype=np.int32)
+        """The place of each session's id in their order by code point; uint32, (sessions,)."""
+        rank = np.empty(self.ids.size, dtype=np.uint32)
         rank[np.argsort(self.ids)] = np.arange(self.ids.size)
         return rank
+
+    @cached_property
+    def has_ties(self) -> bool:
+        """Whether any two operations have the same time."""
+        return bool((self.time[1:] == self.time[:-1]).any())
 
     def faster(self, speed: float) -> "Trace":
         """The same operations `speed` times as fast, beginning at 0.
