@@ -11,6 +11,8 @@ from heapq import heapify, heappop, heappush
 import numpy as np
 from numba import boolean, from_dtype, int64, njit, types, uint8, uint32, uint64
 
+from simlib.variates import mixed
+
 NONE, NO_RANK, NO_PRUNES = np.empty(0, np.int64), np.empty(0, np.uint32), np.empty((0, 5), np.int64)
 
 NODE = np.dtype(
@@ -64,11 +66,8 @@ def _place(key, size):
 
 @njit
 def _part(key):
-    """The part of PARTS that a session falls into, by splitmix64's finalizer."""
-    x = uint64(key)
-    x = (x ^ (x >> uint64(30))) * uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> uint64(27))) * uint64(0x94D049BB133111EB)
-    return (x ^ (x >> uint64(31))) & uint64(PARTS - 1)
+    """The part of PARTS that a session falls into."""
+    return mixed(uint64(key)) & uint64(PARTS - 1)
 
 
 _nodes, _ghosts = from_dtype(NODE)[::1], from_dtype(GHOST)[::1]
@@ -341,7 +340,7 @@ class CompiledStore:
     """
 
     def __init__(
-        self, max_entries: int, ttl: int, prune_every: int, most_ghosts: int = 1 << 24, part: int = 0, parts: int = 1
+        self, max_entries: int, ttl: int, prune_every: int, most_ghosts: int = 1 << 22, part: int = 0, parts: int = 1
     ):
         self.bounds = max(max_entries, 0), max(ttl, 0), prune_every
         self.part, self.parts, self._most_ghosts = part, parts, most_ghosts
@@ -417,12 +416,11 @@ class CompiledStore:
     def _settle(self) -> None:
         """Empty the log into the ghosts, of which there may have to be room for more, or fewer be followed."""
         log = self._log[: self.state[LOGGED]]
-        while (self._filled + log.size) * 4 > self._ghosts.size * 3:
-            if self._ghosts.size >= 4 * self._most_ghosts // 3 and self.parts < PARTS:
+        if (self._filled + log.size) * 4 > self._ghosts.size * 3:
+            pending = int(np.count_nonzero(self._ghosts["count"] > 0))
+            if pending > self._most_ghosts and self.parts < PARTS:
                 self.parts *= 2
-                wider = np.zeros(self._ghosts.size, GHOST)
-            else:
-                wider = np.zeros(4 * self._ghosts.size, GHOST)
+            wider = np.zeros(1 << (5 * (pending + log.size) // 3).bit_length(), GHOST)
             self._filled = settle(self._ghosts, wider, 0, self.false, self.parts, self.part, True)
             self._ghosts = wider
         self._filled = settle(log, self._ghosts, self._filled, self.false, self.parts, self.part, False)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from simlib.replay import Observation
-from simlib.stores import Prune
+from simlib.stores import Prune, Settings
 from simlib.trace import INCREMENT, Trace
 from simlib.units import MINUTE, seconds
 
@@ -76,15 +76,15 @@ def totals(trace: Trace, observed: Observation) -> Totals:
     return result
 
 
-def report(trace: Trace, observed: Observation) -> dict:
+def report(design: str, settings: Settings, totals: Totals) -> dict:
     """The totals with the design and its settings, as `replay --json` prints them; None where a design has no such."""
-    bounded = observed.design != "unbounded"
+    bounded = design != "unbounded"
     return {
-        "design": observed.design,
-        "max_entries": observed.settings.max_entries if bounded else None,
-        "ttl_seconds": seconds(observed.settings.ttl) if bounded else None,
-        "prune_every": observed.settings.prune_every if bounded else None,
-        **asdict(totals(trace, observed)),
+        "design": design,
+        "max_entries": settings.max_entries if bounded else None,
+        "ttl_seconds": seconds(settings.ttl) if bounded else None,
+        "prune_every": settings.prune_every if bounded else None,
+        **asdict(totals),
     }
 
 

@@ -126,7 +126,7 @@ class Memory:
         run = self.case.first
         return pd.DataFrame(
             {
-                (counter, design): ledger.report(run.counters[counter], run.observed[counter, design])
+                (counter, design): ledger.report(design, self.case.settings, run.totals(counter, design))
                 for counter in COUNTERS
                 for design in LIVE_DESIGNS
             }

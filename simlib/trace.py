@@ -60,13 +60,7 @@ class Trace:
         Raises ValueError, naming the row (from 1), where time goes backwards.
         """
         time = np.array(time, dtype=np.int64)
-        backwards = np.flatnonzero(time[1:] < time[:-1])
-        if backwards.size:
-            row = int(backwards[0]) + 1
-            earlier, later = (_seconds_text(int(t)) for t in (time[row], time[row - 1]))
-            raise ValueError(f"row {row + 1}: time goes backwards, from {later} to {earlier}: sort the rows by time")
-        if time.size and int(time[-1]) - int(time[0]) > MAX_NS:
-            raise ValueError("the first and the last time lie over 292 years apart, which nanoseconds cannot hold")
+        check_order(time)
         op, counter = np.asarray(op, dtype=np.uint8), np.asarray(counter, dtype=np.uint8)
         names = np.asarray(sessions, dtype=object)
         if (empty := (names == "") & (op == INCREMENT)).any():
@@ -140,6 +134,23 @@ class Trace:
         return sha.hexdigest()
 
 
+def check_order(time: np.ndarray, first: int | None = None, before: int | None = None) -> None:
+    """Refuse times (ns) that go backwards, or lie too far apart, in what follows a row at `before`.
+
+    `first` is the time of the stream's first row. Raises ValueError, naming the row (from 1).
+    """
+    if not time.size:
+        return
+    earlier = np.concatenate([time[:1] if before is None else np.array([before]), time[:-1]])
+    backwards = np.flatnonzero(time < earlier)
+    if backwards.size:
+        row = int(backwards[0])
+        from_, to = (_seconds_text(int(t)) for t in (earlier[row], time[row]))
+        raise ValueError(f"row {row + 1}: time goes backwards, from {from_} to {to}: sort the rows by time")
+    if int(time[-1]) - int(time[0] if first is None else first) > MAX_NS:
+        raise ValueError("the first and the last time lie over 292 years apart, which nanoseconds cannot hold")
+
+
 def read_trace(path: str | Path) -> Trace:
     """Read a trace file; the ending of its name says its format.
 
@@ -147,6 +158,16 @@ def read_trace(path: str | Path) -> Trace:
     `counter`, whose blank cells stand for `increment` and `no_client`. Further columns are ignored.
 
     Raises InputError naming the file, and the row (data rows counted from 1) or column.
+    """
+    with reading(path) as ending:
+        return trace_of(_read_parquet(path) if ending == ".parquet" else _read_text(Path(path), ending))
+
+
+@contextmanager
+def reading(path: str | Path) -> Iterator[str]:
+    """Give the format of a trace file that is about to be read, and tell what then goes wrong in one line.
+
+    Raises InputError naming the file.
     """
     if not str(path):
         raise InputError(f"the name of the trace file is empty: name a file ({', '.join(FORMATS)})")
@@ -157,8 +178,7 @@ def read_trace(path: str | Path) -> Trace:
         ending = _format(path)
         if path.stat().st_size == 0:
             raise InputError(f"{path}: the file is empty; its first line must name the columns")
-        columns = _read_parquet(path) if ending == ".parquet" else _read_text(path, ending)
-        return _trace(columns)
+        yield ending
     except OSError as error:
         if isinstance(error, gzip.BadGzipFile) and not _begins_as_gzip(path):
             raise InputError(f"{path}: not a gzip file, though its name ends in .gz") from None
@@ -247,16 +267,17 @@ def _format(path: Path) -> str:
     raise InputError(f"{path}: the ending of the name must say the format: {', '.join(FORMATS)}")
 
 
-def _trace(columns: dict) -> Trace:
+def trace_of(columns: dict) -> Trace:
+    """A trace of the columns of a file as they were read. Raises ValueError, naming the row or the column."""
     return Trace.of(
-        _times(columns["time"]),
-        _sessions(columns["session"]),
-        _choices("op", columns.get("op"), OPS, len(columns["session"])),
-        _choices("counter", columns.get("counter"), COUNTERS, len(columns["session"])),
+        times_of(columns["time"]),
+        sessions_of(columns["session"]),
+        choices_of("op", columns.get("op"), OPS, len(columns["session"])),
+        choices_of("counter", columns.get("counter"), COUNTERS, len(columns["session"])),
     )
 
 
-def _require(names: Iterable[str], where: str = "") -> None:
+def require(names: Iterable[str], where: str = "") -> None:
     names = list(names)
     for name in ("time", "session"):
         if name not in names:
@@ -283,8 +304,8 @@ def _read_csv(lines: io.TextIOBase) -> dict:
         header = next(filter(None, reader), None)
         if header is None:
             raise ValueError("the file is empty; its first line must name the columns")
-        _require(header)
-        wanted = [(header.index(name), []) for name in _WANTED if name in header]
+        require(header)
+        wanted = [(header.index(name), []) for name in WANTED if name in header]
         for number, row in enumerate(filter(None, reader), 1):
             if len(row) != len(header):
                 raise ValueError(f"row {number}: {len(row)} cells where the header names {len(header)} columns")
@@ -304,7 +325,7 @@ def _read_jsonl(lines: io.TextIOBase) -> dict:
             row = None
         if not isinstance(row, _Pairs):
             raise ValueError(f'row {number}: not a JSON object, such as {{"time": 0.5, "session": "a"}}')
-        _require(row.names, f"row {number}: ")
+        require(row.names, f"row {number}: ")
         for name, cells in columns.items():
             cells.append(row.get(name))
     return columns
@@ -323,15 +344,22 @@ class _Pairs(dict):
 
 
 def _read_parquet(path: Path) -> dict:
+    with parquet(path) as (file, wanted):
+        table = file.read(columns=wanted)
+        return {name: parquet_column(name, table.column(name)) for name in wanted}
+
+
+@contextmanager
+def parquet(path: str | Path):
+    """An open Parquet file and the names of those of its columns that a trace needs; raises ValueError for damage."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(path) as file:
-            _require(file.schema_arrow.names)
-            wanted = [name for name in ("time", "session", "op", "counter") if name in file.schema_arrow.names]
-            table = file.read(columns=wanted)
-        return {name: _parquet_column(name, table.column(name)) for name in table.column_names}
+        # Read page by page: a file may be one row group larger than memory.
+        with pq.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False) as file:
+            require(file.schema_arrow.names)
+            yield file, [name for name in WANTED if name in file.schema_arrow.names]
     except (pa.ArrowException, OSError) as error:
         # Arrow tells damage by an OSError that has no number; those that have one are of the file system.
         if getattr(error, "errno", None):
@@ -339,7 +367,8 @@ def _read_parquet(path: Path) -> dict:
         raise ValueError(f"not a readable Parquet file: {' '.join(str(error).split())}") from None
 
 
-def _parquet_column(name: str, column):
+def parquet_column(name: str, column):
+    """The cells of a column as `trace_of` takes them. Raises ValueError, naming the row or the column."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -364,12 +393,12 @@ def _parquet_column(name: str, column):
         return column.cast(pa.string()).to_pylist()
     if kind in (pa.string(), pa.large_string(), pa.string_view(), pa.null()):
         return column.to_pylist()
-    raise ValueError(f"column {name!r} holds {kind}, which is not what it must hold: {_WANTED[name]}")
+    raise ValueError(f"column {name!r} holds {kind}, which is not what it must hold: {WANTED[name]}")
 
 
 _TICK = {"s": SECOND, "ms": 1_000_000, "us": 1000, "ns": 1}
 
-_WANTED = {
+WANTED = {
     "time": "seconds as a number, or an ISO 8601 date such as 2026-02-10T08:00:00Z",
     "session": "a string or an integer",
     "op": "one of increment, delete",
@@ -377,8 +406,8 @@ _WANTED = {
 }
 
 
-def _times(cells) -> np.ndarray:
-    """Times in ns, int64. The first row says whether the column holds seconds or dates."""
+def times_of(cells) -> np.ndarray:
+    """Times in ns, int64; the first row says whether they are seconds or dates. Raises ValueError, naming the row."""
     if isinstance(cells, np.ndarray):
         if cells.dtype.kind == "M":
             return cells.astype(np.int64)
@@ -419,7 +448,7 @@ def _dates(cells: Iterable[str]) -> np.ndarray:
     looks_like_one = series.map(lambda cell: isinstance(cell, str) and cell[:4].isdigit() and len(cell) >= 8)
     if not looks_like_one.all():
         row = int(np.flatnonzero(~looks_like_one)[0])
-        _refuse_time(row + 1, series[row], "an ISO 8601 date, as in row 1" if row else _WANTED["time"])
+        _refuse_time(row + 1, series[row], "an ISO 8601 date, as in row 1" if row else WANTED["time"])
     dates = pd.to_datetime(series, format="ISO8601", utc=True, errors="coerce")
     if dates.isna().any():
         row = int(np.flatnonzero(dates.isna())[0])
@@ -435,7 +464,8 @@ def _refuse_time(row: int, cell, wanted: str) -> None:
     raise ValueError(f"row {row}: time {_shown(cell)} is not what it must be: {wanted}")
 
 
-def _sessions(cells) -> np.ndarray:
+def sessions_of(cells) -> np.ndarray:
+    """Session ids, str objects. Raises ValueError, naming the row."""
     names = np.empty(len(cells), dtype=object)
     for i, cell in enumerate(cells):
         if cell is None:
@@ -443,21 +473,21 @@ def _sessions(cells) -> np.ndarray:
         elif isinstance(cell, int) and not isinstance(cell, bool):
             cell = str(cell)
         if cell.__class__ is not str:
-            raise ValueError(f"row {i + 1}: session {_shown(cell)} is not {_WANTED['session']}")
+            raise ValueError(f"row {i + 1}: session {_shown(cell)} is not {WANTED['session']}")
         if not cell.isascii() and cell.encode(errors="replace").decode() != cell:
             raise ValueError(f"row {i + 1}: session {_shown(cell)} is not Unicode text")
         names[i] = cell
     return names
 
 
-def _choices(name: str, cells, known: tuple[str, ...], rows: int) -> np.ndarray:
-    """Codes, uint8, of a column of known words; the first of them stands for a blank."""
+def choices_of(name: str, cells, known: tuple[str, ...], rows: int) -> np.ndarray:
+    """Codes, uint8, of a column of known words; the first stands for a blank. Raises ValueError, naming the row."""
     if cells is None:
         return np.zeros(rows, dtype=np.uint8)
     code = {word: number for number, word in enumerate(known)} | {"": 0, None: 0}
     for row, cell in enumerate(cells, 1):
         if not isinstance(cell, (str, type(None))) or cell not in code:
-            raise ValueError(f"row {row}: {name} {_shown(cell)} is not {_WANTED[name]}")
+            raise ValueError(f"row {row}: {name} {_shown(cell)} is not {WANTED[name]}")
     return np.fromiter(map(code.__getitem__, cells), dtype=np.uint8, count=rows)
 
 

@@ -2,7 +2,8 @@
 
 Owns the counter-based generator, its uniforms, and the logarithm behind its exponentials. There is no state: any
 engine may draw any variate, in any order and in any chunk. Only integer arithmetic, + - x / and an exact split of the
-exponent are used, because `libm`'s logarithm differs in the last bit between machines and compilers.
+exponent are used, because `libm`'s logarithm differs in the last bit between machines and compilers. Every variate is
+compiled from the one scalar definition of it, which NumPy's arrays and compiled generators both go through.
 
 The mixing function is splitmix64's (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, OOPSLA 2014,
 variant 13 of Stafford's finalizers); it maps consecutive integers to values that pass the usual test batteries.
@@ -12,6 +13,7 @@ Next: `plan` turns variates into the scripts of sessions.
 from hashlib import blake2b
 
 import numpy as np
+from numba import float64, int64, njit, uint64, vectorize
 
 from simlib.workload import Distribution
 
@@ -24,17 +26,75 @@ _LN2_HIGH = float.fromhex("0x1.62e42fee00000p-1")
 _LN2_LOW = float.fromhex("0x1.a39ef35793c76p-33")
 _SQRT_HALF = 0.7071067811865476
 
+_MANTISSA = np.int64((1 << 52) - 1)
+_HALF = np.int64(1022 << 52)
+_SERIES = tuple(1.0 / odd for odd in range(3, 23, 2))
 
-def mix(x: np.ndarray) -> np.ndarray:
-    """splitmix64's finalizer, elementwise on uint64: a bijection of 64-bit integers."""
-    x = (x ^ (x >> np.uint64(30))) * _MIX_1
-    x = (x ^ (x >> np.uint64(27))) * _MIX_2
-    return x ^ (x >> np.uint64(31))
+LAWS = ("fixed", "uniform", "exponential")
+"""The laws of durations by number, as compiled code knows them."""
+
+
+@njit(uint64(uint64), cache=True)
+def mixed(x):
+    """splitmix64's finalizer: a bijection of 64-bit integers."""
+    x = (x ^ (x >> uint64(30))) * _MIX_1
+    x = (x ^ (x >> uint64(27))) * _MIX_2
+    return x ^ (x >> uint64(31))
+
+
+@njit(uint64(uint64, uint64), cache=True)
+def drawn(key, number):
+    """The value at place `number` (0, 1, …) of the splitmix64 sequence that starts from `key`."""
+    return mixed(key + (number + uint64(1)) * _GOLDEN)
+
+
+@njit(float64(uint64), cache=True)
+def unit(bits):
+    """A uniform strictly between 0 and 1: the midpoint of one of 2**52 equal cells, exact in float64."""
+    return (float64(int64(bits >> uint64(12))) + 0.5) * 2.0**-52
+
+
+@njit(float64(float64), cache=True)
+def minus_ln(u):
+    """-ln(u) for 0 < u < 1, within 1 unit in the last place, the same bits everywhere.
+
+    u = m 2**e with m between sqrt(1/2) and sqrt(2); ln m = 2 artanh(s), s = (m - 1) / (m + 1), by its power series,
+    which at |s| < 0.172 is exhausted after the term in s**21.
+    """
+    bits = np.float64(u).view(np.int64)
+    m, e = np.int64((bits & _MANTISSA) | _HALF).view(np.float64), (bits >> 52) - 1022
+    if m < _SQRT_HALF:
+        m, e = m + m, e - 1
+    f = m - 1.0
+    s = f / (m + 1.0)
+    z = s * s
+    series = _SERIES[9]
+    for place in range(8, -1, -1):
+        series = series * z + _SERIES[place]
+    # ln m = 2 s (1 + z series), and 2 s = f - s f exactly in real numbers: adding f last loses the least.
+    log_m = f - s * (f - 2.0 * z * series)
+    return -(e * _LN2_HIGH + (log_m + e * _LN2_LOW))
+
+
+@njit(int64(int64, int64, int64, float64), cache=True)
+def duration(law, low, high, u):
+    """A duration in ns of a law (its number in LAWS) by inverse transform of a uniform."""
+    if law == 0:
+        return low
+    if law == 1:
+        return low + int64(np.floor(u * (high - low)))
+    return int64(np.floor(minus_ln(u) * low))
+
+
+_drawn = vectorize([uint64(uint64, uint64)], cache=True)(drawn.py_func)
+_unit = vectorize([float64(uint64)], cache=True)(unit.py_func)
+minus_log = vectorize([float64(float64)], cache=True)(minus_ln.py_func)
+_duration = vectorize([int64(int64, int64, int64, float64)], cache=True)(duration.py_func)
 
 
 def _at(key: np.ndarray, number: np.ndarray | int) -> np.ndarray:
-    """The value at place `number` (0, 1, …) of the splitmix64 sequence that starts from `key`; they broadcast."""
-    return mix(key + (np.atleast_1d(number).astype(np.uint64) + np.uint64(1)) * _GOLDEN)
+    """`drawn`, elementwise; they broadcast."""
+    return _drawn(key, np.atleast_1d(number).astype(np.uint64))
 
 
 def stream_key(seed: int, stream: str) -> np.ndarray:
@@ -53,36 +113,10 @@ def bits(keys: np.ndarray, purpose: int, draw: np.ndarray | int) -> np.ndarray:
 
 
 def uniform(keys: np.ndarray, purpose: int, draw: np.ndarray | int) -> np.ndarray:
-    """Uniforms strictly between 0 and 1: the midpoints of 2**52 equal cells, each exact in float64."""
-    return ((bits(keys, purpose, draw) >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
-
-
-def minus_log(u: np.ndarray) -> np.ndarray:
-    """-ln(u) for 0 < u < 1, within 1 unit in the last place, the same bits everywhere.
-
-    u = m 2**e with m between sqrt(1/2) and sqrt(2); ln m = 2 artanh(s), s = (m - 1) / (m + 1), by its power series,
-    which at |s| < 0.172 is exhausted after the term in s**21.
-    """
-    m, e = np.frexp(u)
-    low = m < _SQRT_HALF
-    m = np.where(low, m + m, m)
-    e = (e - low).astype(np.float64)
-    f = m - 1.0
-    s = f / (m + 1.0)
-    z = s * s
-    series = np.full_like(s, 1.0 / 21.0)
-    for odd in range(19, 1, -2):
-        series = series * z + 1.0 / odd
-    # ln m = 2 s (1 + z series), and 2 s = f - s f exactly in real numbers: adding f last loses the least.
-    log_m = f - s * (f - 2.0 * z * series)
-    return -(e * _LN2_HIGH + (log_m + e * _LN2_LOW))
+    """`unit` of the bits of each session key, one purpose and a draw number; float64; they broadcast."""
+    return _unit(bits(keys, purpose, draw))
 
 
 def durations(distribution: Distribution, u: np.ndarray) -> np.ndarray:
     """Durations in ns, int64, of a distribution by inverse transform of uniforms."""
-    low, high = distribution.low, distribution.high
-    if distribution.law == "fixed":
-        return np.full(u.shape, low, dtype=np.int64)
-    if distribution.law == "uniform":
-        return low + np.floor(u * (high - low)).astype(np.int64)
-    return np.floor(minus_log(u) * low).astype(np.int64)
+    return _duration(LAWS.index(distribution.law), distribution.low, distribution.high, u)
