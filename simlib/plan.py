@@ -20,10 +20,11 @@ EMIT = 0
 
 _ORDER_OF_CONNECT, _ORDER_OF_EMIT, _ORDER_OF_DISCONNECT = 0, 1, 2
 
-# Expected arrivals are added up as integers of this many to the unit, so that a sum cannot depend on its grouping.
-_ARRIVAL_UNIT = 1 << 30
+ARRIVAL_UNIT = 1 << 30
+"""Expected arrivals are added up as integers of this many to the one, so that a sum cannot depend on its grouping."""
 
-_STAYS_PER_CLIENT = 1 << 16
+STAYS_PER_CLIENT = 1 << 16
+"""Draw numbers set aside for the stays of one client."""
 
 
 class Purpose(IntEnum):
@@ -76,7 +77,7 @@ def timetable(workload: Workload, seed: int, kind: str, chunk: int = 4096) -> It
 def session_ids(workload: Workload, seed: int, kind: str) -> np.ndarray:
     """The ids of all sessions of one kind that begin before the end of the workload, in order of arrival."""
     spec, stream = workload.kinds[kind], variates.stream_key(seed, kind)
-    drawn = [_ids(keys) for _, keys, _ in _arrivals(spec.arrivals, stream, workload.duration, chunk=4096)]
+    drawn = [ids_of(keys) for _, keys, _ in _arrivals(spec.arrivals, stream, workload.duration, chunk=4096)]
     return np.concatenate([np.empty(0, dtype=object), *drawn])
 
 
@@ -109,6 +110,18 @@ class _Columns(NamedTuple):
         return zip(*(column[in_order].tolist() for column in columns), strict=True)
 
 
+def expected_arrivals(arrivals: Arrivals) -> tuple[np.ndarray, np.ndarray]:
+    """One period of the rate: bounds of its steps in ns, and the arrivals expected up to each, ARRIVAL_UNIT to the one.
+
+    Both int64, (steps + 1,).
+    """
+    bounds, rates = arrivals.steps()
+    expected = [0]
+    for begin, stop, rate in zip(bounds, bounds[1:], rates, strict=False):
+        expected.append(expected[-1] + int(rate / HOUR * (stop - begin) * ARRIVAL_UNIT))
+    return np.array(bounds), np.array(expected)
+
+
 def _arrivals(
     arrivals: Arrivals, stream: np.ndarray, end: int, chunk: int
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
@@ -117,19 +130,15 @@ def _arrivals(
     Inverse transform of a unit-rate Poisson process through the expected arrivals up to t, which are piecewise linear
     (Cinlar, Introduction to Stochastic Processes, 1975, section 4.7).
     """
-    bounds, rates = arrivals.steps()
-    expected = [0]
-    for begin, stop, rate in zip(bounds, bounds[1:], rates, strict=False):
-        expected.append(expected[-1] + int(rate / HOUR * (stop - begin) * _ARRIVAL_UNIT))
-    period, expected_in_period = bounds[-1], expected[-1]
+    bounds, expected = expected_arrivals(arrivals)
+    period, expected_in_period = int(bounds[-1]), int(expected[-1])
     if expected_in_period == 0:
         return
-    bounds, expected = np.array(bounds), np.array(expected)
     reached, first = 0, 0
     while True:
         keys = variates.session_keys(stream, first + np.arange(chunk))
         gaps = variates.minus_log(variates.uniform(keys, Purpose.ARRIVAL, 0))
-        passed = reached + np.cumsum(np.floor(gaps * _ARRIVAL_UNIT).astype(np.int64))
+        passed = reached + np.cumsum(np.floor(gaps * ARRIVAL_UNIT).astype(np.int64))
         periods, rest = np.divmod(passed, expected_in_period)
         step = np.searchsorted(expected, rest, side="right") - 1
         into = (rest - expected[step]) / (expected[step + 1] - expected[step])
@@ -163,10 +172,10 @@ def _actions(kind: Kind, first: int, keys: np.ndarray, begins: np.ndarray, end: 
         drain = np.concatenate([drain, _drains(kind.clients, keys[watched], client), np.zeros_like(client)])
         connects, disconnects = np.full_like(client, _ORDER_OF_CONNECT), np.full_like(client, _ORDER_OF_DISCONNECT)
         order = np.concatenate([order, connects, disconnects])
-    return _Columns(time, first + owner, order, _ids(keys)[owner], deed, drain).where(time < end)
+    return _Columns(time, first + owner, order, ids_of(keys)[owner], deed, drain).where(time < end)
 
 
-def _ids(keys: np.ndarray) -> np.ndarray:
+def ids_of(keys: np.ndarray) -> np.ndarray:
     """Session ids of 37 bytes, the length that the Go measurements were taken with."""
     high, low = variates.bits(keys, Purpose.ID, 0).tolist(), variates.bits(keys, Purpose.ID, 1).tolist()
     return np.array([f"sess-{a:016x}{b:016x}" for a, b in zip(high, low, strict=True)], dtype=object)
@@ -201,7 +210,7 @@ def _stays(clients: Clients, keys: np.ndarray, begins: np.ndarray, end: int):
     owners, numbers, ons, offs = [], [], [], []
     present, number = np.arange(keys.size), 1
     while present.size:
-        active, stay = present, (number - 1) * _STAYS_PER_CLIENT
+        active, stay = present, (number - 1) * STAYS_PER_CLIENT
         on = begins[active] + variates.durations(clients.joins, variates.uniform(keys[active], Purpose.JOINS, stay))
         while active.size:
             begun = on < end
