@@ -12,12 +12,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from simlib.churn import simulate
+from simlib.generate import generated
 from simlib.kernel import NO_RANK, CompiledStore
 from simlib.ledger import Totals
 from simlib.replay import BOUNDS
 from simlib.stores import Settings
-from simlib.stream import Chunk, Stream, stream_of
+from simlib.stream import Chunk, Stream
 from simlib.trace import COUNTERS
 from simlib.workload import Workload
 
@@ -146,5 +146,5 @@ def tally_workload(workload: Workload, seed: int, stores: Sequence[tuple[str, Se
     Raises ValueError for an unknown design.
     """
     specs = [Spec(design, settings, counter) for design, settings in stores for counter in COUNTERS]
-    totals = iter(tally(stream_of(simulate(workload, seed)), specs))
+    totals = iter(tally(generated(workload, seed), specs))
     return [{counter: next(totals) for counter in COUNTERS} for _ in stores]
