@@ -48,6 +48,8 @@ DELETED_COUNTS, EVICTED_COUNTS, SIZE, FREE, FRESH, HIGHEST, LOGGED, PRUNED, GONE
 IS_DELETE, IS_DROPS, COMES_BACK = 1, 2, 4
 """Bits of an operation's code; the last says that the session's next operation of that counter is an increment."""
 
+NEVER = np.iinfo(np.int64).max
+
 LOG = 1 << 14
 """Entries that a log has room for beside those of one prune: few enough to stay in the cache."""
 
@@ -135,15 +137,22 @@ def advance(
     """
     increments, size, log_lines, peak = state[INCREMENTS], state[SIZE], state[LOG_LINES], state[PEAK_ENTRIES]
     highest, logged = state[HIGHEST], state[LOGGED]
-    ticks_in = prune_every - increments % prune_every
     worded, ranked, detailed, logging = word.size > 0, rank.size > 0, answers.size > 0, log.size > 0
+    newest, of_counter = nodes[0].older, uint8(counter * IS_DROPS)
+    if ttl <= 0:
+        prune_every = NEVER
+    if max_entries <= 0:
+        max_entries = NEVER
+    stale_after = ttl if ttl > 0 else NEVER
+    ticks_in = prune_every - increments % prune_every
+    creates, free, fresh = state[CREATES], uint32(state[FREE]), uint32(state[FRESH])
     # As in `stores`: of several entries last seen at the oldest instant, the heap gives the first by id.
     tied_at, is_tied = int64(0), boolean(False)
     tied = [uint64(0) for _ in range(0)]
     row = begins
     while row < time.size:
         what = code[row]
-        if (what & IS_DROPS) >> 1 != counter:
+        if what & IS_DROPS != of_counter:
             row += 1
             continue
         if logging and logged + size + 2 > log.size:
@@ -156,6 +165,7 @@ def advance(
         now, pruning, expired, capped = time[row], False, 0, 0
         before, gone = size, node
         if what & IS_DELETE:
+            nodes[0].older = newest
             state[DELETES] += 1
             if node:
                 state[DELETES_HIT] += 1
@@ -171,12 +181,13 @@ def advance(
             push = is_tied and tied_at == now
             if node:
                 seen = nodes[node].seen
-                if ttl > 0 and now - seen > ttl:
+                if now - seen > stale_after:
                     state[STALE_HITS] += 1
                 push = push and seen != now
                 count = nodes[node].count + 1
-                nodes[nodes[node].older].newer = nodes[node].newer
-                nodes[nodes[node].newer].older = nodes[node].older
+                older, newer = nodes[node].older, nodes[node].newer
+                if newer:
+                    nodes[older].newer, nodes[newer].older = newer, older
             else:
                 count = 1
                 # A key above all others was never here before.
@@ -184,15 +195,16 @@ def advance(
                     log[logged].key, log[logged].word, log[logged].count = key, second, 0
                     logged += 1
                 highest = max(highest, key)
-                node = uint32(state[FREE])
+                node = free
                 if node:
-                    state[FREE] = nodes[node].newer
+                    free = nodes[node].newer
                 else:
-                    node = uint32(state[FRESH])
-                    state[FRESH] += 1
+                    node = fresh
+                    fresh += uint32(1)
                 nodes[node].key, nodes[node].word, nodes[node].chain = key, second, heads[at]
                 heads[at] = node
-                state[CREATES] += 1
+                newer = uint32(1)
+                creates += 1
                 size += 1
                 before = size
             log_lines += count & (count - 1) == 0
@@ -202,23 +214,25 @@ def advance(
                 nodes[node].rank = rank[row]
             if push:
                 heappush(tied, uint64(rank[row]) << uint64(32) | uint64(node))
-            newest = nodes[0].older
-            nodes[newest].newer, nodes[node].older = node, newest
-            nodes[node].newer, nodes[0].older = 0, node
+            if newer:
+                nodes[newest].newer, nodes[node].older, nodes[node].newer = node, newest, 0
+                newest = node
             if detailed:
                 answers[row] = count
-            gone = uint32(0)
-            pruning = max_entries > 0 and size > max_entries
+            if size <= max_entries and ticks_in > 0:
+                peak = max(peak, size)
+                row += 1
+                continue
+            gone, pruning, nodes[0].older = uint32(0), True, newest
             if ticks_in == 0:
                 ticks_in = prune_every
-                pruning |= ttl > 0
 
         while True:
             if pruning:
                 gone = nodes[0].newer
                 if ttl > 0 and gone and now - nodes[gone].seen > ttl:
                     expired += 1
-                elif max_entries > 0 and size > max_entries:
+                elif size > max_entries:
                     capped += 1
                     after = nodes[gone].newer
                     if after and nodes[after].seen == nodes[gone].seen:
@@ -254,9 +268,10 @@ def advance(
                     chained = nodes[chained].chain
                 nodes[chained].chain = nodes[gone].chain
             held = nodes[gone].count
-            nodes[gone].count, nodes[gone].newer = 0, state[FREE]
-            state[FREE] = gone
+            nodes[gone].count, nodes[gone].newer = 0, free
+            free = gone
             size -= 1
+            newest = nodes[0].older
             if not pruning:
                 break
             state[EVICTED_COUNTS] += held
@@ -286,6 +301,7 @@ def advance(
         row += 1
     state[INCREMENTS], state[SIZE], state[LOG_LINES], state[PEAK_ENTRIES] = increments, size, log_lines, peak
     state[HIGHEST], state[LOGGED] = highest, logged
+    state[CREATES], state[FREE], state[FRESH], nodes[0].older = creates, free, fresh, newest
     return row
 
 
@@ -331,6 +347,21 @@ def settle(log, ghosts, filled, false, parts, part, moving):
     return filled
 
 
+@njit(int64(_ghosts, int64[::1], int64[:, ::1]), cache=True, nogil=True)
+def settle_numbered(log, held, false):
+    """As `settle`, where sessions are numbered from 0 on: their ghosts stand by number in `held`, 0 for none."""
+    for entry in range(log.size):
+        key, count = log[entry].key, log[entry].count
+        if count > 0:
+            held[key] = count
+        elif held[key] > 0:
+            if count == 0:
+                false[_part(key), 0] += 1
+                false[_part(key), 1] += held[key]
+            held[key] = 0
+    return log.size
+
+
 class CompiledStore:
     """The bounded store, compiled; with a `max_entries` and a `ttl` of 0 the unbounded map.
 
@@ -349,11 +380,17 @@ class CompiledStore:
         self.nodes, self.heads = np.zeros(64, NODE), np.zeros(128, np.uint32)
         self.false = np.zeros((PARTS, 2), np.int64)
         self._log, self._ghosts, self._filled = np.empty(0, GHOST), np.zeros(1 << 12, GHOST), 0
+        self._held = np.zeros(1 << 12, np.int64)
+        """The ghosts by number, as long as sessions are numbered by arrival or about so: far quicker than a table."""
+        self._is_numbered = parts == 1
         self.rows = 0
 
     def hear(self, time, session, code, *, word=NONE, rank=NO_RANK, counter=0, told=False, sessions=None) -> None:
         """Hear a chunk; see `advance`. At most `sessions` different ones are in it; `told`: COMES_BACK is set."""
         self._make_room(min(time.size, sessions or time.size), logged=not told)
+        if word.size and self._is_numbered:
+            self._settle()
+            self._number_no_more()
         log, row = self._log[: 0 if told else None], 0
         while row < time.size:
             row = self._advance(log, time, session, word, code, rank, row, counter, NONE, NO_PRUNES, NONE)
@@ -415,7 +452,16 @@ class CompiledStore:
 
     def _settle(self) -> None:
         """Empty the log into the ghosts, of which there may have to be room for more, or fewer be followed."""
-        log = self._log[: self.state[LOGGED]]
+        log, self.state[LOGGED] = self._log[: self.state[LOGGED]], 0
+        if self._is_numbered:
+            highest, lowest = int(self.state[HIGHEST]), int(log["key"].min(initial=0))
+            room = min(4 * int(self.state[CREATES]) + self._held.size, 3 * self._most_ghosts)
+            if lowest >= 0 and highest < room:
+                if highest >= self._held.size:
+                    self._held = np.append(self._held, np.zeros(max(highest + 1, self._held.size), np.int64))
+                settle_numbered(log, self._held, self.false)
+                return
+            self._number_no_more()
         if (self._filled + log.size) * 4 > self._ghosts.size * 3:
             pending = int(np.count_nonzero(self._ghosts["count"] > 0))
             if pending > self._most_ghosts and self.parts < PARTS:
@@ -424,4 +470,12 @@ class CompiledStore:
             self._filled = settle(self._ghosts, wider, 0, self.false, self.parts, self.part, True)
             self._ghosts = wider
         self._filled = settle(log, self._ghosts, self._filled, self.false, self.parts, self.part, False)
-        self.state[LOGGED] = 0
+
+    def _number_no_more(self) -> None:
+        """Move the ghosts of sessions that were known by number into the table."""
+        numbers = np.flatnonzero(self._held)
+        pending = np.zeros(numbers.size, GHOST)
+        pending["key"], pending["count"] = numbers, self._held[numbers]
+        self._ghosts = np.zeros(1 << max((5 * numbers.size // 3).bit_length(), 12), GHOST)
+        self._filled = settle(pending, self._ghosts, 0, self.false, self.parts, self.part, True)
+        self._held, self._is_numbered = self._held[:0], False

@@ -35,7 +35,7 @@ from simlib.variates import mixed
 if TYPE_CHECKING:
     import pyarrow as pa
 
-ROWS = 1 << 18
+ROWS = 1 << 16
 """Rows of a chunk: so many that what a chunk costs by itself does not matter, so few that it stays in the cache."""
 
 
