@@ -1,4 +1,4 @@
-"""The commands `run`, `simulate` and `replay`: a public contract.
+"""The commands `run`, `simulate`, `replay` and `sweep`: a public contract.
 
 Owns arguments, exit status and what is printed. Bad input is one line on standard error and status 2.
 """
@@ -11,12 +11,12 @@ import re
 import sys
 from pathlib import Path
 
-from simlib.errors import InputError
-from simlib.units import HOUR, parse_duration
+from simlib.errors import InputError, Stopped
+from simlib.units import HOUR, MINUTE, parse_duration
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; return its exit status: 0, 1 where a notebook failed, 2 for a usage or input error."""
+    """Run a command; return its exit status: 0, 1 where a notebook or a worker failed, 2 for a usage or input error."""
     # A name that the terminal cannot show must not end a command that has done its work.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -28,6 +28,10 @@ def main(arguments: list[str] | None = None) -> int:
     except InputError as error:
         print(f"simlib {options.name}: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
+    except Stopped as error:
+        said = " ".join(str(error).split())
+        print(f"simlib {options.name}: {said}; run it again to go on where it stopped", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print(f"simlib {options.name}: interrupted; run it again to go on where it stopped", file=sys.stderr)
         return 130
@@ -158,9 +162,10 @@ def _simulate(options: argparse.Namespace) -> int:
 
 def _replay(options: argparse.Namespace) -> int:
     from simlib import ledger
-    from simlib.replay import replay
     from simlib.stores import DESIGNS, Settings
-    from simlib.trace import COUNTERS, read_trace
+    from simlib.stream import open_stream
+    from simlib.tally import Spec, tally
+    from simlib.trace import COUNTERS
 
     if options.design not in DESIGNS:
         raise InputError(f"unknown design {options.design!r}: choose one of {', '.join(DESIGNS)}")
@@ -170,8 +175,8 @@ def _replay(options: argparse.Namespace) -> int:
         settings = Settings(options.max_entries, parse_duration(options.ttl), options.prune_every)
     except ValueError as error:
         raise InputError(str(error)) from None
-    trace = read_trace(options.trace).only(options.counter)
-    result = ledger.report(trace, replay(trace, options.design, settings))
+    (totals,) = tally(open_stream(options.trace), [Spec(options.design, settings, options.counter)])
+    result = ledger.report(options.design, settings, totals)
     if options.json:
         print(json.dumps(result, indent=2))
     else:
@@ -179,6 +184,38 @@ def _replay(options: argparse.Namespace) -> int:
         for name, value in result.items():
             shown = "-" if value is None else f"{value:,}" if isinstance(value, (int, float)) else value
             print(f"{name:<{width}}  {shown}")
+    return 0
+
+
+def _sweep(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from simlib.executors import dask_workers, local_processes
+    from simlib.sweep import TABLE, grid, opened, sweep, unfinished, write_table
+    from simlib.workload import load_workload, workload_names
+
+    if not options.out:
+        raise InputError("--out is empty: name a folder for the table")
+    workloads = [load_workload(name) for name in dict.fromkeys(options.workload or workload_names())]
+    if options.hours is not None:
+        workloads = [workload.lasting(options.hours * HOUR) for workload in workloads]
+    designs = options.design or ("unbounded", "bounded")
+    points = grid(workloads, options.seeds, designs, options.max_entries, options.ttl, options.prune_every)
+    out = Path(options.out)
+
+    def note(text: str) -> None:
+        tqdm.write(text, file=sys.stderr)
+
+    if options.scheduler is not None:
+        workers = dask_workers(options.scheduler, note)
+    else:
+        workers = local_processes(options.jobs or os.cpu_count() or 1)
+    with workers as executor, opened(out) as journal:
+        kept = len(points) - len(unfinished(points, journal))
+        with tqdm(total=len(points), initial=kept, desc="points", unit="point", file=sys.stderr) as bar:
+            table = sweep(points, journal, executor, bar.update)
+        write_table(table, out / TABLE)
+    print(f"{out / TABLE}: {len(points)} points, {kept} of them kept")
     return 0
 
 
@@ -224,7 +261,59 @@ def _parser() -> argparse.ArgumentParser:
     replay.add_argument("--prune-every", type=int, default=256, metavar="N", help="increments (default: 256)")
     replay.add_argument("--counter", default="no_client", metavar="NAME", help="no_client (default) or drops")
     replay.add_argument("--json", action="store_true", help="print one JSON object")
+
+    sweep = commands.add_parser("sweep", help="run many stores over many workloads and write one table")
+    sweep.set_defaults(command=_sweep)
+    sweep.add_argument("--workload", action="append", metavar="NAME", help="only this workload; may be repeated")
+    sweep.add_argument("--design", action="append", metavar="NAME", help="only this design; may be repeated")
+    sweep.add_argument(
+        "--max-entries", type=_integers, default=[2048], metavar="N,N,…", help="0 or less: no cap (default: 2048)"
+    )
+    sweep.add_argument(
+        "--ttl", type=_durations, default=[30 * MINUTE], metavar="TIME,…", help="0 or less: none (default: 30m)"
+    )
+    sweep.add_argument(
+        "--prune-every", type=_integers, default=[256], metavar="N,N,…", help="increments (default: 256)"
+    )
+    sweep.add_argument("--seeds", type=_seeds, default=[1], metavar="N-N,N,…", help="such as 1-5 or 1,2,7 (default: 1)")
+    sweep.add_argument("--hours", type=float, metavar="H", help="simulated time (default: each workload's own)")
+    where = sweep.add_mutually_exclusive_group()
+    where.add_argument("--jobs", type=_positive, metavar="N", help="local processes (default: one for each core)")
+    where.add_argument("--scheduler", metavar="ADDRESS", help="of Dask, tcp://host:port, instead of local processes")
+    sweep.add_argument(
+        "--out", default="build/sweep", metavar="DIR", help="where the table goes (default: build/sweep)"
+    )
     return parser
+
+
+def _integers(text: str) -> list[int]:
+    for part in text.split(","):
+        if not re.fullmatch(r"[+-]?[0-9]{1,20}", part.strip()):
+            raise argparse.ArgumentTypeError(f"{part[:60]!r} is not a whole number: write such as 512,2048")
+    return [int(part) for part in text.split(",")]
+
+
+def _durations(text: str) -> list[int]:
+    try:
+        return [parse_duration(part) for part in text.split(",")]
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+_MOST_SEEDS = 100_000
+
+
+def _seeds(text: str) -> list[int]:
+    seeds = []
+    for part in text.split(","):
+        given = re.fullmatch(r"([0-9]{1,19})(?:-([0-9]{1,19}))?", part.strip())
+        first, last = (int(given[1]), int(given[2] or given[1])) if given else (0, -1)
+        if first > last:
+            raise argparse.ArgumentTypeError(f"{part[:60]!r} is no range of seeds: write such as 1-5 or 1,2,7")
+        if last - first >= _MOST_SEEDS:
+            raise argparse.ArgumentTypeError(f"{part[:60]!r} are too many seeds: at most {_MOST_SEEDS:,}")
+        seeds += range(first, last + 1)
+    return seeds
 
 
 def _positive(text: str) -> int:

@@ -6,7 +6,6 @@ where a whole one belongs. Next: `report` gathers the folders.
 """
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import multiprocessing
@@ -20,14 +19,13 @@ from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
-from simlib.errors import InputError
 from simlib.execute import ERRORS, OUTCOME, PRELOAD, run_job
+from simlib.folder import code_digest, file_digest, files_digest, held
 from simlib.notebooks import notebook_path
 
 SEAL = "seal.json"
 FAILURE = "failure.json"
 WORK = ".work"
-LOCK = ".lock"
 
 CELL_TIMEOUT = 900
 """Seconds that one cell may take."""
@@ -63,12 +61,9 @@ class Job:
 
     def fingerprint(self) -> str:
         """SHA-256 over all that the result depends on: notebook, code, environment, parameters and input."""
-        package = Path(__file__).parent
-        sources = [notebook_path(self.notebook), *sorted(package.glob("*.py")), package.parent / "requirements.lock"]
-        sha = hashlib.sha256(json.dumps([self.parameters, sys.version], sort_keys=True).encode())
-        for path in [*sources, self.input]:
-            sha.update(f"{path.name}:{_sha(path)}\n".encode())
-        return sha.hexdigest()
+        files = files_digest([notebook_path(self.notebook), self.input])
+        content = [self.parameters, sys.version, code_digest(), files]
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -160,24 +155,10 @@ def opened(out: Path) -> Iterator[None]:
 
     Raises InputError where it cannot be written, or another process holds it.
     """
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out}: cannot be written: it is a file, not a folder")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        lock = open(out / LOCK, "w")  # noqa: SIM115 - it is held open for as long as the block lasts
-    except OSError as error:
-        raise InputError(f"{out}: cannot be written: {error.strerror}") from None
-    with lock:
-        try:
-            # The kernel lets go of it when the process ends, however it does.
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise InputError(f"{out}: another run is writing to it; wait for it, or name another folder") from None
+    with held(out):
         shutil.rmtree(out / WORK, ignore_errors=True)
         try:
             yield
-        except OSError as error:
-            raise InputError(f"{error.filename or out}: cannot be written: {error.strerror}") from None
         finally:
             shutil.rmtree(out / WORK, ignore_errors=True)
 
@@ -229,12 +210,7 @@ def _take_place(work: Path, folder: Path) -> None:
 
 def _digests(folder: Path) -> dict[str, str]:
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != SEAL)
-    return {str(path.relative_to(folder)): _sha(path) for path in files}
-
-
-def _sha(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return {str(path.relative_to(folder)): file_digest(path) for path in files}
 
 
 def _write(path: Path, content: dict) -> None:

@@ -10,7 +10,7 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-DIRECT = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["test"]]
+DIRECT = [*PROJECT["dependencies"], *(each for extra in PROJECT["optional-dependencies"].values() for each in extra)]
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 
 
@@ -60,8 +60,9 @@ def test_the_stores_need_nothing_but_the_standard_library():
 
 
 ORDER = (
-    *("errors", "units", "collector", "stores", "workload", "variates", "plan", "trace", "churn", "kernel"),
-    *("replay", "ledger", "golang", "statistics", "case", "outlook", "heap", "cost", "theory", "calibrate"),
+    *("errors", "units", "collector", "folder", "stores", "workload", "variates", "plan", "trace", "churn", "kernel"),
+    *("replay", "ledger", "stream", "generate", "tally", "surface", "journal", "executors", "sweep"),
+    *("golang", "statistics", "case", "outlook", "heap", "cost", "theory", "calibrate"),
     *("figures", "memory", "accuracy", "prune", "validation", "pack"),
     *("notebooks", "execute", "runner", "report", "cli", "__main__"),
 )
