@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from numba import float64, from_dtype, int64, njit, types, uint8, uint64
+from numba import from_dtype, int64, njit, types, uint8, uint64
 
 from simlib.kernel import COMES_BACK, IS_DELETE, IS_DROPS, NONE
 from simlib.plan import ARRIVAL_UNIT, STAYS_PER_CLIENT, Purpose, expected_arrivals, ids_of
@@ -64,7 +64,7 @@ TO_COME, ARRIVES, ACTS = range(3)
 DONE, MORE_BLOCKS, MORE_ROOM_FOR_A_SESSION = range(3)
 
 
-@njit(float64(uint64, uint64), cache=True)
+@njit
 def _chance(base, draw):
     return unit(drawn(base, draw))
 

@@ -171,7 +171,7 @@ def _watermarks(op, place, previous, row_at, until, cap, marks):
     return True
 
 
-@njit(int64(int64[::1], int64, int64), cache=True, nogil=True)
+@njit
 def _last_before(time, mark, limit):
     """The last place after `mark` with a time below `limit`, `mark` itself if there is none. O(log of the distance)."""
     step, low = 1, mark

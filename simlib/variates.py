@@ -13,7 +13,7 @@ Next: `plan` turns variates into the scripts of sessions.
 from hashlib import blake2b
 
 import numpy as np
-from numba import float64, int64, njit, uint64, vectorize
+from numba import float64, int64, njit, uint64, void
 
 from simlib.workload import Distribution
 
@@ -33,7 +33,7 @@ LAWS = ("fixed", "uniform", "exponential")
 """The laws of durations by number, as compiled code knows them."""
 
 
-@njit(uint64(uint64), cache=True)
+@njit
 def mixed(x):
     """splitmix64's finalizer: a bijection of 64-bit integers."""
     x = (x ^ (x >> uint64(30))) * _MIX_1
@@ -41,19 +41,19 @@ def mixed(x):
     return x ^ (x >> uint64(31))
 
 
-@njit(uint64(uint64, uint64), cache=True)
+@njit
 def drawn(key, number):
     """The value at place `number` (0, 1, …) of the splitmix64 sequence that starts from `key`."""
     return mixed(key + (number + uint64(1)) * _GOLDEN)
 
 
-@njit(float64(uint64), cache=True)
+@njit
 def unit(bits):
     """A uniform strictly between 0 and 1: the midpoint of one of 2**52 equal cells, exact in float64."""
     return (float64(int64(bits >> uint64(12))) + 0.5) * 2.0**-52
 
 
-@njit(float64(float64), cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def minus_ln(u):
     """-ln(u) for 0 < u < 1, within 1 unit in the last place, the same bits everywhere.
 
@@ -83,7 +83,7 @@ def minus_ln(u):
     return -(e * _LN2_HIGH + (log_m + e * _LN2_LOW))
 
 
-@njit(int64(int64, int64, int64, float64), cache=True)
+@njit
 def duration(law, low, high, u):
     """A duration in ns of a law (its number in LAWS) by inverse transform of a uniform."""
     if law == 0:
@@ -93,15 +93,40 @@ def duration(law, low, high, u):
     return int64(np.floor(minus_ln(u) * low))
 
 
-_drawn = vectorize([uint64(uint64, uint64)], cache=True)(drawn.py_func)
-_unit = vectorize([float64(uint64)], cache=True)(unit.py_func)
-minus_log = vectorize([float64(float64)], cache=True)(minus_ln.py_func)
-_duration = vectorize([int64(int64, int64, int64, float64)], cache=True)(duration.py_func)
+@njit(void(uint64[::1], uint64[::1], uint64[::1]), cache=True)
+def _each_drawn(key, number, out):
+    for at in range(out.size):
+        out[at] = drawn(key[at], number[at])
+
+
+@njit(void(uint64[::1], float64[::1]), cache=True)
+def _each_unit(bits, out):
+    for at in range(out.size):
+        out[at] = unit(bits[at])
+
+
+@njit(void(float64[::1], float64[::1]), cache=True)
+def _each_minus_ln(u, out):
+    for at in range(out.size):
+        out[at] = minus_ln(u[at])
+
+
+@njit(void(int64, int64, int64, float64[::1], int64[::1]), cache=True)
+def _each_duration(law, low, high, u, out):
+    for at in range(out.size):
+        out[at] = duration(law, low, high, u[at])
+
+
+def _flat(values: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(values).ravel()
 
 
 def _at(key: np.ndarray, number: np.ndarray | int) -> np.ndarray:
     """`drawn`, elementwise; they broadcast."""
-    return _drawn(key, np.atleast_1d(number).astype(np.uint64))
+    key, number = np.broadcast_arrays(key, np.atleast_1d(number).astype(np.uint64))
+    out = np.empty(key.shape, np.uint64)
+    _each_drawn(_flat(key), _flat(number), out.ravel())
+    return out
 
 
 def stream_key(seed: int, stream: str) -> np.ndarray:
@@ -121,9 +146,21 @@ def bits(keys: np.ndarray, purpose: int, draw: np.ndarray | int) -> np.ndarray:
 
 def uniform(keys: np.ndarray, purpose: int, draw: np.ndarray | int) -> np.ndarray:
     """`unit` of the bits of each session key, one purpose and a draw number; float64; they broadcast."""
-    return _unit(bits(keys, purpose, draw))
+    drawn_bits = bits(keys, purpose, draw)
+    out = np.empty(drawn_bits.shape)
+    _each_unit(drawn_bits.ravel(), out.ravel())
+    return out
+
+
+def minus_log(u: np.ndarray) -> np.ndarray:
+    """`minus_ln`, elementwise; float64."""
+    out = np.empty(u.shape)
+    _each_minus_ln(_flat(u), out.ravel())
+    return out
 
 
 def durations(distribution: Distribution, u: np.ndarray) -> np.ndarray:
     """Durations in ns, int64, of a distribution by inverse transform of uniforms."""
-    return _duration(LAWS.index(distribution.law), distribution.low, distribution.high, u)
+    out = np.empty(u.shape, np.int64)
+    _each_duration(LAWS.index(distribution.law), distribution.low, distribution.high, _flat(u), out.ravel())
+    return out

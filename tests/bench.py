@@ -1,59 +1,96 @@
 """Speeds, each as a ratio to a yardstick measured in turn with it in the same run. `make bench`.
 
-Prints a table and writes `build/bench.json`: a list `figures` of objects with `name`, `value` (median ratio), `unit`,
-`target`, `met`, and the samples behind them.
+Prints a table and writes `build/bench.json`: a list `figures` of objects with `name`, `value` (median), `unit`,
+`target`, `met`, whether the target is the `least` or the `most`, and the samples behind them. A figure without a target
+is there to be known. `python -m tests.bench --readme` copies the table into README.md.
 """
 
 import json
+import os
 import random
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import libcachesim
+import numba
 import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import simpy
 from cachetools import LRUCache
 from tqdm import tqdm
 
 from simlib import ledger
 from simlib.churn import simulate
+from simlib.generate import Traffic, generate
+from simlib.notebooks import notebook_names, notebook_path
 from simlib.plan import timetable
 from simlib.replay import Observed, reference
 from simlib.stores import Settings
-from simlib.trace import COUNTERS, Trace, whole_file
-from simlib.units import HOUR
+from simlib.stream import open_stream, stream_of
+from simlib.surface import surface
+from simlib.tally import Spec, tally
+from simlib.trace import COUNTERS, INCREMENT, Trace, whole_file
+from simlib.units import HOUR, MINUTE
 from simlib.workload import Workload, load_workload
 
 ROUNDS = 5
-OUT = Path(__file__).parents[1] / "build" / "bench.json"
+ROOT = Path(__file__).parents[1]
+OUT = ROOT / "build" / "bench.json"
+README = ROOT / "README.md"
+BEGIN, END = "<!-- figures of make bench -->", "<!-- end of figures -->"
 
 
-def side_by_side(
-    name: str, ours: Callable[[], float], yardstick: Callable[[], float], unit: str, target: float
-) -> dict:
-    """Rates of both, taken in turn after a warm-up of each; the value is the median of the ratios of the pairs."""
-    ours(), yardstick()
-    pairs = [(ours(), yardstick()) for _ in range(ROUNDS)]
-    value = statistics.median(mine / other for mine, other in pairs)
+def figure(name: str, unit: str, value: float, target: float | None, least: bool = True, **samples) -> dict:
+    """One line of the table; `least`: the target is the least that the value should be, else the most."""
+    met = None if target is None else bool(value >= target if least else value <= target)
+    bound = None if target is None else "least" if least else "most"
     return {
         "name": name,
-        "value": round(value, 3),
+        "value": float(f"{value:.4g}"),
         "unit": unit,
         "target": target,
-        "met": value >= target,
-        "ours_per_s": [round(mine) for mine, _ in pairs],
-        "yardstick_per_s": [round(other) for _, other in pairs],
+        "bound": bound,
+        "met": met,
+        "samples": {key: [float(f"{each:.5g}") for each in values] for key, values in samples.items()},
     }
 
 
-def rate(count: int, work: Callable[[], object]) -> float:
-    """`count` a second of wall time in `work`, not counting the time to throw away what it made."""
+def side_by_side(
+    name: str,
+    ours: Callable[[], float],
+    yardstick: Callable[[], float],
+    unit: str,
+    target: float | None,
+    least: bool = True,
+    rounds: int = ROUNDS,
+) -> dict:
+    """Rates (or times) of both, taken in turn after a warm-up of each; the value is the median of the pairs' ratios."""
+    ours(), yardstick()
+    pairs = [(ours(), yardstick()) for _ in range(rounds)]
+    ratios = [mine / other for mine, other in pairs]
+    mine, others = zip(*pairs, strict=True)
+    return figure(name, unit, statistics.median(ratios), target, least, ratio=ratios, ours=mine, yardstick=others)
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Wall time of `work`, not counting the time to throw away what it made."""
     begins = time.perf_counter()
     made = work()
     took = time.perf_counter() - begins
     del made
-    return count / took
+    return took
+
+
+def rate(count: int, work: Callable[[], object]) -> float:
+    """`count` a second of wall time in `work`."""
+    return count / seconds(work)
 
 
 def model_rate(workload: Workload) -> float:
@@ -124,85 +161,381 @@ def lru_rate(trace: Trace) -> float:
     return rate(len(trace), run)
 
 
-def main() -> None:
+def numpy_rate(workload: Workload) -> float:
+    """Operations a second of NumPy: all sessions of the kinds nobody watches at once, then a stable argsort by time."""
+    rng = np.random.default_rng(1)
+
+    def run():
+        times, owners = [], []
+        for kind in workload.kinds.values():
+            bounds, rates = kind.arrivals.steps()
+            expected = float(np.dot(np.diff(bounds), rates) / bounds[-1]) * workload.duration / HOUR
+            begins = np.sort(rng.uniform(0, workload.duration, rng.poisson(expected)))
+            gap, lasts = kind.events.gap.mean, kind.events.lasts.mean
+            events = rng.geometric(gap / (gap + lasts), begins.size)
+            owner = np.repeat(np.arange(begins.size), events)
+            gaps = rng.exponential(gap * lasts / (gap + lasts) if lasts else 0.0, owner.size)
+            if kind.events.pauses:
+                low, high = kind.events.pauses.lasts.low, kind.events.pauses.lasts.high
+                gaps += (rng.random(owner.size) < kind.events.pauses.chance) * rng.uniform(low, high, owner.size)
+            firsts = np.cumsum(events) - events
+            gaps[firsts] = 0
+            passed = np.cumsum(gaps)
+            time_ = (begins[owner] + passed - passed[firsts][owner]).astype(np.int64)
+            inside = time_ < workload.duration
+            times.append(time_[inside])
+            owners.append(owner[inside])
+        time_, owner = np.concatenate(times), np.concatenate(owners)
+        order = np.argsort(time_, kind="stable")
+        return time_[order], owner[order]
+
+    begins = time.perf_counter()
+    made = run()
+    return made[0].size / (time.perf_counter() - begins)
+
+
+def generated_rate(workload: Workload) -> float:
+    """Operations a second of the compiled generator, one thread."""
+    begins = time.perf_counter()
+    count = sum(chunk.time.size for chunk in Traffic(workload, 1).until())
+    return count / (time.perf_counter() - begins)
+
+
+class Files:
+    """The increments of a trace as files: Parquet for us, CSV and its own binary format for libCacheSim."""
+
+    def __init__(self, folder: Path, trace: Trace):
+        self.operations = len(trace)
+        self.parquet, self.csv, self.binary = (folder / name for name in ("t.parquet", "t.csv", "t.oracleGeneral"))
+        times, numbers = pa.array(trace.time, pa.timestamp("ns", "UTC")), trace.session.astype(np.int64)
+        # Numbers in plain pages, as they are in the binary format.
+        table = pa.table({"time": times, "session": numbers})
+        pq.write_table(table, self.parquet, compression="none", use_dictionary=False)
+        whole = trace.time // 1_000_000_000
+        pd.DataFrame({"time": whole, "id": numbers + 1, "size": 1}).to_csv(self.csv, index=False)
+        record = np.zeros(len(trace), np.dtype([("time", "<u4"), ("id", "<u8"), ("size", "<u4"), ("next", "<i8")]))
+        record["time"], record["id"], record["size"], record["next"] = whole, numbers + 1, 1, -1
+        record.tofile(self.binary)
+
+    def ours(self) -> float:
+        return rate(self.operations, lambda: tally(open_stream(self.parquet), [Spec()]))
+
+    def theirs(self, binary: bool) -> float:
+        def run():
+            given = libcachesim.ReaderInitParam(ignore_obj_size=True, obj_id_is_num=True, obj_id_is_num_set=True)
+            kind = libcachesim.TraceType.ORACLE_GENERAL_TRACE
+            if not binary:
+                kind = libcachesim.TraceType.CSV_TRACE
+                given.time_field, given.obj_id_field, given.obj_size_field = 1, 2, 3
+                given.delimiter, given.has_header, given.has_header_set = ",", True, True
+            reader = libcachesim.TraceReader(
+                trace=str(self.binary if binary else self.csv), trace_type=kind, reader_init_params=given
+            )
+            return libcachesim.LRU(2048).process_trace(reader)
+
+        return rate(self.operations, run)
+
+
+@numba.njit
+def read_all(time_, session, code):
+    """Read every byte of the columns once: what memory allows at the most."""
+    total = np.int64(0)
+    for row in range(time_.size):
+        total += time_[row] ^ session[row] ^ code[row]
+    return total
+
+
+def in_memory(trace: Trace) -> Callable[[], object]:
+    """A replay of a trace that lies in memory."""
+    stream = stream_of(trace)
+    return lambda: tally(stream, [Spec()])
+
+
+def apart(*arguments: str, env: dict | None = None) -> tuple[float, float, str]:
+    """Seconds, peak resident MiB and output of Python in a process of its own."""
+    begins = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, *arguments], cwd=ROOT, env={**os.environ, **(env or {})}, stdout=subprocess.PIPE, text=True
+    )
+    output = process.stdout.read()
+    _, status, used = os.wait4(process.pid, 0)
+    if status:
+        raise RuntimeError(f"{arguments} ended with status {status}")
+    return time.perf_counter() - begins, used.ru_maxrss / 1024, output
+
+
+LOAD = 100
+"""Times the incident's traffic in what is measured by size: so 10^9 operations are six weeks."""
+
+
+def hear(operations: int) -> None:
+    """Generate and replay about so many operations with the whole ledger; print how many, and the seconds."""
+    busy = load_workload("incident").times(LOAD)
+    per_hour = next(iter(Traffic(busy.lasting(24 * HOUR), 1, rows=10**9).until())).time.size / 24
+    begins = time.perf_counter()
+    (totals,) = tally(lambda: Traffic(busy.lasting(operations / per_hour * HOUR), 1).until(), [Spec()])
+    print(totals.increments + totals.deletes, time.perf_counter() - begins)
+
+
+def heard_apart(operations: int) -> tuple[float, float]:
+    """Nanoseconds an operation, and peak resident MiB, of so many operations in a process of their own."""
+    _, peak, output = apart("-m", "tests.bench", "--hear", str(operations))
+    count, took = output.split()
+    return 1e9 * float(took) / int(count), peak
+
+
+def growth() -> list[dict]:
+    """Time an operation and memory at 10^8 operations against 10^6, at the same traffic."""
+    small, large = zip(*[(heard_apart(10**6), heard_apart(10**8)) for _ in range(3)], strict=True)
+    results = []
+    for place, name, most in ((0, "time an operation", 1.5), (1, "peak memory", 1.1)):
+        ratios = [more[place] / less[place] for more, less in zip(large, small, strict=True)]
+        samples = {"at_1e6": [each[place] for each in small], "at_1e8": [each[place] for each in large]}
+        text = f"Growth: {name}, at 10^8 operations to at 10^6"
+        results.append(figure(text, "x", statistics.median(ratios), most, least=False, ratio=ratios, **samples))
+    return results
+
+
+def billion() -> list[dict]:
+    """10^9 operations generated and replayed end to end, once."""
+    took, peak, output = apart("-m", "tests.bench", "--hear", str(10**9))
+    count = int(output.split()[0])
+    text = f"{count:,} operations generated and replayed end to end, one process"
+    return [
+        figure(text, "s", took, 90, least=False, seconds=[took]),
+        figure(f"{text}: peak memory", "GiB", peak / 1024, 1, least=False, gib=[peak / 1024]),
+    ]
+
+
+def starting() -> list[dict]:
+    """What an import takes, with warm caches and without, and what is compiled on a second run of a notebook."""
+    importing = ("-c", "import simlib")
+    all_kernels = ("-c", "import simlib.surface, simlib.sweep")
+    apart(*all_kernels)
+    bare = [apart("-c", "pass")[0] for _ in range(ROUNDS)]
+    package = [apart(*importing)[0] for _ in range(ROUNDS)]
+    warm = [apart(*all_kernels)[0] for _ in range(ROUNDS)]
+    with tempfile.TemporaryDirectory() as folder:
+        cold, _, _ = apart(*all_kernels, env={"NUMBA_CACHE_DIR": folder})
+    import_s = statistics.median(package) - statistics.median(bare)
+    compile_s = cold - statistics.median(warm)
+    return [
+        figure("Import of simlib", "s", max(import_s, 0.0), 0.5, least=False, with_package=package, bare=bare),
+        figure("Import of every compiled kernel, caches warm", "s", statistics.median(warm), None, seconds=warm),
+        figure("Compile time, once after an install", "s", compile_s, None, cold=[cold], warm=warm),
+        figure("Functions compiled on a second run of every notebook", "", compiled_again(), 0, least=False),
+    ]
+
+
+def compiled_again() -> int:
+    """Functions that numba compiles when every notebook is run for the second time."""
+    count = 0
+    with tempfile.TemporaryDirectory() as folder:
+        for run in range(2):
+            for name in notebook_names():
+                out = Path(folder) / f"{run}" / name
+                arguments = ("-c", EXECUTE, str(notebook_path(name)), str(out))
+                _, _, said = apart(*arguments, env={"NUMBA_DEBUG_CACHE": "1"})
+                count = (count if run else 0) + said.count("data saved to")
+    return count
+
+
+EXECUTE = """
+import sys, nbformat
+from nbclient import NotebookClient
+from papermill.parameterize import parameterize_notebook
+book = parameterize_notebook(nbformat.read(sys.argv[1], 4), {"hours": 1.0, "replications": 1, "out": sys.argv[2]})
+NotebookClient(book, kernel_name="python3", resources={"metadata": {"path": "notebooks"}}).execute()
+for cell in book.cells:
+    for output in cell.get("outputs", ()):
+        print(output.get("text", ""))
+"""
+
+
+def model_figures() -> list[dict]:
+    """The SimPy model, and the readable stores, against plain programs."""
     incident = load_workload("incident").lasting(12 * HOUR)
     trace = mostly_new(1_000_000)
     # Many sessions at work at once, each seldom: twenty thousand, where a heap of processes is deep.
+    kind = incident.kinds["background"]
+    events = kind.events.model_validate({"gap": "exponential 20m", "lasts": "exponential 1h"})
+    arrivals = kind.arrivals.model_copy(update={"per_hour": 20_000.0})
     crowd = incident.model_copy(
         update={
-            "kinds": {
-                "crowd": incident.kinds["background"].model_copy(
-                    update={
-                        "arrivals": incident.kinds["background"].arrivals.model_copy(update={"per_hour": 20_000.0}),
-                        "events": incident.kinds["background"].events.model_validate(
-                            {"gap": "exponential 20m", "lasts": "exponential 1h"}
-                        ),
-                    }
-                )
-            },
+            "kinds": {"crowd": kind.model_copy(update={"arrivals": arrivals, "events": events})},
             "duration": 8 * HOUR,
         }
     )
-    figures = [
-        lambda: side_by_side(
-            "SimPy model, incident, to the plainest program with the same turnover of sessions",
-            lambda: model_rate(incident),
-            lambda: plain_rate(incident, turnover=True),
-            "x events/s",
+    plain = "to the plainest program"
+    return [
+        side_by_side(
+            f"SimPy model, {name}, {plain} {what}",
+            lambda workload=workload: model_rate(workload),
+            lambda workload=workload, turnover=turnover: plain_rate(workload, turnover),
+            "x",
             1.0,
-        ),
-        lambda: side_by_side(
-            "SimPy model, 20 000 sessions at work, to the plainest program with the same turnover",
-            lambda: model_rate(crowd),
-            lambda: plain_rate(crowd, turnover=True),
-            "x events/s",
-            1.0,
-        ),
-        lambda: side_by_side(
-            "SimPy model, 20 000 sessions at work, to the plainest program without any turnover",
-            lambda: model_rate(crowd),
-            lambda: plain_rate(crowd, turnover=False),
-            "x events/s",
-            1.0,
-        ),
-        lambda: side_by_side(
-            "SimPy model, incident, to the plainest program without any turnover",
-            lambda: model_rate(incident),
-            lambda: plain_rate(incident, turnover=False),
-            "x events/s",
-            1.0,
-        ),
-        lambda: side_by_side(
-            "Reference replay, 10^6 operations, 9 in 10 from new sessions, to cachetools.LRUCache",
-            lambda: rate(len(trace), lambda: reference(trace, "bounded", Settings())),
+            rounds=3,
+        )
+        for name, workload in (("incident", incident), ("20 000 sessions at work", crowd))
+        for turnover, what in ((True, "with the same turnover of sessions"), (False, "without any turnover"))
+    ] + [
+        side_by_side(
+            f"Readable stores, 10^6 operations, 9 in 10 from new sessions{more}, to cachetools.LRUCache",
+            lambda work=work: rate(len(trace), work),
             lambda: lru_rate(trace),
-            "x operations/s",
+            "x",
             1.0,
+            rounds=3,
+        )
+        for more, work in (
+            ("", lambda: reference(trace, "bounded", Settings())),
+            (", with the whole ledger", lambda: ledger.totals(trace, reference(trace, "bounded", Settings()))),
+        )
+    ]
+
+
+def replay_figures() -> list[dict]:
+    """The compiled replay, with the whole ledger, against caches and against reading the stream at all."""
+    long = generate(load_workload("incident").lasting(480 * HOUR), 1).only("no_client")
+    keep = long.op == INCREMENT
+    codes, ids = pd.factorize(long.session[keep])
+    zeros = np.zeros(codes.size, np.uint8)
+    trace = Trace(long.time[keep], codes.astype(np.int32), zeros, zeros, long.ids[ids])
+    new = mostly_new(5_000_000)
+    busy = trace.first(1_000_000)
+    columns = trace.time, trace.session.astype(np.int64), trace.op
+    read_all(*columns)
+    million = f"{len(trace) / 1e6:.1f} million increments of the incident"
+    with tempfile.TemporaryDirectory() as folder:
+        files = Files(Path(folder), trace)
+        return [
+            side_by_side(
+                f"Compiled replay, {million}, from Parquet, to libCacheSim's LRU from CSV",
+                files.ours,
+                lambda: files.theirs(binary=False),
+                "x",
+                10,
+            ),
+            side_by_side(
+                "The same to libCacheSim's LRU from its own binary format",
+                files.ours,
+                lambda: files.theirs(binary=True),
+                "x",
+                None,
+            ),
+            side_by_side(
+                "Compiled replay, 5 million operations, 9 in 10 from new sessions, to cachetools.LRUCache",
+                lambda: rate(len(new), in_memory(new)),
+                lambda: lru_rate(new.first(1_000_000)),
+                "x",
+                70,
+                rounds=3,
+            ),
+            side_by_side(
+                f"Compiled replay, {million}, to cachetools.LRUCache",
+                lambda: rate(len(trace), in_memory(trace)),
+                lambda: lru_rate(busy),
+                "x",
+                70,
+                rounds=3,
+            ),
+            side_by_side(
+                "Reading the same stream once, at memory's bandwidth, to the compiled replay of it",
+                lambda: rate(len(trace), lambda: read_all(*columns)),
+                lambda: rate(len(trace), in_memory(trace)),
+                "x",
+                None,
+            ),
+        ]
+
+
+def generation_figures() -> list[dict]:
+    """The compiled generator against the SimPy model and against NumPy."""
+    busy = load_workload("incident").times(LOAD).lasting(6 * HOUR)
+    unwatched = busy.model_copy(update={"kinds": {name: k for name, k in busy.kinds.items() if not k.clients}})
+    count = len(simulate(busy, 1))
+    return [
+        side_by_side(
+            f"Compiled generation, {count / 1e6:.1f} million operations of the incident at {LOAD} times its traffic, "
+            "to the SimPy model",
+            lambda: generated_rate(busy),
+            lambda: rate(count, lambda: simulate(busy, 1)),
+            "x",
+            50,
+            rounds=3,
         ),
-        lambda: side_by_side(
-            "The same with the whole ledger worked out from it",
-            lambda: rate(len(trace), lambda: ledger.totals(trace, reference(trace, "bounded", Settings()))),
-            lambda: lru_rate(trace),
-            "x operations/s",
-            1.0,
+        side_by_side(
+            "Compiled generation of the unwatched kinds, to NumPy sampling with a stable argsort",
+            lambda: generated_rate(unwatched),
+            lambda: numpy_rate(unwatched),
+            "x",
+            3,
         ),
     ]
-    measured = [figure() for figure in tqdm(figures, desc="benchmarks")]
-    OUT.parent.mkdir(exist_ok=True)
-    with whole_file(OUT) as file:
-        file.write_text(json.dumps({"figures": measured}, indent=1) + "\n", encoding="utf-8")
-    for figure in measured:
-        spread = sorted(
-            mine / other for mine, other in zip(figure["ours_per_s"], figure["yardstick_per_s"], strict=True)
+
+
+def surface_figures() -> list[dict]:
+    """The whole map of every total against single replays."""
+    trace = generate(load_workload("incident").times(30).lasting(18 * HOUR), 1).only("no_client").first(5_000_000)
+    caps = np.geomspace(64, 200_000, 32).astype(int).tolist()
+    ttls = np.geomspace(MINUTE, 6 * HOUR, 32).astype(int).tolist()
+    stream = stream_of(trace)
+
+    def replays():
+        for cap, ttl in zip(caps, random.Random(1).sample(ttls, 32), strict=True):
+            tally(stream, [Spec("bounded", Settings(cap, ttl))])
+
+    name = f"Surface of 32 x 32 caps and TTLs, every total, {len(trace) / 1e6:g} million operations, to 32 replays"
+    return [
+        side_by_side(
+            f"{name}, one thread",
+            lambda: seconds(lambda: surface(trace, caps, ttls)),
+            lambda: seconds(replays),
+            "x the time",
+            4,
+            least=False,
+            rounds=3,
         )
-        print(
-            f"{figure['value']:7.2f} {figure['unit']:<15} target {figure['target']:g} "
-            f"{'met   ' if figure['met'] else 'MISSED'} {spread[0]:.2f}..{spread[-1]:.2f}  "
-            f"{statistics.median(figure['ours_per_s']):>9,.0f} to "
-            f"{statistics.median(figure['yardstick_per_s']):>9,.0f}/s  "
-            f"{figure['name']}"
-        )
+    ]
+
+
+def table(figures: Sequence[dict]) -> list[str]:
+    """The figures as the rows of a Markdown table."""
+    rows = ["| figure | measured | target |", "|---|---|---|"]
+    for each in figures:
+        bound = {"least": "at least ", "most": "at most ", None: ""}[each["bound"]]
+        target = "" if each["target"] is None else f"{bound}{each['target']:g}{'' if each['met'] else ': missed'}"
+        ratios = each["samples"].get("ratio", ())
+        spread = f" ({min(ratios):.3g} to {max(ratios):.3g})" if len(ratios) > 1 else ""
+        rows.append(f"| {each['name']} | {each['value']:.3g} {each['unit']}{spread} | {target} |".replace("  ", " "))
+    return rows
+
+
+def write_readme() -> None:
+    """Put the table of the last run into README.md, between its marks."""
+    figures = json.loads(OUT.read_text(encoding="utf-8"))["figures"]
+    text = README.read_text(encoding="utf-8")
+    before, rest = text.split(BEGIN)
+    after = rest.split(END)[1]
+    with whole_file(README) as file:
+        file.write_text("\n".join([before + BEGIN, "", *table(figures), "", END]) + after, encoding="utf-8")
+
+
+def main() -> None:
+    groups = (starting, replay_figures, generation_figures, surface_figures, growth, billion, model_figures)
+    figures = []
+    for group in tqdm(groups, desc="benchmarks"):
+        figures += group()
+        OUT.parent.mkdir(exist_ok=True)
+        with whole_file(OUT) as file:
+            file.write_text(json.dumps({"figures": figures}, indent=1) + "\n", encoding="utf-8")
+    print("\n".join(table(figures)))
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["--hear"]:
+        hear(int(sys.argv[2]))
+    elif sys.argv[1:] == ["--readme"]:
+        write_readme()
+    else:
+        main()

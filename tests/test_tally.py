@@ -1,4 +1,4 @@
-"""Totals over streams in chunks: the reference's ledger on every stream, whatever the chunks, the file or the memory."""
+"""Totals over streams in chunks: the reference's ledger on every stream, whatever the chunks, file or memory."""
 
 from pathlib import Path
 
