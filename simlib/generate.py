@@ -313,6 +313,9 @@ def fill(
                     at += 1
                     continue
                 # An operation for each event, as in `plan._emissions`; a look ahead tells whether another follows.
+                if lasts == 0:
+                    whats[place] = session
+                    break
                 if draw >> AHEAD_BITS != drawn_ahead:
                     drawn_ahead = draw >> AHEAD_BITS
                     for ahead in range(waits.size):

@@ -458,7 +458,8 @@ class CompiledStore:
             room = min(4 * int(self.state[CREATES]) + self._held.size, 3 * self._most_ghosts)
             if lowest >= 0 and highest < room:
                 if highest >= self._held.size:
-                    self._held = np.append(self._held, np.zeros(max(highest + 1, self._held.size), np.int64))
+                    held, self._held = self._held, np.zeros(max(highest + 1, 4 * self._held.size), np.int64)
+                    self._held[: held.size] = held
                 settle_numbered(log, self._held, self.false)
                 return
             self._number_no_more()
