@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from simlib.generate import generated
-from simlib.kernel import NO_RANK, CompiledStore
+from simlib.kernel import IS_DELETE, IS_DROPS, NO_RANK, CompiledStore
 from simlib.ledger import Totals
 from simlib.replay import BOUNDS
 from simlib.stores import Settings
@@ -70,15 +70,21 @@ class Tally:
         return Totals(**self.store.totals())
 
     def _rank(self, chunk: Chunk) -> np.ndarray:
-        """The place of each id among those of entries and of rows whose time is not theirs alone; uint32, or empty."""
-        same = chunk.time[1:] == chunk.time[:-1]
-        begins_tied = chunk.time[0] == self._last_time
-        if not begins_tied and not same.any():
+        """The place of each id among those of entries and of increments at a time not theirs alone; uint32.
+
+        Empty where there are none, as mostly: what is simultaneous in a simulation are the deletes of both counters.
+        """
+        twice = np.flatnonzero(chunk.time[1:] == chunk.time[:-1])
+        rows = np.union1d(np.append(twice, 0), twice + 1)
+        rows = rows[chunk.code[rows] & (IS_DELETE | IS_DROPS) == self.counter * IS_DROPS]
+        if not rows.size:
             return NO_RANK
-        tied = np.zeros(chunk.time.size, dtype=bool)
-        tied[1:], tied[0] = same, begins_tied
-        tied[:-1] |= same
-        rows, entries = np.flatnonzero(tied), self.store.entries
+        time = chunk.time[rows]
+        as_before = np.append(time[0] == self._last_time, time[1:] == time[:-1])
+        rows = rows[as_before | np.append(as_before[1:], False)]
+        if not rows.size:
+            return NO_RANK
+        entries = self.store.entries
         if chunk.id_of is None:
             known = pa.array(self._ids[entries], pa.large_string())
         else:

@@ -20,6 +20,7 @@ import libcachesim
 import numba
 import numpy as np
 import pandas as pd
+import papermill
 import pyarrow as pa
 import pyarrow.parquet as pq
 import simpy
@@ -32,6 +33,7 @@ from simlib.generate import Traffic, generate
 from simlib.notebooks import notebook_names, notebook_path
 from simlib.plan import timetable
 from simlib.replay import Observed, reference
+from simlib.runner import PROFILES
 from simlib.stores import Settings
 from simlib.stream import open_stream, stream_of
 from simlib.surface import surface
@@ -270,11 +272,12 @@ LOAD = 100
 
 def hear(operations: int) -> None:
     """Generate and replay about so many operations with the whole ledger; print how many, and the seconds."""
-    busy = load_workload("incident").times(LOAD)
-    per_hour = next(iter(Traffic(busy.lasting(24 * HOUR), 1, rows=10**9).until())).time.size / 24
+    usual = load_workload("incident").lasting(24 * HOUR)
+    a_day = LOAD * sum(chunk.time.size for chunk in Traffic(usual, 1).until())
+    busy = usual.times(LOAD).lasting(operations / a_day * 24 * HOUR)
     begins = time.perf_counter()
-    (totals,) = tally(lambda: Traffic(busy.lasting(operations / per_hour * HOUR), 1).until(), [Spec()])
-    print(totals.increments + totals.deletes, time.perf_counter() - begins)
+    found = tally(lambda: Traffic(busy, 1).until(), [Spec(counter=counter) for counter in COUNTERS])
+    print(sum(each.increments + each.deletes for each in found), time.perf_counter() - begins)
 
 
 def heard_apart(operations: int) -> tuple[float, float]:
@@ -329,27 +332,28 @@ def starting() -> list[dict]:
 
 def compiled_again() -> int:
     """Functions that numba compiles when every notebook is run for the second time."""
-    count = 0
+    compiled = 0
+    # Numba then tells of each function whether it was found compiled, or is compiled and kept.
+    os.environ["NUMBA_DEBUG_CACHE"] = "1"
     with tempfile.TemporaryDirectory() as folder:
         for run in range(2):
+            compiled = 0
             for name in notebook_names():
-                out = Path(folder) / f"{run}" / name
-                arguments = ("-c", EXECUTE, str(notebook_path(name)), str(out))
-                _, _, said = apart(*arguments, env={"NUMBA_DEBUG_CACHE": "1"})
-                count = (count if run else 0) + said.count("data saved to")
-    return count
-
-
-EXECUTE = """
-import sys, nbformat
-from nbclient import NotebookClient
-from papermill.parameterize import parameterize_notebook
-book = parameterize_notebook(nbformat.read(sys.argv[1], 4), {"hours": 1.0, "replications": 1, "out": sys.argv[2]})
-NotebookClient(book, kernel_name="python3", resources={"metadata": {"path": "notebooks"}}).execute()
-for cell in book.cells:
-    for output in cell.get("outputs", ()):
-        print(output.get("text", ""))
-"""
+                out = Path(folder, f"{name}.{run}")
+                executed = papermill.execute_notebook(
+                    notebook_path(name),
+                    str(out.with_suffix(".ipynb")),
+                    {**PROFILES["ci"], "out": str(out)},
+                    cwd=str(notebook_path(name).parent),
+                    kernel_name="python3",
+                    progress_bar=False,
+                )
+                said = "".join(output.get("text", "") for cell in executed.cells for output in cell.get("outputs", ()))
+                if "data loaded from" not in said:
+                    raise RuntimeError(f"{name} did not tell of what it compiles")
+                compiled += said.count("data saved to")
+    del os.environ["NUMBA_DEBUG_CACHE"]
+    return compiled
 
 
 def model_figures() -> list[dict]:
