@@ -27,7 +27,7 @@ import simpy
 from cachetools import LRUCache
 from tqdm import tqdm
 
-from simlib import ledger
+from simlib import growth, ledger
 from simlib.churn import simulate
 from simlib.generate import Traffic, generate
 from simlib.notebooks import notebook_names, notebook_path
@@ -253,73 +253,55 @@ def in_memory(trace: Trace) -> Callable[[], object]:
     return lambda: tally(stream, [Spec()])
 
 
-def apart(*arguments: str, env: dict | None = None) -> tuple[float, float, str]:
-    """Seconds, peak resident MiB and output of Python in a process of its own."""
-    begins = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, *arguments], cwd=ROOT, env={**os.environ, **(env or {})}, stdout=subprocess.PIPE, text=True
+def started(code: str, env: dict | None = None) -> float:
+    """Seconds that Python takes to start, run some code, and end."""
+    return seconds(
+        lambda: subprocess.run([sys.executable, "-c", code], cwd=ROOT, env={**os.environ, **(env or {})}, check=True)
     )
-    output = process.stdout.read()
-    _, status, used = os.wait4(process.pid, 0)
-    if status:
-        raise RuntimeError(f"{arguments} ended with status {status}")
-    return time.perf_counter() - begins, used.ru_maxrss / 1024, output
 
 
 LOAD = 100
-"""Times the incident's traffic in what is measured by size: so 10^9 operations are six weeks."""
+"""Times the incident's traffic, where a stream shall be large: what is set up once does not matter then."""
 
 
-def hear(operations: int) -> None:
-    """Generate and replay about so many operations with the whole ledger; print how many, and the seconds."""
-    usual = load_workload("incident").lasting(24 * HOUR)
-    a_day = LOAD * sum(chunk.time.size for chunk in Traffic(usual, 1).until())
-    busy = usual.times(LOAD).lasting(operations / a_day * 24 * HOUR)
-    begins = time.perf_counter()
-    found = tally(lambda: Traffic(busy, 1).until(), [Spec(counter=counter) for counter in COUNTERS])
-    print(sum(each.increments + each.deletes for each in found), time.perf_counter() - begins)
+def growth_figures() -> list[dict]:
+    """Time an operation and memory at 10^8 operations against 10^6, with as many sessions live; and 10^9, once."""
+    rows = growth.measure([10**6, 10**8], repeats=3)
+    small, large = ([row for row in rows if (row["operations"] > 10**7) is large] for large in (False, True))
 
+    def compare(name: str, most: float, of: Callable[[dict], float]) -> dict:
+        ratios = [of(more) / of(less) for more, less in zip(large, small, strict=True)]
+        return figure(
+            f"Growth: {name}, at 10^8 operations to at 10^6",
+            "x",
+            statistics.median(ratios),
+            most,
+            least=False,
+            ratio=ratios,
+            at_1e6=[of(row) for row in small],
+            at_1e8=[of(row) for row in large],
+        )
 
-def heard_apart(operations: int) -> tuple[float, float]:
-    """Nanoseconds an operation, and peak resident MiB, of so many operations in a process of their own."""
-    _, peak, output = apart("-m", "tests.bench", "--hear", str(operations))
-    count, took = output.split()
-    return 1e9 * float(took) / int(count), peak
-
-
-def growth() -> list[dict]:
-    """Time an operation and memory at 10^8 operations against 10^6, at the same traffic."""
-    small, large = zip(*[(heard_apart(10**6), heard_apart(10**8)) for _ in range(3)], strict=True)
-    results = []
-    for place, name, most in ((0, "time an operation", 1.5), (1, "peak memory", 1.1)):
-        ratios = [more[place] / less[place] for more, less in zip(large, small, strict=True)]
-        samples = {"at_1e6": [each[place] for each in small], "at_1e8": [each[place] for each in large]}
-        text = f"Growth: {name}, at 10^8 operations to at 10^6"
-        results.append(figure(text, "x", statistics.median(ratios), most, least=False, ratio=ratios, **samples))
-    return results
-
-
-def billion() -> list[dict]:
-    """10^9 operations generated and replayed end to end, once."""
-    took, peak, output = apart("-m", "tests.bench", "--hear", str(10**9))
-    count = int(output.split()[0])
-    text = f"{count:,} operations generated and replayed end to end, one process"
+    (billion,) = growth.measure([10**9], repeats=1)
+    took, gib = billion["seconds"], billion["peak_mib"] / 1024
+    whole = f"{billion['operations']:,} operations generated and replayed end to end, one thread"
     return [
-        figure(text, "s", took, 90, least=False, seconds=[took]),
-        figure(f"{text}: peak memory", "GiB", peak / 1024, 1, least=False, gib=[peak / 1024]),
+        compare("time an operation", 1.5, lambda row: row["seconds"] / row["operations"]),
+        compare("peak memory", 1.1, lambda row: row["peak_mib"]),
+        figure(whole, "s", took, 90, least=False, seconds=[took]),
+        figure(f"{whole}: peak memory", "GiB", gib, 1, least=False, gib=[gib]),
     ]
 
 
 def starting() -> list[dict]:
     """What an import takes, with warm caches and without, and what is compiled on a second run of a notebook."""
-    importing = ("-c", "import simlib")
-    all_kernels = ("-c", "import simlib.surface, simlib.sweep")
-    apart(*all_kernels)
-    bare = [apart("-c", "pass")[0] for _ in range(ROUNDS)]
-    package = [apart(*importing)[0] for _ in range(ROUNDS)]
-    warm = [apart(*all_kernels)[0] for _ in range(ROUNDS)]
+    kernels = "import simlib.surface, simlib.sweep"
+    started(kernels)
+    bare = [started("pass") for _ in range(ROUNDS)]
+    package = [started("import simlib") for _ in range(ROUNDS)]
+    warm = [started(kernels) for _ in range(ROUNDS)]
     with tempfile.TemporaryDirectory() as folder:
-        cold, _, _ = apart(*all_kernels, env={"NUMBA_CACHE_DIR": folder})
+        cold = started(kernels, {"NUMBA_CACHE_DIR": folder})
     import_s = statistics.median(package) - statistics.median(bare)
     compile_s = cold - statistics.median(warm)
     return [
@@ -526,7 +508,7 @@ def write_readme() -> None:
 
 
 def main() -> None:
-    groups = (starting, replay_figures, generation_figures, surface_figures, growth, billion, model_figures)
+    groups = (starting, replay_figures, generation_figures, surface_figures, growth_figures, model_figures)
     figures = []
     for group in tqdm(groups, desc="benchmarks"):
         figures += group()
@@ -537,9 +519,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--hear"]:
-        hear(int(sys.argv[2]))
-    elif sys.argv[1:] == ["--readme"]:
+    if sys.argv[1:] == ["--readme"]:
         write_readme()
     else:
         main()

@@ -1,5 +1,8 @@
 """Totals over streams in chunks: the reference's ledger on every stream, whatever the chunks, file or memory."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +14,7 @@ from hypothesis import strategies as st
 
 from simlib import ledger
 from simlib.churn import simulate
+from simlib.errors import InputError
 from simlib.replay import reference
 from simlib.stores import Settings
 from simlib.stream import open_stream, stream_of
@@ -113,3 +117,118 @@ def test_more_evicted_sessions_than_there_is_room_to_wait_for_take_more_passes()
 
     assert_alike(trace, stream, [Spec("bounded", Settings(100, 0))], most_ghosts=4000)
     assert 1 < len(passes) <= 8
+
+
+def write(path, **columns):
+    pq.write_table(pa.table(columns), path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("columns", "complaint"),
+    [
+        ({"time": [0.0] * 70 + [-1.0]}, r"row 71: time goes backwards, from 0 to -1: sort the rows by time"),
+        ({"time": [0.0] * 50 + [-1.0]}, r"row 51: time goes backwards, from 0 to -1"),
+        ({"time": [0.0] * 60 + [None]}, r"row 61: time is missing"),
+        ({"time": [0.0] * 60 + [float("nan")]}, r"row 61: time 'nan' is not what it must be: seconds as a number"),
+        ({"time": [0] * 60 + [2**62]}, r"row 61: time '4611686018427387904' is not what it must be"),
+        ({"op": ["increment"] * 60 + ["incr"]}, r"row 61: op 'incr' is not one of increment, delete"),
+        ({"counter": ["drops"] * 60 + ["x"]}, r"row 61: counter 'x' is not one of no_client, drops"),
+        ({"op": list(range(61))}, r"column 'op' holds int64, which is not what it must hold"),
+        ({"session": [1.5] * 61}, r"column 'session' holds double, which is not what it must hold"),
+        ({"time": [-(2**63) / 1e9 + 1] + [1.0] * 60}, r"lie over 292 years apart"),
+    ],
+)
+def test_a_complaint_counts_rows_from_the_beginning_of_the_file(columns, complaint, tmp_path):
+    """In chunks of 50 as when the file is read whole."""
+    rows = max(map(len, columns.values()))
+    columns = {"time": [0.0] * rows, "session": ["a"] * rows, **columns}
+    path = write(tmp_path / "trace.parquet", **columns)
+    with pytest.raises(InputError, match=complaint):
+        list(open_stream(path, 50)())
+    with pytest.raises(InputError, match=complaint):
+        read_trace(path)
+
+
+@pytest.mark.parametrize(
+    "session",
+    [
+        pa.array(["a", None, "", "__missing__", "a"] * 20),
+        pa.array(["a", None, "", "__missing__", "a"] * 20, pa.large_string()),
+        pa.array(["a", None, "", "__missing__", "a"] * 20, pa.string_view()),
+        pa.array(["a", None, "", "__missing__", "a"] * 20).dictionary_encode(),
+        pa.array([3, None, 3, 10, 2**40] * 20).dictionary_encode(),
+        pa.array([3, None, 7, 10, 2**63] * 20, pa.uint64()),
+        pa.array([3, None, 7, 10, 3] * 20, pa.uint16()),
+        pa.nulls(100),
+    ],
+    ids=lambda column: str(column.type),
+)
+@pytest.mark.parametrize(
+    "time",
+    [
+        pa.array(range(100)),
+        pa.array(np.arange(100) / 7),
+        pa.array(np.arange(100), pa.timestamp("ms")),
+        pa.array(np.arange(100) // 5, pa.timestamp("ns", "UTC")),
+        pa.array(np.arange(100) // 5).cast(pa.decimal128(22, 3)),
+        pa.array([f"2026-01-01T00:{at // 5:02d}:00" for at in range(100)]),
+    ],
+    ids=lambda column: str(column.type),
+)
+def test_every_type_that_is_read_whole_is_read_in_chunks(time, session, tmp_path):
+    op = pa.array(["increment", None, "", "delete", "increment"] * 20)
+    path = write(tmp_path / "trace.parquet", time=time, session=session, op=op, more=pa.array(range(100)))
+    specs = [Spec("bounded", Settings(cap, 20, 7)) for cap in (1, 2, 3)] + [Spec("unbounded")]
+    assert_alike(read_trace(path), open_stream(path, 7), specs)
+
+
+def test_a_damaged_file_is_told_however_far_it_was_read(tmp_path):
+    path = tmp_path / "trace.parquet"
+    names = pa.array([f"session {number}" for number in range(200_000)])
+    table = pa.table({"time": np.arange(200_000), "session": names})
+    pq.write_table(table, path, row_group_size=20_000)
+    whole = bytearray(path.read_bytes())
+    whole[len(whole) // 2 : len(whole) // 2 + 2000] = bytes(2000)
+    path.write_bytes(whole)
+    with pytest.raises(InputError, match="not a readable Parquet file"):
+        list(open_stream(path, 10_000)())
+
+
+PEAK = """
+import sys
+from simlib.growth import peak_mib
+from simlib.stream import open_stream
+from simlib.tally import Spec, tally
+print(tally(open_stream(sys.argv[1]), [Spec()])[0].increments, peak_mib())
+"""
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path):
+    """One row group as large as the file: 16 times the rows, of sessions by number and by text, and no more memory."""
+    peaks = {}
+    for kind in ("number", "text"):
+        for rows in (500_000, 8_000_000):
+            path = tmp_path / f"{kind}.parquet"
+            session = pa.array(np.arange(rows) % 1500 + np.arange(rows) // 100_000)
+            columns = {
+                "time": np.arange(rows) // 100,
+                "session": session if kind == "number" else session.cast("string"),
+            }
+            pq.write_table(pa.table(columns), path, row_group_size=rows)
+            ran = subprocess.run([sys.executable, "-c", PEAK, str(path)], capture_output=True, text=True, check=True)
+            heard, peak = ran.stdout.split()
+            assert int(heard) == rows
+            peaks[kind, rows] = float(peak)
+        # The file's columns take over 100 MiB more.
+        assert peaks[kind, 8_000_000] < peaks[kind, 500_000] + 40, peaks
+
+
+def test_everything_compiled_is_found_compiled_the_second_time():
+    """Whoever starts again does not wait for a compiler."""
+    code = "import simlib.surface, simlib.sweep, simlib.generate, simlib.stream"
+    for _ in range(2):
+        environment = {**os.environ, "NUMBA_DEBUG_CACHE": "1"}
+        ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert ran.stdout.count("data loaded from") >= 10
+    assert "data saved to" not in ran.stdout
