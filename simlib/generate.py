@@ -28,6 +28,9 @@ ROWS = 1 << 15
 """Operations that a slice shall hold on average: as many as the cache does."""
 
 _MOST_SLICES = 1 << 16
+_CROWDED = 64
+"""Operations in one bucket of time beyond which they are sorted, not inserted."""
+
 _BLOCK = 64
 """Operations of a slice that lie side by side."""
 
@@ -73,6 +76,7 @@ def _chance(base, draw):
 def _watched(k, key, begins, lasts, end, times, codes, scratch, waits):
     """Act out a session that clients watch; its operations stand in order in `times` and `codes`.
 
+    O(events + comings and goings squared), of which a session has few.
     Returns how many there are, or -1 where they, or what `scratch` has to hold, are more than there is room for.
     See `plan._stays`, `plan._emissions`, and `churn.Broadcaster`.
     """
@@ -342,7 +346,11 @@ def fill(
     error_model="numpy",
 )
 def collect(slice_, width_bits, times, whats, links, first, last, state):
-    """Take out a slice's operations in order: their times, sessions and codes. Its blocks are free again."""
+    """Take out a slice's operations in order: their times, sessions and codes. Its blocks are free again.
+
+    Where so many fall into one instant or so that putting them in order by insertion would take too long, they are
+    left as they were made, session and code still one, and there are no codes.
+    """
     count, block = 0, first[slice_]
     while block >= 0:
         following = links[block]
@@ -360,6 +368,7 @@ def collect(slice_, width_bits, times, whats, links, first, last, state):
             starts[((times[place] - begins) >> shift) + 1] += 1
         left -= _BLOCK
         block = links[block]
+    fullest = starts.max()
     for bucket in range(1, starts.size):
         starts[bucket] += starts[bucket - 1]
     time, session, code = np.empty(count, np.int64), np.empty(count, np.int64), np.empty(count, np.uint8)
@@ -375,6 +384,8 @@ def collect(slice_, width_bits, times, whats, links, first, last, state):
         state[0] = block
         block = following
     first[slice_], last[slice_] = -1, -1
+    if fullest > _CROWDED:
+        return time, session, code[:0]
     for at in range(1, count):
         when, what = time[at], session[at]
         to = at
@@ -460,12 +471,16 @@ class Traffic:
                     np.empty(2 * self._acted.size, np.uint8),
                 )
                 self._scratch = _scratch(2 * self._scratch.shape[1])
-        columns = collect(
+        time, session, code = collect(
             *(self._slice, self._width_bits, self._times, self._whats, self._links),
             *(self._first, self._last, self._state),
         )
         self._slice += 1
-        return self._chunk(*columns)
+        if code.size < time.size:
+            order = np.lexsort((session >> _CODE_BITS, time))
+            time, what = time[order], session[order]
+            session, code = what >> _CODE_BITS, (what & ((1 << _CODE_BITS) - 1)).astype(np.uint8)
+        return self._chunk(time, session, code)
 
     def _chunk(self, time: np.ndarray, session: np.ndarray, code: np.ndarray) -> Chunk:
         return Chunk(time, session, code, lambda at: self.ids(session[at]), self.ids, told=True)

@@ -43,7 +43,8 @@ TOTALS = (
 
 INCREMENTS, DELETES, DELETES_HIT, CREATES, STALE_HITS, CAP_EVICTIONS, TTL_EVICTIONS, PRUNES = range(8)
 ENTRIES_SCANNED, ENTRIES_SORTED, PEAK_ENTRIES, LOG_LINES = range(8, 12)
-DELETED_COUNTS, EVICTED_COUNTS, SIZE, FREE, FRESH, HIGHEST, LOGGED, PRUNED, GONE = range(12, 21)
+DELETED_COUNTS, EVICTED_COUNTS, SIZE, FREE, FRESH, HIGHEST, LOGGED, PRUNED, GONE, STATE = range(12, 22)
+assert len(TOTALS) == DELETED_COUNTS
 
 IS_DELETE, IS_DROPS, COMES_BACK = 1, 2, 4
 """Bits of an operation's code; the last says that the session's next operation of that counter is an increment."""
@@ -375,7 +376,7 @@ class CompiledStore:
     ):
         self.bounds = max(max_entries, 0), max(ttl, 0), prune_every
         self.part, self.parts, self._most_ghosts = part, parts, most_ghosts
-        self.state = np.zeros(GONE + 1, np.int64)
+        self.state = np.zeros(STATE, np.int64)
         self.state[FRESH], self.state[HIGHEST] = 1, np.iinfo(np.int64).min
         self.nodes, self.heads = np.zeros(64, NODE), np.zeros(128, np.uint32)
         self.false = np.zeros((PARTS, 2), np.int64)
@@ -473,7 +474,9 @@ class CompiledStore:
         self._filled = settle(log, self._ghosts, self._filled, self.false, self.parts, self.part, False)
 
     def _number_no_more(self) -> None:
-        """Move the ghosts of sessions that were known by number into the table."""
+        """Move the ghosts of sessions that were known by number into the table, if it has not been done yet."""
+        if not self._is_numbered:
+            return
         numbers = np.flatnonzero(self._held)
         pending = np.zeros(numbers.size, GHOST)
         pending["key"], pending["count"] = numbers, self._held[numbers]

@@ -4,7 +4,6 @@ Owns how a session is told from all others without a list of all of them: by its
 bits of hash. Refuses what `trace` refuses, in the same words. Next: `tally` lets stores hear the chunks.
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ from simlib.trace import (
     COUNTERS,
     INCREMENT,
     OPS,
+    RowError,
     Trace,
     check_order,
     choices_of,
@@ -91,28 +91,30 @@ def open_stream(path: str | Path, rows: int = ROWS) -> Stream:
 
 
 def _parquet_chunks(path: str | Path, rows: int) -> Iterator[Chunk]:
-    read, first, before = 0, None, None
+    read, first, before, opening = 0, None, None, None
     with reading(path), parquet(path) as (file, wanted):
         for batch in file.iter_batches(batch_size=rows, columns=wanted, use_threads=False):
             if not batch.num_rows:
                 continue
             try:
-                chunk = _chunk({name: batch.column(name) for name in wanted})
+                chunk = _chunk({name: batch.column(name) for name in wanted}, opening)
                 first = int(chunk.time[0]) if first is None else first
                 check_order(chunk.time, first, before)
-            except ValueError as error:
-                # A complaint counts rows from the beginning of the file.
-                at = re.match(r"row (\d+)(.*)", str(error), re.DOTALL)
-                raise ValueError(f"row {read + int(at[1])}{at[2]}" if at else str(error)) from None
+            except RowError as error:
+                raise error.after(read) from None
+            opening = batch.column("time").slice(0, 1) if opening is None else opening
             yield chunk
             read, before = read + batch.num_rows, int(chunk.time[-1])
 
 
-def _chunk(columns: dict[str, "pa.Array"]) -> Chunk:
-    """Raises ValueError, naming the row of the chunk (from 1) or the column."""
+def _chunk(columns: dict[str, "pa.Array"], opening: "pa.Array | None") -> Chunk:
+    """The chunk of some rows of a file that begins with the time `opening`, or None where it begins with them.
+
+    Raises ValueError, or RowError, which counts the rows of the chunk.
+    """
     import pyarrow as pa
 
-    time, session = _times(columns["time"]), columns["session"]
+    time, session = _times(columns["time"], opening), columns["session"]
     op, counter = (
         _codes(name, columns[name], known) if name in columns else np.zeros(time.size, np.uint8)
         for name, known in (("op", OPS), ("counter", COUNTERS))
@@ -128,17 +130,22 @@ def _chunk(columns: dict[str, "pa.Array"]) -> Chunk:
     return _named(time, session, op, code)
 
 
-def _times(column: "pa.Array") -> np.ndarray:
-    """Times in ns, int64."""
+def _times(column: "pa.Array", opening: "pa.Array | None") -> np.ndarray:
+    """Times in ns, int64; whether text means seconds or dates is for the first row of the file to say."""
     import pyarrow as pa
 
     if pa.types.is_timestamp(column.type) and column.type.unit == "ns" and not column.null_count:
         return column.cast(pa.int64()).to_numpy()
     if pa.types.is_signed_integer(column.type) and not column.null_count:
-        seconds = column.cast(pa.int64()).to_numpy()
-        if seconds.min() > -MAX_NS // SECOND and seconds.max() <= MAX_NS // SECOND:
+        seconds, most = column.cast(pa.int64()).to_numpy(), MAX_NS // SECOND
+        if seconds.min() >= -most and seconds.max() <= most:
             return seconds * SECOND
-    return times_of(parquet_column("time", pa.chunked_array([column])))
+    if opening is None:
+        return times_of(parquet_column("time", pa.chunked_array([column])))
+    try:
+        return times_of(parquet_column("time", pa.chunked_array([opening, column])))[1:]
+    except RowError as error:
+        raise error.after(-1) from None
 
 
 def _codes(name: str, column: "pa.Array", known: tuple[str, ...]) -> np.ndarray:
@@ -150,7 +157,7 @@ def _codes(name: str, column: "pa.Array", known: tuple[str, ...]) -> np.ndarray:
     if not set(texts) <= set(known):
         return choices_of(name, parquet_column(name, pa.chunked_array([column])), known, len(column))
     codes = np.array([*map(known.index, texts), 0], np.uint8)
-    return codes[words.indices.fill_null(len(texts)).to_numpy()]
+    return codes[words.indices.cast(pa.int64()).fill_null(len(texts)).to_numpy()]
 
 
 def _numbered(time: np.ndarray, session: np.ndarray, code: np.ndarray, word: np.ndarray, id_of) -> Chunk:
@@ -185,7 +192,7 @@ def _named(time: np.ndarray, column: "pa.Array", op: np.ndarray, code: np.ndarra
     # Two more stand for ids that are missing or empty, of which an increment gives one a name.
     texts = pa.concat_arrays([texts.cast(pa.large_string()), pa.array(["", MISSING], pa.large_string())])
     empty = len(texts) - 2
-    index = words.indices.fill_null(empty).to_numpy().astype(np.int64)
+    index = words.indices.cast(pa.int64()).fill_null(empty).to_numpy()
     _, offsets, letters = texts.buffers()
     offsets = np.frombuffer(offsets, np.int64)[texts.offset : texts.offset + len(texts) + 1]
     key, word = np.empty((2, len(texts)), np.int64)

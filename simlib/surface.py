@@ -14,6 +14,7 @@ for expired entries, so a larger cap, which overflows less often, may keep less,
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from operator import index
 
 import numpy as np
 import pandas as pd
@@ -62,10 +63,17 @@ def surface(
 
     `threads` caps are worked out at a time, which changes nothing else. O(rows x caps x TTLs / vector width) time, and
     some 50 bytes a row and 4 x TTLs a session that comes back in memory.
+
+    Raises ValueError where there is nothing to work out, or the trace is of both counters, and TypeError for a cap or a
+    TTL that is no whole number.
     """
+    if not (len(caps) and len(ttls) and threads > 0):
+        raise ValueError("a surface needs at least one cap, one TTL and one thread")
+    if len(trace) and (trace.counter != trace.counter[0]).any():
+        raise ValueError("the trace holds both counters, each of which has its own store: take `trace.only(counter)`")
     for cap in caps:
         for ttl in ttls:
-            Settings(cap, ttl, prune_every)
+            Settings(index(cap), index(ttl), prune_every)
     lanes = sorted({min(ttl, MAX_NS) if ttl > 0 else MAX_NS + 1 for ttl in ttls})
     column = [lanes.index(min(ttl, MAX_NS) if ttl > 0 else MAX_NS + 1) for ttl in ttls]
     expires = np.array([ttl <= MAX_NS for ttl in lanes])

@@ -39,6 +39,18 @@ _EXACT_IN_FLOAT = 2**51
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 
 
+class RowError(ValueError):
+    """What is wrong with one data row, counted from 1."""
+
+    def __init__(self, row: int, what: str):
+        super().__init__(f"row {row}: {what}")
+        self.row, self.what = row, what
+
+    def after(self, rows: int) -> "RowError":
+        """The same, so many rows further down."""
+        return RowError(self.row + rows, self.what)
+
+
 @dataclass(frozen=True, eq=False)
 class Trace:
     """n operations in time order; those of equal time stand in the order they happened.
@@ -146,7 +158,7 @@ def check_order(time: np.ndarray, first: int | None = None, before: int | None =
     if backwards.size:
         row = int(backwards[0])
         from_, to = (_seconds_text(int(t)) for t in (earlier[row], time[row]))
-        raise ValueError(f"row {row + 1}: time goes backwards, from {from_} to {to}: sort the rows by time")
+        raise RowError(row + 1, f"time goes backwards, from {from_} to {to}: sort the rows by time")
     if int(time[-1]) - int(time[0] if first is None else first) > MAX_NS:
         raise ValueError("the first and the last time lie over 292 years apart, which nanoseconds cannot hold")
 
@@ -308,7 +320,7 @@ def _read_csv(lines: io.TextIOBase) -> dict:
         wanted = [(header.index(name), []) for name in WANTED if name in header]
         for number, row in enumerate(filter(None, reader), 1):
             if len(row) != len(header):
-                raise ValueError(f"row {number}: {len(row)} cells where the header names {len(header)} columns")
+                raise RowError(number, f"{len(row)} cells where the header names {len(header)} columns")
             for place, cells in wanted:
                 cells.append(row[place])
     except csv.Error as error:
@@ -324,7 +336,7 @@ def _read_jsonl(lines: io.TextIOBase) -> dict:
         except (ValueError, RecursionError):
             row = None
         if not isinstance(row, _Pairs):
-            raise ValueError(f'row {number}: not a JSON object, such as {{"time": 0.5, "session": "a"}}')
+            raise RowError(number, 'not a JSON object, such as {"time": 0.5, "session": "a"}')
         require(row.names, f"row {number}: ")
         for name, cells in columns.items():
             cells.append(row.get(name))
@@ -359,12 +371,28 @@ def parquet(path: str | Path):
         # Read page by page: a file may be one row group larger than memory.
         with pq.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False) as file:
             require(file.schema_arrow.names)
-            yield file, [name for name in WANTED if name in file.schema_arrow.names]
+            wanted = [name for name in WANTED if name in file.schema_arrow.names]
+            for name in wanted:
+                _require_type(name, file.schema_arrow.field(name).type)
+            yield file, wanted
     except (pa.ArrowException, OSError) as error:
         # Arrow tells damage by an OSError that has no number; those that have one are of the file system.
         if getattr(error, "errno", None):
             raise
         raise ValueError(f"not a readable Parquet file: {' '.join(str(error).split())}") from None
+
+
+def _require_type(name: str, kind) -> None:
+    import pyarrow.types as types
+
+    kind = kind.value_type if types.is_dictionary(kind) else kind
+    accepted = [types.is_string, types.is_large_string, types.is_string_view, types.is_null]
+    accepted += {
+        "time": [types.is_timestamp, types.is_floating, types.is_decimal, types.is_integer],
+        "session": [types.is_integer],
+    }.get(name, [])
+    if not any(accepts(kind) for accepts in accepted):
+        raise ValueError(f"column {name!r} holds {kind}, which is not what it must hold: {WANTED[name]}")
 
 
 def parquet_column(name: str, column):
@@ -377,13 +405,13 @@ def parquet_column(name: str, column):
         column = column.cast(kind.value_type)
         kind = column.type
     if name == "time" and column.null_count:
-        raise ValueError(f"row {column.is_null().to_pylist().index(True) + 1}: time is missing")
+        raise RowError(column.is_null().to_pylist().index(True) + 1, "time is missing")
     if name == "time" and pa.types.is_timestamp(kind):
         # `index` gives the first time that the cast below would not hold, -1 where there is none.
         row = pc.index(pc.greater(pc.abs(column.cast(pa.int64())), MAX_NS // _TICK[kind.unit]), True).as_py()
         if row >= 0:
             shown = column[row].cast(pa.string())
-            raise ValueError(f"row {row + 1}: time {shown} is not between the years 1678 and 2261")
+            raise RowError(row + 1, f"time {shown} is not between the years 1678 and 2261")
         return column.cast(pa.timestamp("ns", kind.tz)).to_numpy().astype("datetime64[ns]")
     if name == "time" and pa.types.is_floating(kind):
         return column.to_numpy().astype(np.float64)
@@ -391,9 +419,7 @@ def parquet_column(name: str, column):
         return column.cast(pa.string()).to_pylist()
     if name == "session" and pa.types.is_integer(kind):
         return column.cast(pa.string()).to_pylist()
-    if kind in (pa.string(), pa.large_string(), pa.string_view(), pa.null()):
-        return column.to_pylist()
-    raise ValueError(f"column {name!r} holds {kind}, which is not what it must hold: {WANTED[name]}")
+    return column.to_pylist()
 
 
 _TICK = {"s": SECOND, "ms": 1_000_000, "us": 1000, "ns": 1}
@@ -411,9 +437,7 @@ def times_of(cells) -> np.ndarray:
     if isinstance(cells, np.ndarray):
         if cells.dtype.kind == "M":
             return cells.astype(np.int64)
-        if (np.abs(cells) < _EXACT_IN_FLOAT / SECOND).all():
-            return np.rint(cells * SECOND).astype(np.int64)
-        cells = [repr(float(cell)) for cell in cells]
+        return _float_times(cells)
     if not len(cells):
         return np.empty(0, dtype=np.int64)
     if _nanoseconds(cells[0]) is None and isinstance(cells[0], str) and not isinstance(cells[0], _Text):
@@ -426,6 +450,23 @@ def times_of(cells) -> np.ndarray:
             "seconds as a number" + (", as in row 1" if times.index(None) else ""),
         )
     return np.array(times, dtype=np.int64)
+
+
+def _float_times(cells: np.ndarray) -> np.ndarray:
+    """Each float of seconds as if it were the shortest decimal that stands for it, to the nearest ns."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        product = cells * SECOND
+        nearest = np.rint(product)
+        # The product is off by at most 2**-52 of itself from that of the decimal: else the decimal has to be asked.
+        sure = np.abs(product - nearest) < 0.5 - np.abs(product) * 2.0**-52 - 1e-6
+    times = np.where(sure, nearest, 0).astype(np.int64)
+    for row in np.flatnonzero(~sure).tolist():
+        text = repr(float(cells[row]))
+        ns = _nanoseconds(text)
+        if ns is None:
+            _refuse_time(row + 1, text, "seconds as a number")
+        times[row] = ns
+    return times
 
 
 def _nanoseconds(cell) -> int | None:
@@ -456,12 +497,12 @@ def _dates(cells: Iterable[str]) -> np.ndarray:
     outside = (dates < pd.Timestamp.min.tz_localize("UTC")) | (dates > pd.Timestamp.max.tz_localize("UTC"))
     if outside.any():
         row = int(np.flatnonzero(outside)[0])
-        raise ValueError(f"row {row + 1}: time {_shown(series[row])} is not between the years 1678 and 2261")
+        raise RowError(row + 1, f"time {_shown(series[row])} is not between the years 1678 and 2261")
     return dates.dt.as_unit("ns").astype(np.int64).to_numpy()
 
 
 def _refuse_time(row: int, cell, wanted: str) -> None:
-    raise ValueError(f"row {row}: time {_shown(cell)} is not what it must be: {wanted}")
+    raise RowError(row, f"time {_shown(cell)} is not what it must be: {wanted}")
 
 
 def sessions_of(cells) -> np.ndarray:
@@ -473,9 +514,9 @@ def sessions_of(cells) -> np.ndarray:
         elif isinstance(cell, int) and not isinstance(cell, bool):
             cell = str(cell)
         if cell.__class__ is not str:
-            raise ValueError(f"row {i + 1}: session {_shown(cell)} is not {WANTED['session']}")
+            raise RowError(i + 1, f"session {_shown(cell)} is not {WANTED['session']}")
         if not cell.isascii() and cell.encode(errors="replace").decode() != cell:
-            raise ValueError(f"row {i + 1}: session {_shown(cell)} is not Unicode text")
+            raise RowError(i + 1, f"session {_shown(cell)} is not Unicode text")
         names[i] = cell
     return names
 
@@ -487,7 +528,7 @@ def choices_of(name: str, cells, known: tuple[str, ...], rows: int) -> np.ndarra
     code = {word: number for number, word in enumerate(known)} | {"": 0, None: 0}
     for row, cell in enumerate(cells, 1):
         if not isinstance(cell, (str, type(None))) or cell not in code:
-            raise ValueError(f"row {row}: {name} {_shown(cell)} is not {WANTED[name]}")
+            raise RowError(row, f"{name} {_shown(cell)} is not {WANTED[name]}")
     return np.fromiter(map(code.__getitem__, cells), dtype=np.uint8, count=rows)
 
 

@@ -102,6 +102,14 @@ def test_a_buffer_that_takes_longer_than_64_bits_to_drain():
     )
 
 
+def test_a_storm_within_a_millisecond_is_put_in_order():
+    """Thousands of operations in a thousandth of a slice, many of them simultaneous."""
+    storm = {"burst": {"every": "1h", "lasts": "1ms", "times": 3.6e8}}
+    assert_alike(workload("2h", storm=kind(100.0, "exponential 100us", "fixed 1ms", arrivals=storm)), 1)
+    storm["burst"].update(lasts="1us", times=1e9)
+    assert_alike(workload("2h", storm=kind(400.0, "fixed 1ns", "fixed 20ns", arrivals=storm)), 1)
+
+
 @pytest.mark.parametrize("rows", [1, 7, 1000, 10**9])
 def test_the_size_of_a_slice_changes_nothing(rows):
     chosen = load_workload("incident").lasting(2 * HOUR)

@@ -119,3 +119,22 @@ def test_the_anomaly_is_common_and_the_map_shows_it_as_replays_do():
                 expected = ledger.totals(trace, reference(trace, "bounded", Settings(cap, 15, 64)))
                 assert found.at(cap, 15) == expected
     assert anomalies > streams / 4
+
+
+def test_what_makes_no_surface_is_refused():
+    one = Trace.of([0], ["a"], [0], [0])
+    for caps, ttls, threads in (([], [1], 1), ([1], [], 1), ([1], [1], 0)):
+        with pytest.raises(ValueError, match="at least one cap, one TTL and one thread"):
+            surface(one, caps, ttls, threads=threads)
+    with pytest.raises(ValueError, match="prune_every must be at least 1"):
+        surface(one, [1], [1], prune_every=0)
+    with pytest.raises(TypeError):
+        surface(one, [1.5], [1])
+    with pytest.raises(ValueError, match="both counters"):
+        surface(Trace.of([0, 1], ["a", "a"], [0, 0], [0, 1]), [1], [1])
+
+
+def test_caps_and_ttls_beyond_any_stream():
+    trace = Trace.of([0, 5, 9, 2**62], ["a", "b", "a", "c"], [0, 0, 1, 0], [0] * 4)
+    caps, ttls = [2**31 - 1, 2**31, 2**63 - 1, 2], [2**63 - 1, 2**62, 4, 4]
+    assert_exact(trace, caps, ttls, 2, product(caps, ttls), reference)

@@ -105,6 +105,78 @@ def test_sessions_known_by_number_are_told_apart_as_text(tmp_path):
     assert_alike(trace, stream_of(read_trace(tmp_path / "trace.parquet")), specs)
 
 
+@pytest.mark.parametrize("most_ghosts", [1, 1 << 20])
+def test_numbers_that_end_to_be_numbers_by_arrival_lose_no_eviction(most_ghosts, tmp_path):
+    """Negative, huge and missing ids in later chunks, while evictions are still waited for."""
+    for odd in ([-1], [2**62], [None], [-1, None], [2**40, None, -5]):
+        session = pa.array([5, 6, *odd, *range(7, 20), None, 5, 6, *odd, 5])
+        path = write(tmp_path / "trace.parquet", time=np.arange(len(session)), session=session)
+        for chunk in (1, 2, 5):
+            assert_alike(
+                read_trace(path), open_stream(path, chunk), [Spec("bounded", Settings(1, 0))], most_ghosts=most_ghosts
+            )
+
+
+def test_a_dictionary_as_large_as_its_indices_can_tell_apart(tmp_path):
+    names = pa.array([f"s{number}" for number in range(128)])
+    session = pa.DictionaryArray.from_arrays(pa.array(range(128), pa.int8()), names)
+    path = write(tmp_path / "trace.parquet", time=np.arange(128), session=session)
+    assert_alike(read_trace(path), open_stream(path, 50), [Spec()])
+
+
+def test_the_first_row_says_whether_text_is_seconds_or_dates(tmp_path):
+    for time, complaint in (
+        (
+            [*"0123456789", "2026-01-01"],
+            r"row 11: time '2026-01-01' is not what it must be: seconds as a number, as in",
+        ),
+        (["2026-01-01"] * 10 + ["11"], r"row 11: time '11' is not what it must be: an ISO 8601 date, as in row 1"),
+        ([1, 2, 3, 2**62], r"row 4: time '4611686018427387904' is not what it must be: seconds as a number, as in"),
+    ):
+        path = write(tmp_path / "trace.parquet", time=time, session=["a"] * len(time))
+        for read in (read_trace, lambda path: list(open_stream(path, 1)())):
+            with pytest.raises(InputError, match=complaint):
+                read(path)
+
+
+@pytest.mark.parametrize(
+    ("column", "complaint"),
+    [
+        (("time", pa.array([], pa.bool_())), "column 'time' holds bool, which is not what it must hold"),
+        (("session", pa.array([], pa.float64())), "column 'session' holds double, which is not what it must hold"),
+        (("session", pa.array([], pa.list_(pa.string()))), "column 'session' holds list<"),
+        (("op", pa.array([], pa.int8())), "column 'op' holds int8, which is not what it must hold"),
+        (("counter", pa.array([], pa.float64())), "column 'counter' holds double, which is not what it must hold"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_types_are_refused_even_where_there_are_no_rows(column, complaint, tmp_path):
+    name, empty = column
+    columns = {"time": pa.array([], pa.float64()), "session": pa.array([], pa.string()), name: empty}
+    path = write(tmp_path / "trace.parquet", **columns)
+    for read in (read_trace, lambda path: list(open_stream(path)())):
+        with pytest.raises(InputError, match=complaint):
+            read(path)
+
+
+def test_text_that_is_not_unicode_is_told_as_when_it_is_read_whole(tmp_path):
+    broken = pa.array([b"a", b"\xff"]).view(pa.string())
+    path = write(tmp_path / "trace.parquet", time=[0, 1], session=broken)
+    for read in (read_trace, lambda path: list(open_stream(path)())):
+        with pytest.raises(InputError, match="not UTF-8 text"):
+            read(path)
+
+
+def test_a_float_of_seconds_is_the_same_instant_in_every_format_and_chunk(tmp_path):
+    time = np.sort(np.random.default_rng(1).uniform(0, 4e6, 3000))
+    names = ["a"] * 3000
+    parquet, text = write(tmp_path / "trace.parquet", time=time, session=names), tmp_path / "trace.csv"
+    text.write_text("time,session\n" + "".join(f"{cell!r},a\n" for cell in time.tolist()), encoding="utf-8")
+    whole = read_trace(text).time
+    np.testing.assert_array_equal(read_trace(parquet).time, whole)
+    np.testing.assert_array_equal(np.concatenate([chunk.time for chunk in open_stream(parquet, 100)()]), whole)
+
+
 def test_more_evicted_sessions_than_there_is_room_to_wait_for_take_more_passes():
     random = np.random.default_rng(1)
     names = [str(number) for number in random.integers(0, 20_000, 60_000)]
