@@ -5,6 +5,7 @@ Nothing here is random or runs. Next: `plan` draws the sessions.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,6 +19,8 @@ from simlib.units import DAY, HOUR, parse_duration
 PRESETS = Path(__file__).parent.parent / "data" / "workloads"
 
 LONGEST = 366 * DAY
+FASTEST = 1e9
+"""The highest rate that a workload may hold, in arrivals an hour."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ Law = Annotated[Distribution, PlainValidator(Distribution.parse)]
 Gap = Annotated[Distribution, PlainValidator(_gap)]
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Chance = Annotated[float, Field(ge=0, le=0.99, allow_inf_nan=False)]
-Rate = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+Rate = Annotated[float, Field(ge=0, le=FASTEST, allow_inf_nan=False)]
 Line = Annotated[str, Field(min_length=1)]
 Name = Annotated[str, AfterValidator(_name)]
 
@@ -192,6 +195,37 @@ class Workload(_Frozen):
         if not 1 <= duration <= LONGEST:
             raise InputError(f"hours: {duration / HOUR:g} is out of range: above 0, at most {LONGEST // HOUR}")
         return self.model_copy(update={"duration": round(duration)})
+
+    def times(self, load: float) -> "Workload":
+        """The same workload with every arrival rate multiplied by `load`; the shapes of the rates stay.
+
+        Raises InputError for a load that is no number of 0 or more, or that makes a rate higher than a file may hold.
+        """
+        if not 0 <= load < float("inf"):
+            raise InputError(f"load: {load:g} is out of range: a number of 0 or more")
+        fastest = max(kind.arrivals.per_hour for kind in self.kinds.values())
+        if fastest * load > FASTEST:
+            raise InputError(f"load: {load:g} makes {fastest * load:.3g} arrivals an hour: at most {FASTEST:.0e}")
+        return self._with_arrivals(lambda arrivals: {"per_hour": arrivals.per_hour * load})
+
+    def from_hour(self, hour: int) -> "Workload":
+        """The same workload, begun at another hour of its day; rates without hours of the day stay as they are."""
+        return self._with_arrivals(
+            lambda arrivals: {"hourly": [*arrivals.hourly[hour:], *arrivals.hourly[:hour]]} if arrivals.hourly else {}
+        )
+
+    def busiest_hour(self, hours: int) -> int:
+        """The hour of the day from which on most sessions arrive within so many hours; the first of equals."""
+        arrivals = [kind.arrivals for kind in self.kinds.values() if kind.arrivals.hourly]
+        day = [sum(each.per_hour * each.hourly[hour] for each in arrivals) for hour in range(24)]
+        return max(range(24), key=lambda first: sum(day[(first + more) % 24] for more in range(hours)))
+
+    def _with_arrivals(self, change: Callable[[Arrivals], dict]) -> "Workload":
+        kinds = {
+            name: kind.model_copy(update={"arrivals": kind.arrivals.model_copy(update=change(kind.arrivals))})
+            for name, kind in self.kinds.items()
+        }
+        return self.model_copy(update={"kinds": kinds})
 
 
 class _UniqueKeys(yaml.SafeLoader):

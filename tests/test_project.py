@@ -61,9 +61,9 @@ def test_the_stores_need_nothing_but_the_standard_library():
 
 ORDER = (
     *("errors", "units", "collector", "folder", "stores", "workload", "variates", "plan", "trace", "churn", "kernel"),
-    *("replay", "ledger", "stream", "generate", "tally", "surface", "journal", "executors", "sweep"),
-    *("golang", "statistics", "case", "outlook", "heap", "cost", "theory", "calibrate"),
-    *("figures", "memory", "accuracy", "prune", "validation", "pack"),
+    *("replay", "ledger", "stream", "generate", "tally", "surface", "fleet", "journal", "executors", "sweep"),
+    *("golang", "statistics", "case", "outlook", "heap", "cost", "theory", "calibrate", "load", "structure", "growth"),
+    *("figures", "memory", "accuracy", "prune", "validation", "scale", "projection", "pack"),
     *("notebooks", "execute", "runner", "report", "cli", "__main__"),
 )
 

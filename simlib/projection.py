@@ -1,0 +1,460 @@
+"""The findings of `07_scale` on a fleet: what each instance and all together hold and spend at 10 to 10^6 times the
+traffic, with session affinity and without.
+
+Owns which of it is simulated and which is projection, and says so with every number. What can be dealt out operation by
+operation is, to a sample of instances; the rest is reckoned from the structure of one stream (`structure`), which is
+held to the simulation where there is one; draws through `figures`. Next: the notebook.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from simlib import figures, heap
+from simlib.fleet import check_instances
+from simlib.load import Measured, measure_fleet
+from simlib.outlook import format_hours
+from simlib.scale import FEWEST, MANY, Scale, amount, lowest
+from simlib.statistics import Estimate, estimate, format_percent
+from simlib.structure import Expected
+from simlib.trace import COUNTERS
+from simlib.units import HOUR, SECOND
+
+TRAFFIC = (1, 10, 1_000, 1_000_000)
+"""Times the case's traffic that the whole fleet has."""
+
+MOST_DEALT, MOST_HEARD = 120_000_000, 5_000_000
+"""Operations that are dealt out in all for one traffic, and heard by one instance, at most; beyond is projection."""
+
+MOST_LISTENED, LEAST_LISTENED, HEARD_IN_ALL = 64, 4, 400_000
+"""Instances of a fleet that are listened to: at most, at least, and for about how many operations together."""
+
+BUSY = 0.5
+"""Share of the time for which a lock may be held: at more, whoever comes waits for longer than he is served."""
+
+PROJECTION_LIMIT, ENOUGH_HEARD = 0.10, 2_000
+"""By how much, as a share, a projection may lie outside the interval of its simulation, and the operations that an
+instance must hear for that to mean something."""
+
+QUANTITIES = {
+    "entries": "unbounded maps: entries at the end",
+    "mib": "unbounded maps: MiB at the end",
+    "hours": "unbounded maps: hours until the limit",
+    "peak": "bounded stores: peak entries",
+    "bounded_mib": "bounded stores: MiB at the peak",
+    "busy": "bounded store: lock held, share of the time",
+    "false_share": "bounded store: false evictions, share of all",
+    "lost_share": "bounded store: counts lost, share of all",
+}
+"""What is told of an instance, by name; shares and hours have no sum, but that of the locks' is in processors."""
+
+CURVE = 37
+"""Traffics between the first and the last at which figures show the projection."""
+
+ADDS_UP = ("entries", "mib", "peak", "bounded_mib", "busy")
+
+LIMITS: dict[str, Callable[[Expected], bool]] = {
+    "no_sorting": lambda expected: expected.sorts > 0,
+    "half_busy": lambda expected: expected.busy >= BUSY,
+}
+LIMIT_NAMES = {
+    "no_sorting": "instances at which no store is ever at its cap",
+    "half_busy": f"instances at which the lock is held for less than {BUSY:.0%} of the time",
+}
+"""What an instance may be asked to stay within."""
+
+AMONG = (1, 3, 10, 30, 100, 300, MANY)
+"""Fleets for which it is worked out how much an instance can take without affinity; others as the next larger one."""
+
+
+@dataclass(frozen=True)
+class Instance:
+    """What one instance of a fleet does at some traffic: `simulated`, with an interval over those heard, or projected.
+
+    `values` by the names of QUANTITIES.
+    """
+
+    traffic: float
+    affinity: bool
+    heard: int
+    values: Mapping[str, Estimate]
+
+    @property
+    def simulated(self) -> bool:
+        return self.heard > 0
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """A case on a fleet of so many instances. Raises InputError for a number that will not do."""
+
+    scale: Scale
+    instances: int = 1000
+
+    def __post_init__(self):
+        check_instances(self.instances)
+
+    @property
+    def _hours(self) -> float:
+        return max(self.scale.traffic.lasts, SECOND) / HOUR
+
+    @cached_property
+    def rows(self) -> list[Instance]:
+        """An instance for each traffic and routing, simulated where it can be."""
+        rows = []
+        for traffic in TRAFFIC:
+            found = self._simulated(traffic)
+            rows += [found.get(affinity) or self.projected(traffic, affinity) for affinity in (True, False)]
+        return rows
+
+    def row(self, traffic: float, affinity: bool) -> Instance:
+        """What is known of an instance at a traffic."""
+        return next(row for row in self.rows if (row.traffic, row.affinity) == (traffic, affinity))
+
+    def _simulated(self, traffic: float) -> dict[bool, Instance]:
+        """By affinity; empty where that is too much."""
+        of, settings = self.scale.traffic, self.scale.case.settings
+        operations = traffic * of.operations
+        each = operations / self.instances
+        if not (of.increments and of.allows(traffic, MOST_DEALT) and each <= MOST_HEARD):
+            return {}
+        heard = int(np.clip(HEARD_IN_ALL / max(each, 1e-12), LEAST_LISTENED, MOST_LISTENED))
+        heard = min(heard, self.instances)
+        replications = int(np.clip(MOST_DEALT / max(operations, 1), 1, of.replications))
+        found = {True: [], False: []}
+        for number in range(replications):
+            for affinity, runs in measure_fleet(of, traffic, number, settings, self.instances, heard).items():
+                found[affinity] += runs
+        return {affinity: self._instance(traffic, affinity, runs) for affinity, runs in found.items()}
+
+    def _instance(self, traffic: float, affinity: bool, runs: list[Measured]) -> Instance:
+        counter = self.scale.counter
+        limit = heap.entries_at(self.scale.case.memory_limit_mib, "unbounded", self.scale.go_version)
+        entries = estimate((sum(run.unbounded.values()) for run in runs), 0)
+        settled = [run.settled[counter] for run in runs]
+        evicted = sum(totals.cap_evictions + totals.ttl_evictions for totals in settled)
+        counted = sum(totals.increments for totals in settled)
+        false, lost = (sum(getattr(totals, name) for totals in settled) for name in ("false_evictions", "lost_counts"))
+        values = {
+            "entries": entries,
+            "mib": estimate(map(self.scale.unbounded_mib, runs), 0),
+            "hours": self._until(limit, entries),
+            "peak": estimate((sum(run.whole[c].peak_entries for c in COUNTERS) for run in runs), 0),
+            "bounded_mib": estimate(
+                (self.scale.bounded_mib([run.whole[c].peak_entries for c in COUNTERS]) for run in runs), 0
+            ),
+            "busy": estimate(map(self.scale.busy_of, runs), 0),
+            # Of all that were heard: most instances of a fleet with little traffic evict nothing.
+            "false_share": _certain(min(false / evicted, 1.0) if evicted else np.nan),
+            "lost_share": _certain(min(lost / counted, 1.0) if counted else np.nan),
+        }
+        return Instance(traffic, affinity, len(runs), values)
+
+    def _until(self, limit: float, entries: Estimate) -> Estimate:
+        """Hours until so many entries are reached, at the rate of the window; inf where there are none."""
+        with np.errstate(divide="ignore"):
+            hours = limit * self._hours / np.array([entries.mean, entries.high, entries.low])
+        return Estimate(*hours.tolist(), entries.n)
+
+    def expected(self, traffic: float, affinity: bool, counter: str, instances: int | None = None) -> Expected:
+        """What the structure says of a counter's store on one of `instances` (those of this fleet, unless given)."""
+        instances = instances or self.instances
+        among = 1 if affinity else min(instances, MANY)
+        chance = self.scale.traffic.chance(traffic) if instances == 1 else 1.0
+        return self.scale.structure(counter, among).at(traffic * among / instances, chance)
+
+    def projected(self, traffic: float, affinity: bool) -> Instance:
+        """What the structure says of an instance."""
+        among = 1 if affinity else min(self.instances, MANY)
+        each = traffic * among / self.instances
+        gained = np.array([each * self.scale.reference(counter, among).unended for counter in COUNTERS])
+        expected = {counter: self.expected(traffic, affinity, counter) for counter in COUNTERS}
+        limit = heap.entries_at(self.scale.case.memory_limit_mib, "unbounded", self.scale.go_version)
+        of, entries = expected[self.scale.counter], _certain(float(gained.sum()))
+        values = {
+            "entries": entries,
+            "mib": _certain(float(heap.resident_mib(gained, "unbounded", self.scale.go_version).sum())),
+            "hours": self._until(limit, entries),
+        }
+        if self.scale.reckons:
+            peaks = [each.peak_entries for each in expected.values()]
+            values |= {"peak": _certain(sum(peaks)), "bounded_mib": _certain(self.scale.bounded_mib(peaks))}
+            values |= {name: _certain(getattr(of, name)) for name in ("busy", "false_share", "lost_share")}
+        else:
+            values |= {name: _certain(np.nan) for name in QUANTITIES if name not in values}
+        return Instance(traffic, affinity, 0, values)
+
+    def table(self) -> pd.DataFrame:
+        """Per instance and in sum by routing (rows), by traffic (columns, which say what is a projection)."""
+        columns = {}
+        for traffic in TRAFFIC:
+            column, simulated = {}, self.row(traffic, True).simulated
+            for affinity in (True, False):
+                row = self.row(traffic, affinity)
+                for name, label in QUANTITIES.items():
+                    routing, value = "affinity" if affinity else "no affinity", row.values[name].mean
+                    column[routing, label, "per instance"] = _shown(name, value)
+                    if name in ADDS_UP:
+                        total = self.instances * value
+                        column[routing, label, "in sum"] = _shown(name, total, in_sum=True)
+            columns[f"{traffic:,} x{'' if simulated else ' (projection)'}"] = column
+        return pd.DataFrame(columns)
+
+    # --- How far the projection holds
+
+    @cached_property
+    def check(self) -> tuple[float, int]:
+        """The traffic and the number of instances at which the projection is held to a simulation; (0, 0): nowhere.
+
+        The highest traffic that was simulated, and this fleet, or so small a one that an instance hears enough.
+        """
+        traffic = max((row.traffic for row in self.rows if row.simulated), default=0)
+        instances = int(np.clip(traffic * self.scale.traffic.operations // ENOUGH_HEARD, 1, self.instances))
+        return (traffic, instances) if traffic else (0, 0)
+
+    @cached_property
+    def projection_errors(self) -> pd.DataFrame:
+        """Where the projection was simulated too: a row a routing and quantity.
+
+        Columns: `routing`, `quantity`, `simulated` with its interval `low` and `high`, `projected`, and `off_by`, how
+        far the projection lies outside the interval, as a share of what was simulated.
+        """
+        traffic, instances = self.check
+        fleet, rows = Fleet(self.scale, instances) if instances else self, []
+        found = fleet._simulated(traffic) if instances not in (0, self.instances) else {}
+        for affinity in (True, False) if instances else ():
+            simulated = found.get(affinity) or self.row(traffic, affinity)
+            projected = fleet.projected(traffic, affinity)
+            many = simulated.values["peak"].mean >= FEWEST
+            for name in ("entries", "peak", "busy"):
+                value, expects = simulated.values[name], projected.values[name].mean
+                # An average instance says nothing of instances that hold an entry or two.
+                if (value.mean >= FEWEST or (name == "busy" and many)) and not np.isnan(expects):
+                    low, high = (value.mean, value.mean) if np.isnan(value.low) else (value.low, value.high)
+                    off = max(low - expects, expects - high, 0.0) / value.mean
+                    routing = "affinity" if affinity else "no affinity"
+                    rows.append((routing, QUANTITIES[name], value.mean, value.low, value.high, expects, off))
+        columns = ["routing", "quantity", "simulated", "low", "high", "projected", "off_by"]
+        return pd.DataFrame(rows, columns=columns)
+
+    def projection_error(self) -> float:
+        """The largest of `projection_errors`; 0 where there is nothing to compare."""
+        return float(self.projection_errors["off_by"].max()) if len(self.projection_errors) else 0.0
+
+    def projection_numbers(self) -> dict[str, float]:
+        """What was compared, where, and by how much each projection is off, for the record."""
+        traffic, instances = self.check
+        table = self.projection_errors
+        off = {
+            f"off_by_{quantity}_{routing}".replace(": ", "_").replace(", ", "_").replace(" ", "_"): value
+            for routing, quantity, value in zip(table["routing"], table["quantity"], table["off_by"], strict=True)
+        }
+        return {"traffic": traffic, "instances": instances, **off}
+
+    # --- What affinity is worth
+
+    @cached_property
+    def entries_ratio(self) -> float:
+        """How many times the entries all unbounded maps hold in sum without affinity, on one stream."""
+        among = min(self.instances, MANY)
+        with_affinity, without = (
+            sum(self.scale.reference(counter, number).unended for counter in COUNTERS) * number for number in (1, among)
+        )
+        return without / with_affinity if with_affinity else (np.inf if without else 1.0)
+
+    def missing(self) -> tuple[float, float]:
+        """Share of the deletes that find no entry in the unbounded map, with affinity and without; NaN without any."""
+        references = (self.scale.reference(self.scale.counter, number) for number in (1, min(self.instances, MANY)))
+        with_affinity, without = (reference.missing for reference in references)
+        return with_affinity, without
+
+    def affinity_helps(self) -> bool:
+        """Whether without affinity, on one stream, the maps hold no fewer entries and deletes miss no less often."""
+        with_affinity, without = self.missing()
+        return self.entries_ratio >= 1 and not without < with_affinity
+
+    def affinity_numbers(self) -> dict[str, float]:
+        """What losing affinity costs, for the record."""
+        with_affinity, without = self.missing()
+        numbers = {"times_the_entries": self.entries_ratio}
+        return {**numbers, "deletes_missing": with_affinity, "deletes_missing_without_affinity": without}
+
+    # --- How many instances it takes
+
+    @cached_property
+    def sizes(self) -> pd.DataFrame:
+        """The smallest fleets, as the structure says: a row a traffic and routing.
+
+        Columns: `traffic`, `affinity`, and for each of LIMITS the fewest instances at which none is beyond it. Empty
+        where there is nothing to reckon with.
+        """
+        rows = [
+            {"traffic": traffic, "affinity": affinity}
+            | {limit: self._smallest(traffic, affinity, limit) for limit in LIMITS}
+            for traffic in TRAFFIC
+            for affinity in (True, False)
+            if self.scale.reckons
+        ]
+        return pd.DataFrame(rows, columns=["traffic", "affinity", *LIMITS])
+
+    def _smallest(self, traffic: float, affinity: bool, limit: str) -> int:
+        instances = 1
+        while True:
+            # What an instance can take depends on how many it shares the sessions with.
+            among = 1 if affinity else next((number for number in AMONG if number >= instances), MANY)
+            wanted = traffic / self._can_take(limit, among)
+            if wanted <= instances:
+                return instances
+            instances = int(np.ceil(wanted))
+
+    def _can_take(self, limit: str, among: int) -> float:
+        """The load from which on an instance, one `among` so many without affinity, is beyond a limit."""
+        if (limit, among) not in self._loads_taken:
+            structure = self.scale.structure(self.scale.counter, among)
+            self._loads_taken[limit, among] = lowest(lambda load: LIMITS[limit](structure.at(load))) / among
+        return max(self._loads_taken[limit, among], 1e-9)
+
+    @cached_property
+    def _loads_taken(self) -> dict[tuple[str, int], float]:
+        return {}
+
+    def sizes_table(self) -> pd.DataFrame:
+        """`sizes` for people: by routing and limit (rows) and traffic (columns)."""
+        if self.sizes.empty:
+            return self.sizes
+        table = self.sizes.set_index(["affinity", "traffic"]).rename(columns=LIMIT_NAMES)
+        table = table.rename(index={True: "affinity", False: "no affinity"}, level=0)
+        return table.stack().unstack("traffic").rename(columns=lambda traffic: f"{traffic:,} x (projection)")
+
+    def larger_without(self) -> bool:
+        """Whether no fleet may be smaller without affinity than with it."""
+        if self.sizes.empty:
+            return True
+        wide = self.sizes.pivot(index="traffic", columns="affinity", values=list(LIMITS))
+        return all((wide[limit][False] >= wide[limit][True]).all() for limit in LIMITS)
+
+    def size_numbers(self) -> dict[str, int]:
+        """The smallest fleets at the highest traffic, for the record."""
+        most = self.sizes[self.sizes["traffic"] == TRAFFIC[-1]]
+        return {
+            f"{limit}{'' if row['affinity'] else '_without_affinity'}": int(row[limit])
+            for _, row in most.iterrows()
+            for limit in LIMITS
+        }
+
+    # --- In words and pictures
+
+    def answer(self) -> str:
+        """How a fleet fares, in a sentence; empty where nothing can be said."""
+        if not (self.scale.loads.size and self.scale.reckons):
+            return ""
+        most, limit = TRAFFIC[-1], f"{self.scale.case.memory_limit_mib:g} MiB"
+        kept, dealt = (self.row(most, affinity).values for affinity in (True, False))
+        label = "Simulated at" if self.row(most, True).simulated else "Projected to"
+        return (
+            f"{label} {most:,} times the traffic on {self.instances:,} instances with session affinity, each fills "
+            f"{limit} in {_time(kept['hours'].mean)} unbounded; bounded, it holds its lock for "
+            f"{_held(kept['busy'].mean)}. Without affinity it is {_time(dealt['hours'].mean)}, and "
+            f"{_held(dealt['busy'].mean)}."
+        )
+
+    def note(self) -> str:
+        """What stands on what, in a sentence or two."""
+        heard = [row for row in self.rows if row.simulated and row.affinity]
+        which = ", ".join(f"{row.heard} at {row.traffic:,} x" for row in heard)
+        simulated = f"Instances heard: {which}; the rest is projection" if heard else "All of it is projection"
+        return f"{self.instances:,} instances. {simulated}."
+
+    @cached_property
+    def _points(self) -> pd.DataFrame:
+        """The rows as figures take them; shares in percent."""
+        rows = []
+        for row in self.rows:
+            cells = {"traffic": row.traffic, "affinity": row.affinity, "simulated": row.simulated}
+            for name, unit in (("entries", 1), ("peak", 1), ("busy", 100)):
+                value = row.values[name]
+                cells |= {name: unit * value.mean, f"{name}_low": unit * value.low, f"{name}_high": unit * value.high}
+            rows.append(cells)
+        return pd.DataFrame(rows)
+
+    @cached_property
+    def _curves(self) -> pd.DataFrame:
+        """The projection between the rows as well."""
+        rows = []
+        for traffic in np.geomspace(TRAFFIC[0], TRAFFIC[-1], CURVE):
+            for affinity in (True, False):
+                values = self.projected(traffic, affinity).values
+                cells = {"entries": values["entries"].mean, "peak": values["peak"].mean}
+                rows.append({"traffic": traffic, "affinity": affinity, **cells, "busy": 100 * values["busy"].mean})
+        return pd.DataFrame(rows)
+
+    def draw_entries(self) -> figures.Drawing:
+        """Entries of an instance, unbounded and bounded, by the traffic of the fleet."""
+        more = self.entries_ratio
+        message = f"Without session affinity the unbounded maps hold {amount(more)} times the entries in sum"
+        if not self.scale.loads.size:
+            message = "Nothing is ever incremented, on no instance"
+        elif more == 1:
+            message = "Session affinity makes no difference to the entries of the unbounded maps"
+        return figures.fleet(
+            self._points,
+            self._curves,
+            {"entries": ("unbounded", figures.VERMILION), "peak": ("bounded, peak", figures.BLUE)},
+            ("entries of an instance", f"in sum over {self.instances:,} instances"),
+            self.instances,
+            ("", 0.0),
+            f"{message} ({self._last()})",
+        )
+
+    def draw_busy(self) -> figures.Drawing:
+        """Share of the time that an instance's lock is held, by the traffic of the fleet."""
+        busy = self.row(TRAFFIC[-1], True).values["busy"].mean
+        message = f"At {TRAFFIC[-1]:,} times the traffic each lock is held for {_held(busy)} ({self._last()})"
+        if np.isnan(busy):
+            message = self.scale.silence or "Nothing is ever incremented, on no instance"
+        return figures.fleet(
+            self._points,
+            self._curves,
+            {"busy": ("lock held", figures.VERMILION)},
+            ("time an instance's lock is held (%)", f"in sum over {self.instances:,} (processors)"),
+            self.instances / 100,
+            ("100 %", 100.0),
+            message,
+            legend_right=True,
+        )
+
+    def _last(self) -> str:
+        return "simulated" if self.row(TRAFFIC[-1], True).simulated else "projection"
+
+
+def _time(hours: float) -> str:
+    """A time for people, as far as anybody cares."""
+    if 1000 * 24 * 365.25 <= hours < np.inf:
+        return "over 1,000 years"
+    return format_hours(hours) if hours >= 1 / 60 else f"{3600 * hours:.3g} s"
+
+
+def _certain(value: float) -> Estimate:
+    """A number that has no interval."""
+    return Estimate(value, np.nan, np.nan, 1)
+
+
+def _shown(name: str, value: float, in_sum: bool = False) -> str:
+    """A quantity for people."""
+    if np.isnan(value):
+        return "-"
+    if name == "hours":
+        return _time(value)
+    if name == "busy" and in_sum:
+        return f"{value:,.3g} processors"
+    if name in ("busy", "false_share", "lost_share"):
+        return f"{format_percent(value)}{': cannot keep up' if name == 'busy' and value > 1 else ''}"
+    return figures.mebibytes(value) if name.endswith("mib") else f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
+
+
+def _held(share: float) -> str:
+    """A share of the time that a lock is held, for people."""
+    return f"{format_percent(share)} of the time{', so it cannot keep up' if share > 1 else ''}"

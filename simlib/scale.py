@@ -1,0 +1,520 @@
+"""The findings of `07_scale` on one process: how memory and time grow with load, against what the structure says.
+
+Owns the fits and the comparison of what is measured (`load`) with what is reckoned (`structure`), and how the simulator
+itself grows, from measurements in `data/calibration/`; draws through `figures`. Next: `projection`, and the notebook.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from simlib import cost, figures, heap
+from simlib.case import LIVE_DESIGNS, Case
+from simlib.heap import CALIBRATION, GO_VERSIONS
+from simlib.ledger import Totals
+from simlib.load import Measured, Scaled, loads, measure, scaled
+from simlib.statistics import Estimate, estimate, exponent, format_percent, slopes
+from simlib.structure import Expected, Increments, Structure
+from simlib.tally import Spec, tally, tally_workload
+from simlib.trace import COUNTERS
+from simlib.units import SECOND, format_duration
+
+TOLERANCE = 0.05
+"""By how much what is expected of an exponent may lie outside the interval of its fit."""
+
+STRUCTURE_LIMIT, ENOUGH = 0.10, 30_000
+"""The largest error that the reckoned time for which the lock is held may have at a load that an exponent rests on,
+and the increments, over all replications, from which on chance is smaller than that."""
+
+FEWEST = 30
+"""Entries below which their number says nothing about an exponent."""
+
+LEAST_LOADS = 3
+
+LEAST_TTL = 10
+"""How many times as long as the copies of a log lie apart a TTL must be for the store to forget in any order."""
+
+MANY = 1_000
+"""Instances from which on no session meets the same one again often enough to matter."""
+
+REFERENCE = 100_000
+"""Increments of the stream that the structure is taken from."""
+
+FROM = 900_000
+"""Operations from which on the simulator's time is fitted: with fewer, to set up a run takes a share of it."""
+
+
+class Fit(NamedTuple):
+    """An exponent fitted over some loads, (n,), to `values`, (replications, n).
+
+    `expected` is what the structure says over just these loads, `limit` what it comes to far inside the regime.
+    """
+
+    what: str
+    regime: str
+    loads: np.ndarray
+    values: np.ndarray
+    measured: Estimate
+    expected: float
+    limit: str
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval; the exponent itself where there is none."""
+        found = self.measured
+        return (found.mean, found.mean) if np.isnan(found.low) else (found.low, found.high)
+
+    @property
+    def holds(self) -> bool:
+        """Whether the interval, widened by TOLERANCE, covers what is expected."""
+        low, high = self.interval
+        return bool(low - TOLERANCE <= self.expected <= high + TOLERANCE)
+
+    @property
+    def line(self) -> tuple[np.ndarray, np.ndarray]:
+        """The fitted power law, at the first and the last of its loads."""
+        ends = self.loads[[0, -1]]
+        middle = np.exp(np.log(self.values).mean() - self.measured.mean * np.log(self.loads).mean())
+        return ends, middle * ends**self.measured.mean
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A case at other loads, on one process."""
+
+    case: Case
+    go_version: str = GO_VERSIONS[-1]
+
+    # --- What is measured
+
+    @cached_property
+    def traffic(self) -> Scaled:
+        """The case's traffic at any load."""
+        return scaled(self.case)
+
+    @property
+    def counter(self) -> str:
+        """The counter whose store is looked at: the busier one."""
+        return self.traffic.counter
+
+    @cached_property
+    def measured(self) -> dict[float, list[Measured]]:
+        """What the stores of one process did at each load, a replication each."""
+        settings, replications = self.case.settings, range(self.traffic.replications)
+        return {load: [measure(self.traffic, load, n, settings) for n in replications] for load in loads(self.traffic)}
+
+    @cached_property
+    def loads(self) -> np.ndarray:
+        """The loads measured; that of a thinned log is the share of the increments that came to be kept."""
+        if self.case.simulated:
+            return np.array(list(self.measured))
+        kept = [runs[0].whole[self.counter].increments for runs in self.measured.values()]
+        return np.array(kept) / max(self.traffic.increments, 1)
+
+    @property
+    def decades(self) -> float:
+        """How many decades of load were measured."""
+        return float(np.log10(self.loads[-1] / self.loads[0])) if self.loads.size else 0.0
+
+    def of_each(self, value: Callable[[Measured], float]) -> np.ndarray:
+        """A number of each measurement; float64, (replications, loads)."""
+        runs = [[value(run) for run in each] for each in self.measured.values()]
+        return np.array(runs, dtype=np.float64).reshape(len(runs), self.traffic.replications).T
+
+    @cached_property
+    def unbounded(self) -> np.ndarray:
+        """Entries of the unbounded map in the end; (replications, loads)."""
+        return self.of_each(lambda run: run.unbounded[self.counter])
+
+    @cached_property
+    def peaks(self) -> np.ndarray:
+        """Peak entries of the bounded store; (replications, loads)."""
+        return self.of_each(lambda run: run.whole[self.counter].peak_entries)
+
+    @cached_property
+    def busy(self) -> np.ndarray:
+        """Share of the time after the warm-up for which the store's lock is held; (replications, loads)."""
+        return self.of_each(self.busy_of)
+
+    def busy_of(self, run: Measured) -> float:
+        """Share of the time after the warm-up for which a store's lock is held; above 1 it cannot be."""
+        lasts = max(self.traffic.lasts - self.traffic.warm_up, SECOND)
+        return cost.held_ns(run.settled[self.counter], self.case.settings, self.go_version) / lasts
+
+    def unbounded_mib(self, run: Measured) -> float:
+        """Resident memory of both unbounded maps in the end."""
+        entries = np.array([run.unbounded[counter] for counter in COUNTERS])
+        return float(heap.resident_mib(entries, "unbounded", self.go_version).sum())
+
+    def bounded_mib(self, peaks: list[float]) -> float:
+        """Resident memory of bounded stores of so many entries each, after much churn."""
+        churned = heap.churned(self.go_version)
+        return float(heap.resident_mib(np.array(peaks, dtype=float), "bounded", self.go_version, churned).sum())
+
+    @cached_property
+    def growth(self) -> pd.DataFrame:
+        """A row a load: means over the replications, with intervals where there are several.
+
+        Columns: `load`, `operations`; entries `unbounded` (in the end) and `bounded` (peak) of the counter looked at,
+        `unbounded_mib` and `bounded_mib` of both, `busy_percent`, each with `_low` and `_high`; `sorted_percent` of the
+        new entries; `expected_bounded` and `expected_busy_percent` as the structure says.
+        """
+        table = pd.DataFrame({"load": self.loads, "operations": self.of_each(lambda run: run.operations).mean(axis=0)})
+        columns = {
+            "unbounded": self.unbounded,
+            "bounded": self.peaks,
+            "unbounded_mib": self.of_each(self.unbounded_mib),
+            "bounded_mib": self.of_each(lambda run: self.bounded_mib([run.whole[c].peak_entries for c in COUNTERS])),
+            "busy_percent": 100 * self.busy,
+        }
+        for name, values in columns.items():
+            estimates = [estimate(column, 0) for column in values.T]
+            for end, ending in (("mean", ""), ("low", "_low"), ("high", "_high")):
+                table[name + ending] = np.array([getattr(each, end) for each in estimates], dtype=np.float64)
+        sorts, creates = (
+            self.of_each(lambda run, name=name: getattr(run.settled[self.counter], name)).sum(axis=0)
+            for name in ("cap_evictions", "creates")
+        )
+        table["sorted_percent"] = 100 * sorts / np.maximum(creates, 1)
+        table["expected_bounded"] = [each.peak_entries for each in self.expected]
+        table["expected_busy_percent"] = [100 * each.busy for each in self.expected]
+        return table.dropna(axis="columns", how="all") if len(table) else table
+
+    # --- What the structure says
+
+    @cached_property
+    def _references(self) -> dict[tuple[str, int], Increments]:
+        return {}
+
+    @cached_property
+    def _structures(self) -> dict[tuple[str, int], Structure]:
+        return {}
+
+    def reference(self, counter: str, instances: int = 1) -> Increments:
+        """The increments of a stream of which the structure is taken: of no replication, where others are to be had.
+
+        As they are heard by the instances of a fleet without affinity, where there is more than one.
+        """
+        if (counter, instances) not in self._references:
+            load = REFERENCE / max(self.traffic.increments, 1e-12) if self.case.simulated else 1.0
+            load = load if self.traffic.allows(load) else float(self.loads[-1])
+            self._references[counter, instances] = Increments.of(
+                self.traffic.unseen(load), counter, load, instances, self.traffic.together
+            )
+        return self._references[counter, instances]
+
+    def structure(self, counter: str, instances: int = 1) -> Structure:
+        """The reckoning of a counter's bounded store, on one instance of so many without affinity."""
+        if (counter, instances) not in self._structures:
+            of, bounds = self.reference(counter, instances), (self.traffic.lasts, self.traffic.warm_up)
+            self._structures[counter, instances] = Structure(of, self.case.settings, *bounds, self.go_version)
+        return self._structures[counter, instances]
+
+    def at(self, load: float) -> Expected:
+        """What the structure says of the store at a load; NaN where it has nothing to say."""
+        if not self.reckons:
+            return Expected(*[np.nan] * len(fields(Expected)))
+        return self.structure(self.counter).at(load, self.traffic.chance(load))
+
+    @property
+    def reckons(self) -> bool:
+        """Whether the structure has anything to say: else only what was measured is told."""
+        return not self.silence
+
+    @cached_property
+    def silence(self) -> str:
+        """Why the structure has nothing to say, in a sentence; empty where it has."""
+        ttl, together = self.case.settings.ttl, self.traffic.together
+        if not self.structure(self.counter).reckons:
+            return "All comes in a few moments, so there is no rate of anything to reckon or to project with"
+        if together is not None and 0 < ttl < LEAST_TTL * together:
+            return f"A TTL of {format_duration(ttl)} is too short for a log laid over itself within about a second"
+        return ""
+
+    @cached_property
+    def expected(self) -> list[Expected]:
+        """What the structure says at each load measured."""
+        return [self.at(load) for load in self.loads]
+
+    @cached_property
+    def binds_at(self) -> float:
+        """The load from which on, as the structure says, new entries sort the store; inf where they never do."""
+        return lowest(lambda load: self.at(load).sorts > 0)
+
+    @cached_property
+    def always_at(self) -> float:
+        """The load from which on every increment after the warm-up finds the store at its cap; inf where none does."""
+        return lowest(lambda load: self.at(load).capped > 0.99)
+
+    @cached_property
+    def below(self) -> np.ndarray:
+        """Whether each load lies below the cap with room to spare: a quarter more would not reach it either; bool."""
+        cap = self.case.settings.max_entries
+        free = [self.reckons and (cap <= 0 or self.at(1.25 * load).peak_entries < cap) for load in self.loads]
+        never = self.of_each(lambda run: run.whole[self.counter].cap_evictions).sum(axis=0) == 0
+        return np.array(free, dtype=bool) & never
+
+    @cached_property
+    def beyond(self) -> np.ndarray:
+        """Whether, even at half of each load, every increment after the warm-up finds the store at its cap; bool."""
+        return np.array([self.at(load / 2).capped > 0.99 for load in self.loads], dtype=bool)
+
+    @cached_property
+    def fits(self) -> list[Fit]:
+        """The exponents that can be fitted, each over at least LEAST_LOADS loads."""
+        everywhere, times = np.ones(self.loads.size, dtype=bool), np.array([each.busy for each in self.expected])
+        peaks = np.array([each.peak_entries for each in self.expected])
+        wanted = [
+            ("unbounded map, entries", "at any load", everywhere, self.unbounded, FEWEST, self.loads, "1"),
+            ("bounded store, peak entries", "below the cap", self.below, self.peaks, FEWEST, peaks, "1"),
+            ("bounded store, peak entries", "at the cap", self.beyond, self.peaks, FEWEST, peaks, "0"),
+            ("time the lock is held", "below the cap", self.below, self.busy, 0, times, "2"),
+            ("time the lock is held", "at the cap", self.beyond, self.busy, 0, times, "1"),
+        ]
+        fits = []
+        for what, regime, where, values, least, expected, limit in wanted:
+            rows = where & (values.min(axis=0, initial=np.inf) > least)
+            if rows.sum() >= LEAST_LOADS:
+                at, values = self.loads[rows], values[:, rows]
+                expects = float(slopes(at, expected[rows]))
+                fits.append(Fit(what, regime, at, values, exponent(at, values), expects, limit))
+        return fits
+
+    def fit(self, what: str, regime: str) -> Fit | None:
+        """The fit of that name (as far as given) and regime, where there is one."""
+        return next((fit for fit in self.fits if fit.what.startswith(what) and fit.regime == regime), None)
+
+    def exponents(self) -> pd.DataFrame:
+        """The fits as a table, a row each."""
+        return pd.DataFrame(
+            [
+                {
+                    "what": fit.what,
+                    "regime": fit.regime,
+                    "loads": f"{fit.loads[0]:.3g} to {fit.loads[-1]:.3g}",
+                    "exponent": fit.measured.mean,
+                    "low": fit.measured.low,
+                    "high": fit.measured.high,
+                    "expected": fit.expected,
+                    "in the limit": fit.limit,
+                    "as expected": fit.holds,
+                }
+                for fit in self.fits
+            ],
+            columns=["what", "regime", "loads", "exponent", "low", "high", "expected", "in the limit", "as expected"],
+        )
+
+    def exponents_hold(self) -> bool:
+        """Whether every exponent is what the structure says."""
+        return all(fit.holds for fit in self.fits)
+
+    def exponent_numbers(self) -> dict[str, float]:
+        """Each exponent with its interval and what was expected, for the record."""
+        numbers = {}
+        for fit in self.fits:
+            name = f"{fit.what}, {fit.regime}".replace(", ", "_").replace(" ", "_")
+            numbers |= {name: fit.measured.mean, f"{name}_low": fit.measured.low, f"{name}_high": fit.measured.high}
+            numbers[f"{name}_expected"] = fit.expected
+        return {"decades": self.decades, **numbers}
+
+    def structure_error(self) -> float:
+        """The largest error of the reckoned time for which the lock is held, as a share, where it is held to it."""
+        where = self._reckoned_at
+        reckoned, found = np.array([each.busy for each in self.expected])[where], self.busy.mean(axis=0)[where]
+        return float(np.abs(reckoned / found - 1).max(initial=0))
+
+    def reckoned_at(self) -> int:
+        """At how many loads the structure is held to what is measured: those of the fits with ENOUGH increments."""
+        return int(self._reckoned_at.sum())
+
+    @cached_property
+    def _reckoned_at(self) -> np.ndarray:
+        enough = self.of_each(lambda run: run.whole[self.counter].increments).sum(axis=0) >= ENOUGH
+        return (self.below | self.beyond) & enough
+
+    def sorts_as_it_should(self) -> bool:
+        """Whether no new entry sorts the store below the cap, and at it every one that no delete made room for does."""
+        at_cap = self.beyond & (self.of_each(lambda run: run.settled[self.counter].creates).min(axis=0, initial=1) > 0)
+
+        def accounts(totals: Totals) -> float:
+            return abs(totals.cap_evictions + totals.deletes_hit - totals.creates) / max(totals.creates, 1)
+
+        unaccounted = self.of_each(lambda run: accounts(run.settled[self.counter]))
+        sorted_below = self.of_each(lambda run: run.whole[self.counter].cap_evictions)[:, self.below]
+        return bool((unaccounted[:, at_cap] < 0.01).all() and not sorted_below.any())
+
+    @cached_property
+    def jump(self) -> float:
+        """How many times as long an increment holds the lock just past the cliff as just before.
+
+        NaN unless both were measured, at loads at most ten times apart: where traffic is uneven there is no cliff.
+        """
+        if not (self.below.any() and self.beyond.any()):
+            return np.nan
+        per_increment = self.busy / self.of_each(lambda run: max(run.settled[self.counter].increments, 1))
+        last, first = np.flatnonzero(self.below)[-1], np.flatnonzero(self.beyond)[0]
+        if self.loads[first] > 10 * self.loads[last]:
+            return np.nan
+        return float(per_increment[:, first].mean() / per_increment[:, last].mean())
+
+    def engines_agree(self) -> bool:
+        """Whether the compiled engine gives the ledgers of the stores that heard the case's own runs."""
+        specs = [(design, self.case.settings) for design in LIVE_DESIGNS]
+        for number, run in enumerate(self.case.runs):
+            if self.case.workload:
+                found = tally_workload(self.case.workload, self.case.seeds[number], specs)
+            else:
+                hears = [Spec(*spec, counter) for spec in specs for counter in COUNTERS]
+                totals = iter(tally(self.traffic.stream(1), hears))
+                found = [{counter: next(totals) for counter in COUNTERS} for _ in specs]
+            for (design, _), ledgers in zip(specs, found, strict=True):
+                if any(ledgers[counter] != run.totals(counter, design) for counter in COUNTERS):
+                    return False
+        return True
+
+    # --- The simulator itself
+
+    @cached_property
+    def simulator(self) -> pd.DataFrame:
+        """Seconds and peak memory of the compiled engine by number of operations, as measured (see `growth`)."""
+        return pd.read_csv(CALIBRATION / "growth.csv")
+
+    def simulator_fit(self, column: str) -> Estimate:
+        """The exponent of a column over the operations, its interval over the repeats; of `seconds` from FROM on."""
+        table = self.simulator
+        table = table[table["operations"] >= FROM] if column == "seconds" else table
+        wide = table.pivot(index="repeat", columns="operations", values=column)
+        return exponent(wide.columns.to_numpy(), wide.to_numpy())
+
+    def simulator_holds(self) -> bool:
+        """Whether time grows as the operations and memory not at all, within TOLERANCE of the intervals."""
+        bounds = ((self.simulator_fit(column), expected) for column, expected in (("seconds", 1), ("peak_mib", 0)))
+        return all(found.low - TOLERANCE <= expected <= found.high + TOLERANCE for found, expected in bounds)
+
+    def simulator_numbers(self) -> dict[str, float]:
+        """The exponents of the simulator with their intervals, and how far they were measured, for the record."""
+        time, memory = self.simulator_fit("seconds"), self.simulator_fit("peak_mib")
+        return {
+            "most_operations": int(self.simulator["operations"].max()),
+            **{"time": time.mean, "time_low": time.low, "time_high": time.high},
+            **{"memory": memory.mean, "memory_low": memory.low, "memory_high": memory.high},
+        }
+
+    # --- In words and pictures
+
+    def answer(self) -> str:
+        """How one process fares, in a sentence."""
+        if not self.loads.size:
+            return "Nothing is ever incremented here, so nothing grows with load."
+        unbounded, below, beyond = (
+            self.fit(*name)
+            for name in (("unbounded", "at any load"), ("time", "below the cap"), ("time", "at the cap"))
+        )
+        parts = [f"Measured from {amount(self.loads[0])} to {amount(self.loads[-1])} times the traffic"]
+        if unbounded:
+            parts.append(f", the unbounded map grows as load^{_power(unbounded)}")
+        if not self.reckons:
+            parts.append(f"; the bounded store peaks at {self.peaks.max():,.0f} entries")
+        elif np.isinf(self.binds_at):
+            parts.append("; the bounded store has no cap that ever acts")
+        else:
+            parts.append(f"; the bounded store is at its cap from {amount(self.binds_at)} times on")
+            if self.always_at > 1.5 * self.binds_at:
+                parts.append(f" when traffic is highest, throughout from {amount(self.always_at)} times on")
+            if not np.isnan(self.jump):
+                parts.append(f", where an increment suddenly holds the lock {amount(self.jump)} times as long")
+        if below:
+            parts.append(f"; below, the lock is held as load^{_power(below)}")
+        if beyond:
+            parts.append(f"; {'beyond' if below else 'there the lock is held'} as load^{_power(beyond)}")
+        if not self.reckons:
+            return "".join(parts) + f". {self.silence}."
+        held = format_percent(float(self.busy.mean(axis=0)[-1]))
+        return "".join(parts) + f", and at {amount(self.loads[-1])} times for {held} of the time."
+
+    def note(self) -> str:
+        """What was measured, in a sentence or two."""
+        how = "all arrival rates multiplied" if self.case.simulated else "thinned by session or laid over itself"
+        rates = f"times are those after {format_duration(self.traffic.warm_up)}"
+        return f"{self.traffic.scope().capitalize()}, {how}, over {self.decades:.1f} decades; {rates}."
+
+    def draw_memory(self) -> figures.Drawing:
+        """Entries of both stores by load."""
+        unbounded, capped = self.fit("unbounded", "at any load"), self.fit("bounded", "at the cap")
+        grows = f"The unbounded map grows as load^{unbounded.measured.mean:.2f}" if unbounded else "The unbounded map"
+        if not self.loads.size:
+            message = "Nothing is ever incremented, so no store holds anything at any load"
+        elif capped:
+            message = f"{grows}, the bounded store stops at {self.peaks.max():,.0f} entries"
+        elif unbounded:
+            message = f"{grows}; the bounded store holds up to {self.peaks.max():,.0f} entries"
+        else:
+            most = self.unbounded.max(initial=0)
+            message = f"The unbounded map holds up to {most:,.0f} entries, the bounded {self.peaks.max():,.0f}"
+        fits = [fit for fit in self.fits if "entries" in fit.what]
+        cap = self.case.settings.max_entries
+        return figures.load_memory(self.growth, [fit.line for fit in fits], cap, self.binds_at, message)
+
+    def draw_time(self) -> figures.Drawing:
+        """Share of the time for which the lock is held, by load."""
+        fits = [fit for fit in self.fits if fit.what.startswith("time")]
+        beyond = self.fit("time", "at the cap")
+        if not self.loads.size:
+            message = "Nothing is ever incremented, so no lock is ever held"
+        elif not np.isnan(self.jump):
+            message = f"Where the cap binds, an increment holds the lock {amount(self.jump)} times as long"
+            message += f"; beyond, time grows as load^{beyond.measured.mean:.2f}" if beyond else ""
+        elif not self.reckons:
+            message = self.silence
+        elif fits:
+            message = f"The lock is held as load^{fits[0].measured.mean:.2f} {fits[0].regime}"
+        else:
+            message = f"The lock is held for at most {format_percent(float(self.busy.max()))} of the time"
+        lines = [(fit.line[0], 100 * fit.line[1]) for fit in fits]
+        texts = [f"load^{fit.measured.mean:.2f}\n(expected {fit.expected:.2f})" for fit in fits]
+        return figures.load_time(self.growth, lines, texts, self.binds_at, message)
+
+    def draw_exponents(self) -> figures.Drawing:
+        """The exponents beside what the structure says."""
+        hold = sum(fit.holds for fit in self.fits)
+        message = f"{hold} of {len(self.fits)} exponents are what the structure says"
+        if not self.fits:
+            message = "There are too few loads, or too little to count, to fit an exponent"
+        return figures.exponents(self.exponents(), message)
+
+    def draw_simulator(self) -> figures.Drawing:
+        """Time and memory of the simulator by the number of operations."""
+        seconds, memory = self.simulator_fit("seconds"), self.simulator_fit("peak_mib")
+        last = self.simulator.iloc[-1]
+        message = (
+            f"The simulator's time grows as operations^{seconds.mean:.2f}, its memory as operations^"
+            f"{abs(memory.mean):.2f}: {last['peak_mib']:.0f} MiB at {last['operations']:,.0f}"
+        )
+        return figures.simulator(self.simulator, message)
+
+
+def lowest(reached: Callable[[float], bool], low: float = 1e-9, high: float = 1e9) -> float:
+    """The load from which on something is reached, by bisection to 0.1 %; inf if not at `high`, 0 if at `low`."""
+    if not reached(high):
+        return np.inf
+    if reached(low):
+        return 0.0
+    while high / low > 1.001:
+        middle = (low * high) ** 0.5
+        low, high = (low, middle) if reached(middle) else (middle, high)
+    return high
+
+
+def amount(value: float) -> str:
+    """A number for people, to three digits."""
+    return f"{float(f'{value:.3g}'):,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _power(fit: Fit) -> str:
+    low, high = fit.interval
+    same = f"{low:.2f}" == f"{high:.2f}"
+    return f"{fit.measured.mean:.2f}" if same else f"{fit.measured.mean:.2f} ({low:.2f} to {high:.2f})"
