@@ -104,14 +104,16 @@ def held_ns(totals: Totals, settings: Settings, go_version: str = GO_VERSIONS[-1
 
     The shipped store is never more than one entry over its cap, so each eviction by the cap is a sort of just so many.
     What else was scanned is taken to be scanned evenly over the prunes that were left, and every increment to meet as
-    many entries as a mean prune: on the presets it differs from the sum of `increment_ns` by some percent.
+    many entries as a mean prune or, without one, as are there half way. With the shipped settings and a thousand
+    increments or more it is within 2 % of the sum of `increment_ns` on every preset, in any case within 15 %.
     """
     at, full, sorts = prices(go_version), settings.max_entries + 1, totals.cap_evictions
     scanned = totals.entries_scanned - (sorts * full if settings.ttl > 0 else 0)
     scans = totals.prunes - sorts if settings.ttl > 0 else 0
     size = scanned / scans if scans else 0.0
     visited = max(totals.entries_scanned, totals.entries_sorted)
-    mean = visited / totals.prunes if totals.prunes else totals.peak_entries
+    gained = totals.creates - totals.deletes_hit
+    mean = visited / totals.prunes if totals.prunes else totals.final_entries - gained / 2
     plain = totals.increments * float(at.of("known", max(mean, 1))) + totals.creates * at.creating
     per_expired = max(float(at.of("expired", size)) - float(at.of("scan", size)) / size, 0.0) if scans else 0.0
     sort = float(at.of("sort", full)) - (0.0 if settings.ttl > 0 else float(at.of("scan", full)))
