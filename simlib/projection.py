@@ -7,7 +7,7 @@ held to the simulation where there is one; draws through `figures`. Next: the no
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -104,18 +104,22 @@ class Fleet:
     @cached_property
     def rows(self) -> list[Instance]:
         """An instance for each traffic and routing, simulated where it can be."""
-        rows = []
-        for traffic in TRAFFIC:
-            found = self._simulated(traffic)
-            rows += [found.get(affinity) or self.projected(traffic, affinity) for affinity in (True, False)]
-        return rows
+        return [
+            self._simulated[traffic].get(affinity) or self.projected(traffic, affinity)
+            for traffic in TRAFFIC
+            for affinity in (True, False)
+        ]
 
     def row(self, traffic: float, affinity: bool) -> Instance:
         """What is known of an instance at a traffic."""
         return next(row for row in self.rows if (row.traffic, row.affinity) == (traffic, affinity))
 
-    def _simulated(self, traffic: float) -> dict[bool, Instance]:
-        """By affinity; empty where that is too much."""
+    @cached_property
+    def _simulated(self) -> dict[float, dict[bool, Instance]]:
+        return {traffic: self.simulate(traffic) for traffic in TRAFFIC}
+
+    def simulate(self, traffic: float) -> dict[bool, Instance]:
+        """An instance at some traffic, by affinity, from a sample; empty where that is too much to simulate."""
         of, settings = self.scale.traffic, self.scale.case.settings
         operations = traffic * of.operations
         each = operations / self.instances
@@ -166,8 +170,21 @@ class Fleet:
         chance = self.scale.traffic.chance(traffic) if instances == 1 else 1.0
         return self.scale.structure(counter, among).at(traffic * among / instances, chance)
 
+    @property
+    def projects(self) -> bool:
+        """Whether the structure is good for a projection; what of a log is not simulated is else left open."""
+        return self.scale.reckons and (self.scale.case.simulated or self.projection_error() <= PROJECTION_LIMIT)
+
     def projected(self, traffic: float, affinity: bool) -> Instance:
-        """What the structure says of an instance."""
+        """What the structure says of an instance; NaN but for the unbounded maps where it has nothing to say."""
+        found = self.reckoned(traffic, affinity)
+        if self.projects:
+            return found
+        left_open = {name: _certain(np.nan) for name in QUANTITIES if name not in ("entries", "mib", "hours")}
+        return replace(found, values={**found.values, **left_open})
+
+    def reckoned(self, traffic: float, affinity: bool) -> Instance:
+        """What the structure says of an instance, right or wrong."""
         among = 1 if affinity else min(self.instances, MANY)
         each = traffic * among / self.instances
         gained = np.array([each * self.scale.reference(counter, among).unended for counter in COUNTERS])
@@ -179,12 +196,9 @@ class Fleet:
             "mib": _certain(float(heap.resident_mib(gained, "unbounded", self.scale.go_version).sum())),
             "hours": self._until(limit, entries),
         }
-        if self.scale.reckons:
-            peaks = [each.peak_entries for each in expected.values()]
-            values |= {"peak": _certain(sum(peaks)), "bounded_mib": _certain(self.scale.bounded_mib(peaks))}
-            values |= {name: _certain(getattr(of, name)) for name in ("busy", "false_share", "lost_share")}
-        else:
-            values |= {name: _certain(np.nan) for name in QUANTITIES if name not in values}
+        peaks = [each.peak_entries for each in expected.values()]
+        values |= {"peak": _certain(sum(peaks)), "bounded_mib": _certain(self.scale.bounded_mib(peaks))}
+        values |= {name: _certain(getattr(of, name)) for name in ("busy", "false_share", "lost_share")}
         return Instance(traffic, affinity, 0, values)
 
     def table(self) -> pd.DataFrame:
@@ -211,7 +225,9 @@ class Fleet:
 
         The highest traffic that was simulated, and this fleet, or so small a one that an instance hears enough.
         """
-        traffic = max((row.traffic for row in self.rows if row.simulated), default=0)
+        traffic = max((traffic for traffic, found in self._simulated.items() if found), default=0)
+        if not self.scale.reckons:
+            return 0, 0
         instances = int(np.clip(traffic * self.scale.traffic.operations // ENOUGH_HEARD, 1, self.instances))
         return (traffic, instances) if traffic else (0, 0)
 
@@ -224,10 +240,9 @@ class Fleet:
         """
         traffic, instances = self.check
         fleet, rows = Fleet(self.scale, instances) if instances else self, []
-        found = fleet._simulated(traffic) if instances not in (0, self.instances) else {}
-        for affinity in (True, False) if instances else ():
-            simulated = found.get(affinity) or self.row(traffic, affinity)
-            projected = fleet.projected(traffic, affinity)
+        found = fleet.simulate(traffic) if instances not in (0, self.instances) else self._simulated.get(traffic, {})
+        for affinity, simulated in found.items():
+            projected = fleet.reckoned(traffic, affinity)
             many = simulated.values["peak"].mean >= FEWEST
             for name in ("entries", "peak", "busy"):
                 value, expects = simulated.values[name], projected.values[name].mean
@@ -296,7 +311,7 @@ class Fleet:
             | {limit: self._smallest(traffic, affinity, limit) for limit in LIMITS}
             for traffic in TRAFFIC
             for affinity in (True, False)
-            if self.scale.reckons
+            if self.projects
         ]
         return pd.DataFrame(rows, columns=["traffic", "affinity", *LIMITS])
 
@@ -351,6 +366,8 @@ class Fleet:
         """How a fleet fares, in a sentence; empty where nothing can be said."""
         if not (self.scale.loads.size and self.scale.reckons):
             return ""
+        if not self.projects:
+            return f"Nothing is projected: where it was simulated, that is off by {self.projection_error():.0%}."
         most, limit = TRAFFIC[-1], f"{self.scale.case.memory_limit_mib:g} MiB"
         kept, dealt = (self.row(most, affinity).values for affinity in (True, False))
         label = "Simulated at" if self.row(most, True).simulated else "Projected to"
@@ -414,7 +431,7 @@ class Fleet:
         busy = self.row(TRAFFIC[-1], True).values["busy"].mean
         message = f"At {TRAFFIC[-1]:,} times the traffic each lock is held for {_held(busy)} ({self._last()})"
         if np.isnan(busy):
-            message = self.scale.silence or "Nothing is ever incremented, on no instance"
+            message = self.scale.silence or "What is reckoned is not what was simulated, so nothing is projected"
         return figures.fleet(
             self._points,
             self._curves,

@@ -180,8 +180,9 @@ class Scale:
             for name in ("cap_evictions", "creates")
         )
         table["sorted_percent"] = 100 * sorts / np.maximum(creates, 1)
-        table["expected_bounded"] = [each.peak_entries for each in self.expected]
-        table["expected_busy_percent"] = [100 * each.busy for each in self.expected]
+        if self.reckons:
+            table["expected_bounded"] = [each.peak_entries for each in self.expected]
+            table["expected_busy_percent"] = [100 * each.busy for each in self.expected]
         return table.dropna(axis="columns", how="all") if len(table) else table
 
     # --- What the structure says
@@ -215,24 +216,33 @@ class Scale:
         return self._structures[counter, instances]
 
     def at(self, load: float) -> Expected:
-        """What the structure says of the store at a load; NaN where it has nothing to say."""
-        if not self.reckons:
+        """What the structure says of the store at a load; NaN where there is too little to go by."""
+        if not self.structure(self.counter).reckons:
             return Expected(*[np.nan] * len(fields(Expected)))
         return self.structure(self.counter).at(load, self.traffic.chance(load))
 
     @property
     def reckons(self) -> bool:
-        """Whether the structure has anything to say: else only what was measured is told."""
+        """Whether what the structure says is worth telling: else only what was measured is told."""
         return not self.silence
 
     @cached_property
     def silence(self) -> str:
-        """Why the structure has nothing to say, in a sentence; empty where it has."""
+        """Why the structure has nothing to say, in a sentence; empty where it has.
+
+        A workload has no excuse. A log may come in no way that averages over time could describe: where what is reckoned
+        from it fails the tests that it must pass on a workload, it is not used.
+        """
         ttl, together = self.case.settings.ttl, self.traffic.together
         if not self.structure(self.counter).reckons:
             return "All comes in a few moments, so there is no rate of anything to reckon or to project with"
         if together is not None and 0 < ttl < LEAST_TTL * together:
             return f"A TTL of {format_duration(ttl)} is too short for a log laid over itself within about a second"
+        passes = self.structure_error() <= STRUCTURE_LIMIT and all(fit.holds for fit in self._fits)
+        if not (self.case.simulated or (passes and self.sorts_as_it_should())):
+            return (
+                "What is reckoned from the gaps of this log is not what was measured, so nothing is projected from it"
+            )
         return ""
 
     @cached_property
@@ -253,19 +263,25 @@ class Scale:
     @cached_property
     def below(self) -> np.ndarray:
         """Whether each load lies below the cap with room to spare: a quarter more would not reach it either; bool."""
-        cap = self.case.settings.max_entries
-        free = [self.reckons and (cap <= 0 or self.at(1.25 * load).peak_entries < cap) for load in self.loads]
-        never = self.of_each(lambda run: run.whole[self.counter].cap_evictions).sum(axis=0) == 0
-        return np.array(free, dtype=bool) & never
+        cap = self.case.settings.max_entries if self.case.settings.max_entries > 0 else np.inf
+        return np.array([self.at(1.25 * load).peak_entries < cap for load in self.loads], dtype=bool)
 
     @cached_property
     def beyond(self) -> np.ndarray:
-        """Whether, even at half of each load, every increment after the warm-up finds the store at its cap; bool."""
-        return np.array([self.at(load / 2).capped > 0.99 for load in self.loads], dtype=bool)
+        """Whether, even at half of each load, every increment after the warm-up finds the store at its cap; bool.
+
+        And the TTL, at each, nothing to do.
+        """
+        expired = self.of_each(lambda run: run.settled[self.counter].ttl_evictions).sum(axis=0)
+        return np.array([self.at(load / 2).capped > 0.99 for load in self.loads], dtype=bool) & (expired == 0)
 
     @cached_property
     def fits(self) -> list[Fit]:
-        """The exponents that can be fitted, each over at least LEAST_LOADS loads."""
+        """The exponents that can be fitted, each over at least LEAST_LOADS loads; that of the unbounded map in any case."""
+        return [fit for fit in self._fits if self.reckons or fit.what.startswith("unbounded")]
+
+    @cached_property
+    def _fits(self) -> list[Fit]:
         everywhere, times = np.ones(self.loads.size, dtype=bool), np.array([each.busy for each in self.expected])
         peaks = np.array([each.peak_entries for each in self.expected])
         wanted = [
