@@ -259,6 +259,16 @@ class Fleet:
         """The largest of `projection_errors`; 0 where there is nothing to compare."""
         return float(self.projection_errors["off_by"].max()) if len(self.projection_errors) else 0.0
 
+    def projection_holds(self) -> bool:
+        """Whether the projection is right, where there is one to tell."""
+        return not self.projects or self.projection_error() <= PROJECTION_LIMIT
+
+    def projection_claim(self) -> str:
+        """What is claimed of it, in a sentence."""
+        if not self.projects:
+            return "No projection is told that was simulated and did not prove right"
+        return f"Where it was simulated, the projection lies within {PROJECTION_LIMIT:.0%} of the interval"
+
     def projection_numbers(self) -> dict[str, float]:
         """What was compared, where, and by how much each projection is off, for the record."""
         traffic, instances = self.check

@@ -230,8 +230,8 @@ class Scale:
     def silence(self) -> str:
         """Why the structure has nothing to say, in a sentence; empty where it has.
 
-        A workload has no excuse. A log may come in no way that averages over time could describe: where what is reckoned
-        from it fails the tests that it must pass on a workload, it is not used.
+        A workload has no excuse. A log may come in a way that no averages describe: where what is reckoned from it
+        fails the tests that it must pass on a workload, it is not used.
         """
         ttl, together = self.case.settings.ttl, self.traffic.together
         if not self.structure(self.counter).reckons:
@@ -277,7 +277,7 @@ class Scale:
 
     @cached_property
     def fits(self) -> list[Fit]:
-        """The exponents that can be fitted, each over at least LEAST_LOADS loads; that of the unbounded map in any case."""
+        """The exponents that can be fitted, each over at least LEAST_LOADS loads, and compared."""
         return [fit for fit in self._fits if self.reckons or fit.what.startswith("unbounded")]
 
     @cached_property
@@ -342,6 +342,16 @@ class Scale:
         where = self._reckoned_at
         reckoned, found = np.array([each.busy for each in self.expected])[where], self.busy.mean(axis=0)[where]
         return float(np.abs(reckoned / found - 1).max(initial=0))
+
+    def structure_holds(self) -> bool:
+        """Whether the reckoned time is right, where there is one to tell."""
+        return not self.reckons or self.structure_error() <= STRUCTURE_LIMIT
+
+    def structure_claim(self) -> str:
+        """What is claimed of it, in a sentence."""
+        if not self.reckons:
+            return "No time is told that was reckoned and did not prove right"
+        return f"The time for which the lock is held is reckoned within {STRUCTURE_LIMIT:.0%}"
 
     def reckoned_at(self) -> int:
         """At how many loads the structure is held to what is measured: those of the fits with ENOUGH increments."""
