@@ -81,7 +81,7 @@ def _projected(run: Run, entries: np.ndarray, growth: float, limit: float) -> fl
 
 
 def _mean(hours: list[float]) -> Estimate:
-    return estimate(hours) if np.isfinite(hours).all() else Estimate(np.inf, np.nan, np.nan, len(hours))
+    return estimate(hours, 0) if np.isfinite(hours).all() else Estimate(np.inf, np.nan, np.nan, len(hours))
 
 
 def format_hours(hours: float, digits: int = 3) -> str:
