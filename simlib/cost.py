@@ -105,7 +105,7 @@ def held_ns(totals: Totals, settings: Settings, go_version: str = GO_VERSIONS[-1
     The shipped store is never more than one entry over its cap, so each eviction by the cap is a sort of just so many.
     What else was scanned is taken to be scanned evenly over the prunes that were left, and every increment to meet as
     many entries as a mean prune or, without one, as are there half way. With the shipped settings and a thousand
-    increments or more it is within 2 % of the sum of `increment_ns` on every preset, in any case within 15 %.
+    increments or more it is within 3 % of the sum of `increment_ns` on every preset, in any case within 15 %.
     """
     at, full, sorts = prices(go_version), settings.max_entries + 1, totals.cap_evictions
     scanned = totals.entries_scanned - (sorts * full if settings.ttl > 0 else 0)
