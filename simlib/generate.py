@@ -128,7 +128,7 @@ def _watched(k, key, begins, lasts, end, times, codes, scratch, waits):
     gaps, pauses, long = drawn(key, uint64(GAP)), drawn(key, uint64(PAUSE)), drawn(key, uint64(PAUSE_LASTS))
     now, worked, draw, emits = begins, int64(0), int64(0), True
     while emits or move < moves:
-        if count + connected + 2 > times.size:
+        if count + connected + 2 * (moves - move) + 1 > times.size:
             return -1
         emits = emits and (k.outlives != 0 or now <= last_off)
         while move < moves and (not emits or when[move] < now or (when[move] == now and who[move] > 0)):
