@@ -443,7 +443,8 @@ class CompiledStore:
         if self.bounds[0]:
             most = min(most, self.bounds[0] + 1)
         if most + 1 > self.nodes.size:
-            wider = np.zeros(max(most + 1, min(2 * self.nodes.size, self.bounds[0] + 2)), NODE)
+            twice = 2 * self.nodes.size
+            wider = np.zeros(max(most + 1, min(twice, self.bounds[0] + 2) if self.bounds[0] else twice), NODE)
             wider[: self.nodes.size] = self.nodes
             self.nodes, self.heads = wider, np.zeros(1 << (2 * most).bit_length(), np.uint32)
             rehash(self.nodes, self.heads, self.state[FRESH])

@@ -89,6 +89,21 @@ def test_simultaneous_actions_keep_their_order():
     assert_alike(workload("1h", watched=watched, orphan={**watched, "outlives_clients": True}), 3)
 
 
+def test_many_comings_and_goings_between_two_events():
+    """Hundreds of last disconnects, each with its two deletes, while the session itself says nothing."""
+    restless = {
+        "joins": "fixed 1s",
+        "stays": "exponential 2s",
+        "returns": 0.99,
+        "away": "exponential 2s",
+        "another": 0.0,
+    }
+    quiet = kind(60.0, "fixed 50m", "fixed 2h", restless, outlives=True)
+    chosen = workload("6h", quiet=quiet, watched={**quiet, "outlives_clients": False})
+    assert np.bincount(simulate(chosen, 1).session).max() > 500
+    assert_alike(chosen, 1)
+
+
 def test_a_buffer_that_takes_longer_than_64_bits_to_drain():
     slow = {"joins": "fixed 0s", "stays": "exponential 40d", "buffer": 1_000_000, "drains": "uniform 1d 300d"}
     small = {**slow, "buffer": 2}
