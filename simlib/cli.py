@@ -92,10 +92,12 @@ def _jobs(options: argparse.Namespace, profile: dict) -> list:
 def _check(parameters: dict) -> None:
     """Refuse numbers that are out of range before any notebook runs into them."""
     from simlib.case import check_numbers
+    from simlib.fleet import check_instances
     from simlib.heap import GO_VERSIONS
 
     described = ("replications", "hours", "memory_limit_mib", "max_entries", "ttl", "prune_every")
     check_numbers(**{name: parameters[name] for name in described if name in parameters})
+    check_instances(parameters.get("instances", 1))
     if (version := parameters.get("go_version", GO_VERSIONS[-1])) not in GO_VERSIONS:
         raise InputError(f"go_version: {version!r} has no measurements: choose one of {', '.join(GO_VERSIONS)}")
 

@@ -496,7 +496,7 @@ def load_memory(
         if len(table) and cap > 0 and table["unbounded"].max() > cap / 3:
             axes.axhline(cap, color=BLACK, linewidth=1.2, linestyle=(0, (1, 1)))
         _over_load(axes, table)
-        _mark_load(axes, binds_at, f"the cap of {cap:,}\nbinds", 0.86)
+        _mark_load(axes, binds_at, f"the cap of\n{cap:,} binds", 0.05)
         if len(table):
             last = table.iloc[-1]
             labels = [
@@ -540,11 +540,12 @@ def load_time(
             axes.set_ylim(top=max(300, 2 * table["busy_percent"].max()))
         if (table["busy_percent"] > 0).any():
             axes.set_ylim(bottom=table["busy_percent"][table["busy_percent"] > 0].min() / 20)
-        _mark_load(axes, binds_at, "the cap\nbinds", 0.74)
+        _mark_load(axes, binds_at, "the cap\nbinds", 0.2)
         for (x, y), text in zip(lines, texts, strict=True):
             axes.annotate(
                 text,
-                (np.sqrt(x[0] * x[-1]), np.sqrt(y[0] * y[-1])),
+                # A third of the way up, so that there is room to the right.
+                (x[0] * (x[-1] / x[0]) ** 0.35, y[0] * (y[-1] / y[0]) ** 0.35),
                 xytext=(8, -8),
                 textcoords="offset points",
                 va="top",
@@ -552,7 +553,14 @@ def load_time(
                 bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
             )
         if "expected_busy_percent" in table:
-            axes.annotate("grey: as the structure says", (0.98, 0.04), xycoords="axes fraction", ha="right", fontsize=9)
+            axes.annotate(
+                "grey: as the structure says",
+                (0.98, 0.04),
+                xycoords="axes fraction",
+                ha="right",
+                fontsize=9,
+                bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
+            )
     return Drawing(figure, table, message)
 
 
@@ -662,7 +670,7 @@ def fleet(
             values = np.append(values, level[1] if level[1] > 0 else values.max())
             axes.set_yscale("log")
             # A rising curve leaves the upper left or the lower right to the legend.
-            axes.set_ylim(values.min() / 2, values.max() * 3)
+            axes.set_ylim(values.min() / 2, values.max() * (3 if legend_right else 30))
             right = axes.secondary_yaxis("right", functions=(lambda y: y * scale, lambda y: y / scale))
             right.set_ylabel(units[1])
             _powers_of_ten(axes.yaxis)
@@ -681,11 +689,14 @@ def fleet(
         else:
             axes.annotate("none", (0.5, 0.5), xycoords="axes fraction", ha="center")
             axes.set_yticks([])
-        _legend(axes, legend, right=legend_right)
-        left, top = (0.5, 0.3) if legend_right else (0.03, 0.93)
+        left, top = (0.52, 0.24) if legend_right else (0.03, 0.95)
+        for place, (text, colour, dash) in enumerate(legend):
+            y = top - 0.065 * place
+            axes.plot([left, left + 0.08], [y, y], color=colour, linestyle=dash, transform=axes.transAxes)
+            axes.annotate(text, (left + 0.1, y), xycoords="axes fraction", va="center", color=colour, fontsize=9)
         axes.annotate(
             "filled: simulated\nhollow and lines: projection",
-            (left, top - 0.09 * len(legend) + 0.03),
+            (left, top - 0.065 * len(legend) + 0.03),
             xycoords="axes fraction",
             va="top",
             fontsize=9,
@@ -743,19 +754,22 @@ def _powers_of_ten(axis: Axis) -> None:
 
 
 def _mark_load(axes: Axes, load: float, text: str, height: float) -> None:
-    """A vertical line at a load, with a text at a height of the axes; none at 0, at inf or outside."""
+    """A vertical line at a load, with a text beside it at a height of the axes; none at 0, at inf or outside."""
     low, high = axes.get_xlim()
-    if low < load < high:
-        axes.axvline(load, color=BLACK, linewidth=1.2, linestyle=(0, (1, 1)))
-        axes.annotate(
-            text,
-            (load, height),
-            xycoords=("data", "axes fraction"),
-            xytext=(3, 0),
-            textcoords="offset points",
-            fontsize=9,
-            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
-        )
+    if not low < load < high:
+        return
+    axes.axvline(load, color=BLACK, linewidth=1.2, linestyle=(0, (1, 1)))
+    left = np.log(load / low) > 0.75 * np.log(high / low)
+    axes.annotate(
+        text,
+        (load, height),
+        xycoords=("data", "axes fraction"),
+        xytext=(-3 if left else 3, 0),
+        textcoords="offset points",
+        fontsize=9,
+        ha="right" if left else "left",
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
+    )
 
 
 def _thousands_or_power(value: float, place: int) -> str:

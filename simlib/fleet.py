@@ -70,26 +70,28 @@ def instance_of(chunk: Chunk, first: int, instances: int, affinity: bool) -> np.
 
 def rows_of(chunk: Chunk, rows: np.ndarray, told: bool = True) -> Chunk:
     """Some rows (ascending) of a chunk, as a chunk; `told` False takes out what it tells of a session's next deed."""
-    told = told and chunk.told
+    code = chunk.code[rows] if told or not chunk.told else chunk.code[rows] & np.uint8(~COMES_BACK & 0xFF)
+    word = chunk.word[rows] if chunk.word.size else NONE
+    if chunk.id_of is not None:
+        return _known(chunk, chunk.time[rows], chunk.session[rows], code, word, told)
     return Chunk(
-        time=chunk.time[rows],
-        session=chunk.session[rows],
-        code=chunk.code[rows] if told or not chunk.told else chunk.code[rows] & np.uint8(~COMES_BACK & 0xFF),
-        ids=lambda at: chunk.ids(rows[at]),
-        id_of=chunk.id_of,
-        word=chunk.word[rows] if chunk.word.size else NONE,
-        told=told,
+        chunk.time[rows], chunk.session[rows], code, lambda at: chunk.ids(rows[at]), None, word, told and chunk.told
     )
 
 
 def joined(chunks: Sequence[Chunk]) -> Chunk:
     """Consecutive chunks of one stream, at least one and all with an `id_of`, as one."""
-    last = chunks[-1]
-    time, session, code, word = (
-        np.concatenate([getattr(chunk, name) for chunk in chunks]) for name in ("time", "session", "code", "word")
-    )
+    names = ("time", "session", "code", "word")
+    return _known(chunks[0], *(np.concatenate([getattr(chunk, name) for chunk in chunks]) for name in names))
+
+
+def _known(
+    like: Chunk, time: np.ndarray, session: np.ndarray, code: np.ndarray, word: np.ndarray, told: bool = True
+) -> Chunk:
+    """A chunk of a stream whose ids follow from number and word; it does not hold on to the chunk that it is like."""
+    id_of = like.id_of
 
     def ids(at: np.ndarray) -> "pa.Array":
-        return last.id_of(session[at], word[at] if word.size else NONE)
+        return id_of(session[at], word[at] if word.size else word)
 
-    return Chunk(time, session, code, ids, last.id_of, word, last.told)
+    return Chunk(time, session, code, ids, id_of, word, told and like.told)

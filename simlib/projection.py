@@ -163,12 +163,17 @@ class Fleet:
             hours = limit * self._hours / np.array([entries.mean, entries.high, entries.low])
         return Estimate(*hours.tolist(), entries.n)
 
-    def expected(self, traffic: float, affinity: bool, counter: str, instances: int | None = None) -> Expected:
-        """What the structure says of a counter's store on one of `instances` (those of this fleet, unless given)."""
-        instances = instances or self.instances
-        among = 1 if affinity else min(instances, MANY)
-        chance = self.scale.traffic.chance(traffic) if instances == 1 else 1.0
-        return self.scale.structure(counter, among).at(traffic * among / instances, chance)
+    def expected(self, traffic: float, affinity: bool, counter: str) -> Expected:
+        """What the structure says of a counter's store on one instance."""
+        among = 1 if affinity else min(self.instances, MANY)
+        chance = self.scale.traffic.chance(traffic) if self.instances == 1 else 1.0
+        return self.scale.structure(counter, among).at(traffic * among / self.instances, chance)
+
+    def at_the_cliff(self, traffic: float, affinity: bool) -> bool:
+        """Whether an instance would reach its cap with a tenth more to do, and mostly not be at it with a tenth off."""
+        cap, counter = self.scale.case.settings.max_entries, self.scale.counter
+        more, less = (self.expected(factor * traffic, affinity, counter) for factor in (1.1, 0.9))
+        return cap > 0 and more.peak_entries >= cap and less.capped < 0.5
 
     @property
     def projects(self) -> bool:
@@ -243,11 +248,11 @@ class Fleet:
         found = fleet.simulate(traffic) if instances not in (0, self.instances) else self._simulated.get(traffic, {})
         for affinity, simulated in found.items():
             projected = fleet.reckoned(traffic, affinity)
-            many = simulated.values["peak"].mean >= FEWEST
+            # An average instance says nothing of those that hold an entry or two, or of which some are over the cliff.
+            tells = simulated.values["peak"].mean >= FEWEST and not fleet.at_the_cliff(traffic, affinity)
             for name in ("entries", "peak", "busy"):
                 value, expects = simulated.values[name], projected.values[name].mean
-                # An average instance says nothing of instances that hold an entry or two.
-                if (value.mean >= FEWEST or (name == "busy" and many)) and not np.isnan(expects):
+                if tells if name == "busy" else value.mean >= FEWEST:
                     low, high = (value.mean, value.mean) if np.isnan(value.low) else (value.low, value.high)
                     off = max(low - expects, expects - high, 0.0) / value.mean
                     routing = "affinity" if affinity else "no affinity"
@@ -397,12 +402,12 @@ class Fleet:
 
     @cached_property
     def _points(self) -> pd.DataFrame:
-        """The rows as figures take them; shares in percent."""
+        """The rows as figures take them; the share of the time that a lock is held in percent."""
         rows = []
         for row in self.rows:
             cells = {"traffic": row.traffic, "affinity": row.affinity, "simulated": row.simulated}
-            for name, unit in (("entries", 1), ("peak", 1), ("busy", 100)):
-                value = row.values[name]
+            for name, value in row.values.items():
+                unit = 100 if name == "busy" else 1
                 cells |= {name: unit * value.mean, f"{name}_low": unit * value.low, f"{name}_high": unit * value.high}
             rows.append(cells)
         return pd.DataFrame(rows)
@@ -422,6 +427,7 @@ class Fleet:
         """Entries of an instance, unbounded and bounded, by the traffic of the fleet."""
         more = self.entries_ratio
         message = f"Without session affinity the unbounded maps hold {amount(more)} times the entries in sum"
+        message += f" ({self._last()})"
         if not self.scale.loads.size:
             message = "Nothing is ever incremented, on no instance"
         elif more == 1:
@@ -433,7 +439,7 @@ class Fleet:
             ("entries of an instance", f"in sum over {self.instances:,} instances"),
             self.instances,
             ("", 0.0),
-            f"{message} ({self._last()})",
+            message,
         )
 
     def draw_busy(self) -> figures.Drawing:

@@ -234,6 +234,8 @@ class Scale:
         fails the tests that it must pass on a workload, it is not used.
         """
         ttl, together = self.case.settings.ttl, self.traffic.together
+        if not self.traffic.increments:
+            return "Nothing is ever incremented, so there is nothing to reckon with"
         if not self.structure(self.counter).reckons:
             return "All comes in a few moments, so there is no rate of anything to reckon or to project with"
         if together is not None and 0 < ttl < LEAST_TTL * together:
@@ -518,7 +520,7 @@ class Scale:
         last = self.simulator.iloc[-1]
         message = (
             f"The simulator's time grows as operations^{seconds.mean:.2f}, its memory as operations^"
-            f"{abs(memory.mean):.2f}: {last['peak_mib']:.0f} MiB at {last['operations']:,.0f}"
+            f"{abs(memory.mean):.2f}: {last['peak_mib']:.0f} MiB at {amount(last['operations'])}"
         )
         return figures.simulator(self.simulator, message)
 

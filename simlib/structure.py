@@ -13,6 +13,7 @@ and deletes, and followed through the stream slice by slice, as traffic is uneve
 from dataclasses import dataclass
 
 import numpy as np
+from numba import boolean, float64, int64, njit, void
 from scipy.special import ndtri
 
 from simlib import cost
@@ -31,7 +32,7 @@ LEAST_SLICES = 10
 """Slices with increments, after the warm-up, without which nothing is reckoned."""
 
 SHORTEST = MS
-SHORT, LONG, BEYOND = 24, 36, 10
+SHORT, LONG, BEYOND = 24, 96, 10
 """Idle times that are looked at. Up to the TTL geometrically, as a cap reaches less and less far back at higher loads,
 and evenly, as a storm may lie anywhere; and beyond the TTL, for what waits for a tick."""
 
@@ -64,19 +65,19 @@ class Expected:
 
 @dataclass(frozen=True, eq=False)
 class Increments:
-    """The increments of one counter of a stream at `load`, by session: all (n,).
+    """The increments of one counter of a stream at `load`, in order of time; all (n,).
 
-    `time` ns; `gap` ns to the session's next operation and `since` its last, inf where there is none, or, before, where
-    it was a delete; `returns` whether the next is an increment. `sessions` and `deletes` count all of them. Of a fleet
-    without affinity all `instances` are in it, a session on one having nothing to do with itself on another. At a
-    higher load there are more sessions of the kind, or copies of these within `together` ns.
+    `time` ns; `session`, numbered from 0; `gap` ns to the session's next operation and `since` its last, inf where
+    there is none, or, before, where it was a delete; `returns` whether the next is an increment; `deletes` how many
+    deletes there are. Of a fleet without affinity all `instances` are in it, a session on one having nothing to do with
+    itself on another. At a higher load there are more sessions of the kind, or copies of these within `together` ns.
     """
 
     time: np.ndarray
+    session: np.ndarray
     gap: np.ndarray
     since: np.ndarray
     returns: np.ndarray
-    sessions: int
     deletes: int
     load: float
     instances: int = 1
@@ -108,15 +109,89 @@ class Increments:
             first += chunk.time.size
         time, session, is_delete = np.concatenate(columns, axis=1)
         by_session = np.argsort(session, kind="stable")
-        time, increment = time[by_session].astype(np.float64), is_delete[by_session] == 0
+        times, increment = time[by_session].astype(np.float64), is_delete[by_session] == 0
         same = np.diff(session[by_session]) == 0
-        gap, since = np.full((2, time.size), np.inf)
-        gap[:-1][same] = np.diff(time)[same]
-        since[1:][same & increment[:-1]] = np.diff(time)[same & increment[:-1]]
-        returns = np.append(same & increment[1:], np.zeros(min(time.size, 1), dtype=bool))
-        of_increments = (column[increment] for column in (time, gap, since, returns))
-        counts = np.unique(session[is_delete == 0]).size, int(np.count_nonzero(is_delete))
-        return cls(*of_increments, *counts, load, instances, together)
+        code, gap, since = np.empty(time.size, np.int64), *np.full((2, time.size), np.inf)
+        returns = np.zeros(time.size, dtype=bool)
+        code[by_session] = np.cumsum(np.append(0, ~same)[: time.size])
+        gap[by_session[:-1][same]] = np.diff(times)[same]
+        since[by_session[1:][same & increment[:-1]]] = np.diff(times)[same & increment[:-1]]
+        returns[by_session[:-1][same & increment[1:]]] = True
+        rows = is_delete == 0
+        columns = (time.astype(np.float64)[rows], code[rows], gap[rows], since[rows], returns[rows])
+        return cls(*columns, int(np.count_nonzero(~rows)), load, instances, together)
+
+
+_column = float64[::1]
+
+
+@njit(
+    void(
+        _column,
+        int64[::1],
+        _column,
+        _column,
+        boolean[::1],
+        _column,
+        _column,
+        _column,
+        _column,
+        float64,
+        float64[:, :, ::1],
+    ),
+    cache=True,
+    nogil=True,
+)
+def _tabulate(time, session, gap, since, returns, deleted, deleted_gap, begins, idles, together, tables):
+    """Fill in, for each idle time (ns), the rows named above: were every entry kept until it was idle for longer.
+
+    `deleted` are the times (ascending) at which deletes find the sessions' entries, `deleted_gap` ns after their last
+    increment. `together` is as in `Increments`, negative where sessions are independent; `tables` (idle times, 7,
+    slices) is all 0. O(increments x idle times).
+    """
+    n, last = time.size, begins.size - 1
+    held = np.zeros(session.max() + 1 if n else 1, np.int64)
+    counts = np.zeros(n, np.int64)
+    for place in range(idles.size):
+        idle, table = idles[place], tables[place]
+        copies = 0.0 if together < 0 else min(idle / max(together, 1.0), 1.0)
+        gone, at, expiring, deleting, expiring_at, deleting_at, inside = 0, 0, 0, 0, 0, 0, 0
+        for row in range(n):
+            now = time[row]
+            if at < last and now >= begins[at + 1]:
+                table[OCCUPANCY, at] /= max(inside, 1)
+                inside = 0
+                while at < last and now >= begins[at + 1]:
+                    at += 1
+            while expiring < row and time[expiring] + idle < now:
+                gone += gap[expiring] > idle
+                expiring += 1
+            while deleting < deleted.size and deleted[deleting] <= now:
+                while deleting_at < last and deleted[deleting] >= begins[deleting_at + 1]:
+                    deleting_at += 1
+                if deleted_gap[deleting] <= idle:
+                    gone += 1
+                    table[DELETED, deleting_at] += 1
+                deleting += 1
+            anew = since[row] > idle
+            gone += not anew
+            kept = max(row - gone, 0)
+            table[OCCUPANCY, at] += kept + copies * (0.5 if anew else 1.0)
+            table[HIGHEST, at] = max(table[HIGHEST, at], kept + copies)
+            table[MISSES, at] += anew
+            inside += 1
+            held[session[row]] = 1 if anew else held[session[row]] + 1
+            counts[row] = held[session[row]]
+        table[OCCUPANCY, at] /= max(inside, 1)
+        # What goes, goes as it has been idle for so long: later than it was last seen, and perhaps too late to be seen.
+        for row in range(n):
+            if gap[row] > idle and time[row] + idle < time[n - 1]:
+                while expiring_at < last and time[row] + idle >= begins[expiring_at + 1]:
+                    expiring_at += 1
+                table[GONE, expiring_at] += 1
+                if returns[row]:
+                    table[FALSE, expiring_at] += 1
+                    table[LOST, expiring_at] += counts[row]
 
 
 class Structure:
@@ -130,61 +205,35 @@ class Structure:
     ):
         self.settings, self._prices = settings, cost.prices(go_version)
         self._lasts, self._seconds = lasts, max(lasts - warm_up, SECOND)
-        longest = 2.0 * max(lasts, SHORTEST)
+        # Nothing is ever idle for longer than all of it lasts.
+        longest = float(max(lasts, SHORTEST))
         self._ttl = float(settings.ttl) if settings.ttl > 0 else longest
         self._idle = _idle_times(self._ttl, longest)
-        self._time = np.sort(increments.time)
-        at = np.arange(SLICES) * self._time.size // SLICES
-        self._begins = np.unique(np.append(self._time[at] if self._time.size else 0.0, warm_up))
+        time = increments.time
+        at = np.arange(SLICES) * time.size // SLICES
+        self._begins = np.unique(np.append(time[at] if time.size else 0.0, warm_up)).astype(np.float64)
         self._settled = self._begins >= warm_up
-        counts = self._count(self._time)
+        which = np.maximum(np.searchsorted(self._begins, time, side="right") - 1, 0)
+        counts = np.bincount(which, minlength=self._begins.size)
         # Where the increments of a slice lie on average; where it has none, its begin.
-        mean = self._count(self._time, self._time) / np.maximum(counts, 1)
+        mean = np.bincount(which, time, self._begins.size) / np.maximum(counts, 1)
         self._middle = np.where(counts > 0, mean, self._begins)
         unit = increments.load * increments.instances
-        self._increments, self._sessions = self._count(increments.time) / unit, increments.sessions / unit
-        self._tables = np.stack([self._of_idle_time(increments, idle) for idle in self._idle], axis=1) / unit
+        self._increments = counts / unit
+        self._sessions = np.unique(increments.session).size / unit
+        tables = np.zeros((self._idle.size, 7, self._begins.size))
+        finds = np.isfinite(increments.gap) & ~increments.returns
+        deleted, deleted_gap = time[finds] + increments.gap[finds], increments.gap[finds]
+        in_order = np.argsort(deleted, kind="stable")
+        columns = (time, increments.session, increments.gap, increments.since, increments.returns)
+        together = -1.0 if increments.together is None else float(increments.together)
+        _tabulate(*columns, deleted[in_order], deleted_gap[in_order], self._begins, self._idle, together, tables)
+        self._tables = np.moveaxis(tables, 0, 1) / unit
 
     @property
     def reckons(self) -> bool:
         """Whether there is enough to go by: a stream that comes in a few moments alone has no rate of anything."""
         return int((self._settled & (self._increments > 0)).sum()) >= LEAST_SLICES
-
-    def _count(self, time: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-        """How many of these instants fall into each slice, or the sum of their weights; float64, (slices,)."""
-        which = np.maximum(np.searchsorted(self._begins, time, side="right") - 1, 0)
-        within = time <= max(self._lasts, self._time[-1] if self._time.size else 0)
-        return np.bincount(which, within if weights is None else weights * within, self._begins.size)
-
-    def _of_idle_time(self, of: Increments, idle: float) -> np.ndarray:
-        """Rows as named above, (7, slices): were every entry kept until it was idle for longer than `idle` ns."""
-        out, anew = of.gap > idle, of.since > idle
-        ends = of.time + np.minimum(of.gap, idle + 1)
-        # As each increment finds it: how many had been kept, less those that were gone, its own entry among them.
-        gone = np.searchsorted(np.sort(ends), self._time, side="right")
-        kept, counts = np.maximum(np.arange(of.time.size) - gone, 0), self._count(self._time)
-        # Copies of one stream do the same at about the same time: an entry that is made finds half of the others made,
-        # one that is there finds them all.
-        copies = 0.0 if of.together is None else min(idle / max(of.together, 1), 1.0)
-        others = self._count(of.time, copies * np.where(anew, 0.5, 1.0))
-        some = np.flatnonzero(counts)
-        highest = np.zeros(self._begins.size)
-        highest[some] = np.maximum.reduceat(kept, (np.cumsum(counts) - counts)[some].astype(int)) if some.size else 0
-        # An entry reaches from the increment that makes it to the session's last one before it goes.
-        begun = np.flatnonzero(anew)
-        ended = np.append(begun[1:], of.time.size)[: begun.size] - 1
-        held = (ended + 1 - begun) * (out & of.returns)[ended]
-        return np.stack(
-            [
-                (self._count(self._time, kept) + others) / np.maximum(counts, 1),
-                highest + copies,
-                self._count(of.time[anew]),
-                self._count(ends[out]),
-                self._count(ends[out & of.returns]),
-                self._count(ends[ended], held),
-                self._count(ends[~out & ~of.returns]),
-            ]
-        )
 
     def at(self, load: float, chance: float = 0.0) -> Expected:
         """What to expect at a load.
@@ -221,7 +270,7 @@ class Structure:
             return float(values[self._settled].sum())
 
         return Expected(
-            peak_entries=float(highest.max()) if self._time.size else 0.0,
+            peak_entries=float(highest.max()) if self._increments.any() else 0.0,
             increments=settled(increments),
             creates=settled(misses),
             deletes=settled(mean[DELETED]),
