@@ -1,10 +1,9 @@
 """Every total of the ledger over a whole (cap x TTL) map in one call: exact, deletes and equal times included.
 
-For any cap and TTL the bounded store is just the entries whose last increment is later than one moving watermark: an
-increment is a miss where the session's previous one lies at or below it, and a prune moves it up. Without a TTL the
-watermark of a cap depends on the stream alone. With one, an overflow takes it to the same place, unless something has
-expired: so for each cap the stream is gone through twice, once for that place at each row, once for all TTLs together,
-side by side in the processor's vectors.
+One store is gone through by its `watermark`. Many TTLs are gone through together: without a TTL the watermark of a cap
+depends on the stream alone, and with one an overflow takes it to the same place, unless something has expired. So for
+each cap the stream is gone through twice, once for that place at each row, once for all TTLs side by side in the
+processor's vectors.
 
 Nothing is interpolated, in either direction. With a TTL the stores are not nested in the cap: an overflow also looks
 for expired entries, so a larger cap, which overflows less often, may keep less, and may create more. Stack distances
@@ -22,15 +21,14 @@ from numba import boolean, int32, int64, njit, uint8, void
 
 from simlib.ledger import Totals
 from simlib.stores import Settings
-from simlib.stream import stream_of
-from simlib.tally import Spec, tally
-from simlib.trace import COUNTERS, DELETE, Trace
+from simlib.trace import DELETE, Trace
 from simlib.units import MAX_NS, seconds
+from simlib.watermark import NEVER, Links
 
 FIELDS = tuple(Totals.__dataclass_fields__)
 
-NOT_REACHED = np.iinfo(np.int32).max
-"""A cap that no stream of 2**31 rows reaches: none."""
+FEW = 3
+"""So many TTLs are gone through sooner one by one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,111 +67,60 @@ def surface(
     """
     if not (len(caps) and len(ttls) and threads > 0):
         raise ValueError("a surface needs at least one cap, one TTL and one thread")
-    if len(trace) and (trace.counter != trace.counter[0]).any():
-        raise ValueError("the trace holds both counters, each of which has its own store: take `trace.only(counter)`")
-    for cap in caps:
-        for ttl in ttls:
-            Settings(index(cap), index(ttl), prune_every)
-    lanes = sorted({min(ttl, MAX_NS) if ttl > 0 else MAX_NS + 1 for ttl in ttls})
-    column = [lanes.index(min(ttl, MAX_NS) if ttl > 0 else MAX_NS + 1) for ttl in ttls]
-    expires = np.array([ttl <= MAX_NS for ttl in lanes])
-    stream = _Links.of(trace)
-    limits = np.minimum(np.array(lanes, dtype=object), MAX_NS).astype(np.int64)
+    settings = [[Settings(index(cap), index(ttl), prune_every) for ttl in ttls] for cap in caps]
+    links = Links.of(trace)
+    lanes = _Lanes.of(links, ttls, prune_every) if len(set(ttls)) > FEW else None
+
+    def of_cap(row: Sequence[Settings]) -> list[Totals]:
+        return (lanes and lanes.totals(row[0].max_entries)) or [links.totals(each) for each in row]
+
     with ThreadPoolExecutor(threads) as pool:
-        rows = list(pool.map(lambda cap: _of_cap(trace, stream, cap, limits, expires, prune_every), caps))
-    totals = {name: np.array([row[place] for row in rows])[:, column] for place, name in enumerate(FIELDS)}
+        rows = list(pool.map(of_cap, settings))
+    totals = {name: np.array([[getattr(each, name) for each in row] for row in rows]) for name in FIELDS}
     return Surface(np.array(caps), np.array(ttls), prune_every, totals)
 
 
-@dataclass(frozen=True, eq=False)
-class _Links:
-    """What does not depend on cap or TTL, by row of the stream or by place in its order of (time, id).
+@njit(int64(int32[::1], uint8[::1], int64, int32[::1], int32[::1]), cache=True, nogil=True)
+def _lives(session, op, sessions, count, life):
+    """Fill in, for increments, what each session then counts in the unbounded map, and the number of its life.
 
-    A life of a session reaches from an increment with no entry to a delete or the end, as in the unbounded map. By row:
-    `place`; `previous`, the place of the life's previous increment, -1 for its first; `count` in the unbounded map;
-    `life`, a number for each life of several increments, -1 for the others. By place: `row`, and `until`, the row of
-    the life's next operation, n where there is none, 0 for a delete.
+    Lives of a single increment have none: -1. Returns how many there are of the others.
     """
-
-    time: np.ndarray
-    op: np.ndarray
-    place: np.ndarray
-    previous: np.ndarray
-    count: np.ndarray
-    life: np.ndarray
-    row: np.ndarray
-    until: np.ndarray
-    lives: int
-    tied: bool
-
-    @classmethod
-    def of(cls, trace: Trace) -> "_Links":
-        n = len(trace)
-        row = np.arange(n, dtype=np.int32)
-        if trace.has_ties:
-            row = np.lexsort((trace.rank[trace.session], trace.time)).astype(np.int32)
-        place = np.empty(n, dtype=np.int32)
-        place[row] = np.arange(n, dtype=np.int32)
-        previous, count, life, until = np.empty((4, n), dtype=np.int32)
-        lives = _link(trace.session, trace.op, place, trace.ids.size, previous, count, life, until)
-        time = trace.time - trace.time[:1].sum()
-        return cls(time, trace.op, place, previous, count, life, row, until, lives, trace.has_ties)
-
-
-@njit(
-    int64(int32[::1], uint8[::1], int32[::1], int64, int32[::1], int32[::1], int32[::1], int32[::1]),
-    cache=True,
-    nogil=True,
-)
-def _link(session, op, place, sessions, previous, count, life, until):
-    """Fill in the last four columns of `_Links`; return the number of lives of several increments."""
-    n, lives = session.size, 0
-    last, counts, number = np.full(sessions, -1, np.int32), np.zeros(sessions, np.int32), np.empty(sessions, np.int32)
-    for row in range(n):
+    lives = 0
+    counts, number, first = np.zeros(sessions, np.int32), np.empty(sessions, np.int32), np.empty(sessions, np.int32)
+    for row in range(session.size):
         who = session[row]
-        before = last[who]
-        previous[row] = place[before] if before >= 0 else -1
-        if before >= 0:
-            until[place[before]] = row
-        if op[row]:
-            count[row] = counts[who]
-            life[row] = number[who] if counts[who] > 1 else -1
-            until[place[row]] = 0
-            last[who], counts[who] = -1, 0
+        if op[row] == DELETE:
+            counts[who] = 0
             continue
         counts[who] += 1
-        if counts[who] == 2:
-            number[who] = lives
-            life[before] = lives
+        if counts[who] == 1:
+            first[who], number[who] = row, -1
+        elif counts[who] == 2:
+            number[who] = life[first[who]] = lives
             lives += 1
-        count[row] = counts[who]
-        life[row] = number[who] if counts[who] > 1 else -1
-        until[place[row]] = n
-        last[who] = row
+        count[row], life[row] = counts[who], number[who]
     return lives
 
 
 @njit(boolean(uint8[::1], int32[::1], int32[::1], int32[::1], int32[::1], int64, int32[::1]), cache=True, nogil=True)
-def _watermarks(op, place, previous, row_at, until, cap, marks):
-    """Fill in the watermark of a cap without a TTL after each row; -1 before the first eviction.
-
-    Returns whether it tells all. It does not where the cap cuts through one instant, a delete in that instant makes
-    room again, and an id that comes before those evicted takes it: that entry lies below the watermark.
-    """
-    mark, size = -1, 0
+def _watermarks(op, place, row_at, previous, until, cap, marks):
+    """Fill in the watermark of a cap without a TTL after each row; return whether it tells all, as `watermark` does."""
+    mark, size, tied = 0, 0, place.size > 0
     for row in range(op.size):
-        if op[row]:
+        at = place[row] if tied else row + 1
+        if op[row] == DELETE:
             size -= previous[row] > mark
         elif previous[row] <= mark:
             size += 1
             if size > cap:
                 # What is new may itself be the first to go.
-                if place[row] > mark:
+                if at > mark:
                     mark += 1
-                    while until[mark] <= row or row_at[mark] > row:
+                    while until[mark] <= row + 1 or (tied and row_at[mark] > row + 1):
                         mark += 1
                 size -= 1
-            elif place[row] <= mark:
+            elif at <= mark:
                 return False
         marks[row] = mark
     return True
@@ -215,9 +162,9 @@ def _lanes(time, op, previous, count, life, until, marks, cap, prune_every, ttl,
     """
     lanes, increments = ttl.size, 0
     for row in range(op.size):
-        before, now = previous[row], time[row]
-        if op[row]:
-            if before >= 0:
+        before, now = previous[row], time[row + 1]
+        if op[row] == DELETE:
+            if before > 0:
                 for c in range(lanes):
                     hit = int32(before > lane[MARK, c])
                     lane[DELETED, c] += hit
@@ -225,7 +172,7 @@ def _lanes(time, op, previous, count, life, until, marks, cap, prune_every, ttl,
             continue
         increments += 1
         which, now_at = life[row], count[row]
-        if before < 0:
+        if before == 0:
             for c in range(lanes):
                 lane[SIZE, c] += int32(1)
             if which >= 0:
@@ -279,7 +226,7 @@ def _lanes(time, op, previous, count, life, until, marks, cap, prune_every, ttl,
                             last = _last_before(time, mark, now - ttl[c])
                             gone = int32(0)
                             for at in range(mark + 1, last + 1):
-                                gone += int32(until[at] > row)
+                                gone += int32(until[at] > row + 1)
                             size -= gone
                             work[BY_TTL, c] += gone
                             lane[MARK, c], oldest[c] = last, time[last + 1]
@@ -293,56 +240,77 @@ def _lanes(time, op, previous, count, life, until, marks, cap, prune_every, ttl,
             lane[PEAK, c] = max(lane[PEAK, c], lane[SIZE, c])
 
 
-def _of_cap(
-    trace: Trace, links: _Links, cap: int, ttl: np.ndarray, expires: np.ndarray, prune_every: int
-) -> list[np.ndarray]:
-    """The totals of one cap, in the order of FIELDS, each int64, (ttls,)."""
-    n, lanes = len(trace), ttl.size
-    limit = min(cap, NOT_REACHED) if cap > 0 else NOT_REACHED
-    marks = np.full(n, -1, dtype=np.int32)
-    if not _watermarks(links.op, links.place, links.previous, links.row, links.until, limit, marks):
-        counter = int(trace.counter[0]) if n else 0
-        settings = [
-            Settings(cap, int(each) if is_on else 0, prune_every) for each, is_on in zip(ttl, expires, strict=True)
-        ]
-        found = tally(stream_of(trace), [Spec("bounded", each, COUNTERS[counter]) for each in settings])
-        return [np.array([getattr(each, name) for each in found]) for name in FIELDS]
-    time = np.append(links.time, MAX_NS)
-    start = np.empty((links.lives, lanes), dtype=np.int32)
-    lane, work, oldest = np.zeros((9, lanes), np.int32), np.zeros((5, lanes), np.int64), np.zeros(lanes, np.int64)
-    lane[MARK] = -1
-    _lanes(
-        *(time, links.op, links.previous, links.count, links.life, links.until, marks),
-        *(limit, prune_every, ttl, expires, start, lane, work, oldest),
-    )
-    lane, is_increment = lane.astype(np.int64), links.op != DELETE
-    new = int((is_increment & (links.previous < 0)).sum())
-    # What is left: lives that have not ended, by their last increment's place.
-    left = np.flatnonzero((links.until == n) & (np.arange(n) > lane[MARK].min()))
-    last_row = links.row[left]
-    several = links.life[last_row] >= 0
-    counts = np.ones((left.size, lanes), dtype=np.int64)
-    counts[several] = links.count[last_row[several], None] - start[links.life[last_row[several]]] + 1
-    kept = left[:, None] > lane[MARK]
-    plain, creates = lane[PLAIN], lane[CREATES] + new
-    totals = {
-        "increments": np.full(lanes, int(is_increment.sum())),
-        "deletes": np.full(lanes, n - int(is_increment.sum())),
-        "deletes_hit": lane[DELETED],
-        "creates": creates,
-        "stale_hits": lane[STALE],
-        "cap_evictions": work[BY_CAP] + plain,
-        "ttl_evictions": work[BY_TTL],
-        "false_evictions": lane[CREATES],
-        "lost_counts": lane[LOST],
-        "prunes": work[PRUNES] + plain,
-        "entries_scanned": work[SCANNED] + np.where(expires, plain * (limit + 1), 0),
-        "entries_sorted": work[SORTED] + plain * (limit + 1),
-        "peak_entries": lane[PEAK],
-        "final_entries": lane[SIZE],
-        "final_count_sum": (counts * kept).sum(axis=0),
-        "log_lines": lane[LINES] + new,
-    }
-    assert (creates == totals["cap_evictions"] + totals["ttl_evictions"] + lane[DELETED] + lane[SIZE]).all()
-    assert (kept.sum(axis=0) == lane[SIZE]).all()
-    return [totals[name] for name in FIELDS]
+@dataclass(frozen=True, eq=False)
+class _Lanes:
+    """A trace and TTLs for which it is gone through side by side.
+
+    `ttl` are the different ones of them, ascending, MAX_NS where there is none, and `column` says which is whose. By
+    row, for increments: `count` in the unbounded map, `life` the number of the session's life if that has several
+    increments, else -1, int32, (n,).
+    """
+
+    links: Links
+    ttl: np.ndarray
+    expires: np.ndarray
+    column: list[int]
+    prune_every: int
+    count: np.ndarray
+    life: np.ndarray
+    lives: int
+
+    @classmethod
+    def of(cls, links: Links, ttls: Sequence[int], prune_every: int) -> "_Lanes":
+        limits = [min(ttl, MAX_NS) if ttl > 0 else MAX_NS + 1 for ttl in ttls]
+        lanes = sorted(set(limits))
+        expires = np.array([limit <= MAX_NS for limit in lanes])
+        ttl = np.minimum(np.array(lanes, dtype=object), MAX_NS).astype(np.int64)
+        trace = links.trace
+        count, life = np.empty((2, len(trace)), dtype=np.int32)
+        lives = _lives(trace.session, trace.op, trace.ids.size, count, life)
+        return cls(links, ttl, expires, [*map(lanes.index, limits)], prune_every, count, life, lives)
+
+    def totals(self, cap: int) -> list[Totals] | None:
+        """The totals of one cap for each TTL; None where watermarks do not tell all."""
+        links, lanes, n = self.links, self.ttl.size, len(self.links.trace)
+        op, limit = links.trace.op, min(cap, NEVER) if cap > 0 else NEVER
+        marks = np.empty(n, dtype=np.int32)
+        if not _watermarks(op, links.place, links.row, links.previous, links.until, limit, marks):
+            return None
+        start = np.empty((self.lives, lanes), dtype=np.int32)
+        lane, work, oldest = np.zeros((9, lanes), np.int32), np.zeros((5, lanes), np.int64), np.zeros(lanes, np.int64)
+        _lanes(
+            *(links.time, op, links.previous, self.count, self.life, links.until, marks),
+            *(limit, self.prune_every, self.ttl, self.expires, start, lane, work, oldest),
+        )
+        lane, is_increment = lane.astype(np.int64), op != DELETE
+        new = int((is_increment & (links.previous == 0)).sum())
+        # What is left: lives that have not ended, by their last increment's place.
+        lowest = int(lane[MARK].min()) + 1
+        left = lowest + np.flatnonzero(links.until[lowest : n + 1] == NEVER)
+        last = (links.row[left] if links.row.size else left) - 1
+        several = self.life[last] >= 0
+        counts = np.ones((left.size, lanes), dtype=np.int64)
+        counts[several] = self.count[last[several], None] - start[self.life[last[several]]] + 1
+        kept = left[:, None] > lane[MARK]
+        plain, creates = lane[PLAIN], lane[CREATES] + new
+        totals = {
+            "increments": np.full(lanes, int(is_increment.sum())),
+            "deletes": np.full(lanes, n - int(is_increment.sum())),
+            "deletes_hit": lane[DELETED],
+            "creates": creates,
+            "stale_hits": lane[STALE],
+            "cap_evictions": work[BY_CAP] + plain,
+            "ttl_evictions": work[BY_TTL],
+            "false_evictions": lane[CREATES],
+            "lost_counts": lane[LOST],
+            "prunes": work[PRUNES] + plain,
+            "entries_scanned": work[SCANNED] + np.where(self.expires, plain * (limit + 1), 0),
+            "entries_sorted": work[SORTED] + plain * (limit + 1),
+            "peak_entries": lane[PEAK],
+            "final_entries": lane[SIZE],
+            "final_count_sum": (counts * kept).sum(axis=0),
+            "log_lines": lane[LINES] + new,
+        }
+        assert (creates == totals["cap_evictions"] + totals["ttl_evictions"] + lane[DELETED] + lane[SIZE]).all()
+        assert (kept.sum(axis=0) == lane[SIZE]).all()
+        return [Totals(**{name: int(values[at]) for name, values in totals.items()}) for at in self.column]
