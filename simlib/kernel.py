@@ -150,11 +150,12 @@ def advance(
     # As in `stores`: of several entries last seen at the oldest instant, the heap gives the first by id.
     tied_at, is_tied = int64(0), boolean(False)
     tied = [uint64(0) for _ in range(0)]
-    row = begins
-    while row < time.size:
+    # A row that cannot be negative need not be tested for it at each access.
+    row, end, one = uint64(begins), uint64(time.size), uint64(1)
+    while row < end:
         what = code[row]
         if what & IS_DROPS != of_counter:
-            row += 1
+            row += one
             continue
         if logging and logged + size + 2 > log.size:
             break
@@ -209,7 +210,7 @@ def advance(
                 size += 1
                 before = size
             log_lines += count & (count - 1) == 0
-            nodes[node].count, nodes[node].seen, nodes[node].row = count, now, row + rows_before
+            nodes[node].count, nodes[node].seen, nodes[node].row = count, now, int64(row) + rows_before
             nodes[node].comes_back = what & COMES_BACK
             if ranked:
                 nodes[node].rank = rank[row]
@@ -222,7 +223,7 @@ def advance(
                 answers[row] = count
             if size <= max_entries and ticks_in > 0:
                 peak = max(peak, size)
-                row += 1
+                row += one
                 continue
             gone, pruning, nodes[0].older = uint32(0), True, newest
             if ticks_in == 0:
@@ -299,11 +300,11 @@ def advance(
                 prunes[pruned, 3], prunes[pruned, 4] = expired, capped
                 state[PRUNED] += 1
         peak = max(peak, size)
-        row += 1
+        row += one
     state[INCREMENTS], state[SIZE], state[LOG_LINES], state[PEAK_ENTRIES] = increments, size, log_lines, peak
     state[HIGHEST], state[LOGGED] = highest, logged
     state[CREATES], state[FREE], state[FRESH], nodes[0].older = creates, free, fresh, newest
-    return row
+    return int64(row)
 
 
 @njit(int64(_nodes, uint32[::1], int64), cache=True)

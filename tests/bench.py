@@ -40,6 +40,7 @@ from simlib.surface import surface
 from simlib.tally import Spec, tally
 from simlib.trace import COUNTERS, INCREMENT, Trace, whole_file
 from simlib.units import HOUR, MINUTE
+from simlib.watermark import Links
 from simlib.workload import Workload, load_workload
 
 ROUNDS = 5
@@ -260,6 +261,27 @@ def started(code: str, env: dict | None = None) -> float:
     )
 
 
+def to_cachetools(name: str, trace: Trace) -> list[dict]:
+    """The ways to replay a trace in memory, all of them with the whole ledger, against cachetools on its beginning."""
+    links, few = Links.of(trace), trace.first(1_000_000)
+    ways = (
+        ("by its watermark, the trace linked before", lambda: links.totals(Settings()), 70),
+        ("by its watermark, linking it included", lambda: Links.of(trace).totals(Settings()), None),
+        ("in chunks", in_memory(trace), None),
+    )
+    return [
+        side_by_side(
+            f"Compiled replay {way}, {name}, to cachetools.LRUCache",
+            lambda work=work: rate(len(trace), work),
+            lambda: lru_rate(few),
+            "x",
+            target,
+            rounds=3,
+        )
+        for way, work, target in ways
+    ]
+
+
 LOAD = 100
 """Times the incident's traffic, where a stream shall be large: what is set up once does not matter then."""
 
@@ -388,7 +410,6 @@ def replay_figures() -> list[dict]:
     zeros = np.zeros(codes.size, np.uint8)
     trace = Trace(long.time[keep], codes.astype(np.int32), zeros, zeros, long.ids[ids])
     new = mostly_new(5_000_000)
-    busy = trace.first(1_000_000)
     columns = trace.time, trace.session.astype(np.int64), trace.op
     read_all(*columns)
     million = f"{len(trace) / 1e6:.1f} million increments of the incident"
@@ -409,22 +430,8 @@ def replay_figures() -> list[dict]:
                 "x",
                 None,
             ),
-            side_by_side(
-                "Compiled replay, 5 million operations, 9 in 10 from new sessions, to cachetools.LRUCache",
-                lambda: rate(len(new), in_memory(new)),
-                lambda: lru_rate(new.first(1_000_000)),
-                "x",
-                70,
-                rounds=3,
-            ),
-            side_by_side(
-                f"Compiled replay, {million}, to cachetools.LRUCache",
-                lambda: rate(len(trace), in_memory(trace)),
-                lambda: lru_rate(busy),
-                "x",
-                70,
-                rounds=3,
-            ),
+            *to_cachetools("5 million operations, 9 in 10 from new sessions", new),
+            *to_cachetools(million, trace),
             side_by_side(
                 "Reading the same stream once, at memory's bandwidth, to the compiled replay of it",
                 lambda: rate(len(trace), lambda: read_all(*columns)),
