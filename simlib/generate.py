@@ -360,12 +360,12 @@ def collect(slice_, width_bits, times, whats, links, first, last, state):
     bits = 0
     while (int64(1) << (bits + 1)) <= count and bits < width_bits:
         bits += 1
-    shift, begins = width_bits - bits, slice_ << width_bits
+    shift, begins = uint64(width_bits - bits), slice_ << width_bits
     starts = np.zeros((int64(1) << bits) + 1, np.int64)
     block, left = first[slice_], count
     while block >= 0:
-        for place in range(block * _BLOCK, block * _BLOCK + min(left, _BLOCK)):
-            starts[((times[place] - begins) >> shift) + 1] += 1
+        for place in range(uint64(block * _BLOCK), uint64(block * _BLOCK + min(left, _BLOCK))):
+            starts[(uint64(times[place] - begins) >> shift) + uint64(1)] += 1
         left -= _BLOCK
         block = links[block]
     fullest = starts.max()
@@ -374,9 +374,10 @@ def collect(slice_, width_bits, times, whats, links, first, last, state):
     time, session, code = np.empty(count, np.int64), np.empty(count, np.int64), np.empty(count, np.uint8)
     block, left = first[slice_], count
     while block >= 0:
-        for place in range(block * _BLOCK, block * _BLOCK + min(left, _BLOCK)):
-            bucket = (times[place] - begins) >> shift
-            time[starts[bucket]], session[starts[bucket]] = times[place], whats[place]
+        for place in range(uint64(block * _BLOCK), uint64(block * _BLOCK + min(left, _BLOCK))):
+            bucket = uint64(times[place] - begins) >> shift
+            to = uint64(starts[bucket])
+            time[to], session[to] = times[place], whats[place]
             starts[bucket] += 1
         left -= _BLOCK
         following = links[block]
@@ -386,14 +387,15 @@ def collect(slice_, width_bits, times, whats, links, first, last, state):
     first[slice_], last[slice_] = -1, -1
     if fullest > _CROWDED:
         return time, session, code[:0]
-    for at in range(1, count):
+    one = uint64(1)
+    for at in range(one, uint64(count)):
         when, what = time[at], session[at]
         to = at
         while to > 0 and (
-            time[to - 1] > when or (time[to - 1] == when and session[to - 1] >> _CODE_BITS > what >> _CODE_BITS)
+            time[to - one] > when or (time[to - one] == when and session[to - one] >> _CODE_BITS > what >> _CODE_BITS)
         ):
-            time[to], session[to] = time[to - 1], session[to - 1]
-            to -= 1
+            time[to], session[to] = time[to - one], session[to - one]
+            to -= one
         time[to], session[to] = when, what
     for at in range(count):
         code[at] = uint8(session[at] & ((1 << _CODE_BITS) - 1))
