@@ -61,7 +61,8 @@ def test_the_stores_need_nothing_but_the_standard_library():
 
 ORDER = (
     *("errors", "units", "collector", "folder", "stores", "workload", "variates", "plan", "trace", "churn", "kernel"),
-    *("replay", "ledger", "stream", "generate", "tally", "surface", "fleet", "journal", "executors", "sweep"),
+    *("replay", "ledger", "stream", "generate", "tally", "watermark", "surface", "fleet", "journal"),
+    *("executors", "sweep"),
     *("golang", "statistics", "case", "outlook", "heap", "cost", "theory", "calibrate", "load", "structure", "growth"),
     *("figures", "memory", "accuracy", "prune", "validation", "scale", "projection", "pack"),
     *("notebooks", "execute", "runner", "report", "cli", "__main__"),
