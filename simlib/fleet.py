@@ -6,14 +6,14 @@ running number in the stream says, as a balancer would deal them out that does n
 reaches one instance only, and each of its two deletes finds a way of its own. Next: `scale` lets stores hear it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from simlib.errors import InputError
 from simlib.kernel import COMES_BACK, NONE
-from simlib.stream import Chunk, Stream
+from simlib.stream import Chunk
 from simlib.variates import session_keys, stream_key
 
 if TYPE_CHECKING:
@@ -28,21 +28,6 @@ def check_instances(instances: int) -> None:
     """Raise InputError for a fleet of a size that will not do."""
     if not 1 <= instances <= MOST_INSTANCES:
         raise InputError(f"instances: {instances} is out of range: at least 1, at most {MOST_INSTANCES:,}")
-
-
-def routed(stream: Stream, instances: int, number: int, affinity: bool) -> Stream:
-    """What instance `number` (from 0) of so many hears of a stream; how the stream is cut into chunks changes nothing.
-
-    Without affinity a chunk no longer tells what a session does next: that is what it does next on this instance.
-    """
-
-    def chunks() -> Iterator[Chunk]:
-        first = 0
-        for chunk in stream():
-            yield rows_of(chunk, np.flatnonzero(instance_of(chunk, first, instances, affinity) == number), affinity)
-            first += chunk.time.size
-
-    return chunks
 
 
 def dealt(chunk: Chunk, first: int, instances: int, affinity: bool, heard: int) -> list[Chunk]:

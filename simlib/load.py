@@ -48,16 +48,13 @@ class Measured:
     """What the stores of one process did with a stream, by counter.
 
     `whole` is the ledger of the bounded store, `settled` the part of it after the warm-up; `unbounded` the entries of
-    the unbounded map in the end. `operations` counts those of both counters, `deletes` and `deletes_hit` what became
-    of deletes in the unbounded maps.
+    the unbounded map in the end. `operations` counts those of both counters.
     """
 
     operations: int
     whole: Mapping[str, Totals]
     settled: Mapping[str, Totals]
     unbounded: Mapping[str, int]
-    deletes: int
-    deletes_hit: int
 
 
 class Scaled(Protocol):
@@ -298,7 +295,7 @@ class Stores:
         self._warm_up, self._before, self._operations = warm_up, None, 0
         self._bounded = {counter: Tally(Spec("bounded", settings, counter)) for counter in COUNTERS}
         self._unbounded = {counter: Tally(Spec("unbounded", settings, counter)) for counter in COUNTERS if unbounded}
-        self._creates, self._deletes = dict.fromkeys(COUNTERS, 0), 0
+        self._creates = dict.fromkeys(COUNTERS, 0)
 
     def hear(self, chunk: Chunk) -> None:
         if not chunk.time.size:
@@ -315,13 +312,11 @@ class Stores:
         whole = self._totals()
         before = self._before or whole
         if deletes_hit is None:
-            found = {counter: tally.totals() for counter, tally in self._unbounded.items()}
-            unbounded = {counter: totals.final_entries for counter, totals in found.items()}
-            deletes_hit = {counter: totals.deletes_hit for counter, totals in found.items()}
+            unbounded = {counter: tally.totals().final_entries for counter, tally in self._unbounded.items()}
         else:
             unbounded = {counter: self._creates[counter] - deletes_hit[counter] for counter in COUNTERS}
         settled = {counter: _since(whole[counter], before[counter]) for counter in COUNTERS}
-        return Measured(self._operations, whole, settled, unbounded, self._deletes, sum(deletes_hit.values()))
+        return Measured(self._operations, whole, settled, unbounded)
 
     def _hear(self, chunk: Chunk) -> None:
         drops = chunk.code & IS_DROPS != 0
@@ -334,7 +329,6 @@ class Stores:
                 else:
                     self._creates[counter] += int(np.count_nonzero(part.code & (IS_DELETE | COMES_BACK) == 0))
         self._operations += chunk.time.size
-        self._deletes += int(np.count_nonzero(chunk.code & IS_DELETE))
 
     def _totals(self) -> dict[str, Totals]:
         return {counter: tally.totals() for counter, tally in self._bounded.items()}

@@ -43,21 +43,16 @@ OCCUPANCY, HIGHEST, MISSES, GONE, FALSE, LOST, DELETED = range(7)
 class Expected:
     """What is expected of the bounded store of one process, or of one instance, at a load, after the warm-up.
 
-    `increments`, `creates`, `sorts` and `deletes` that find an entry are in all; `busy` is the share of the time for
-    which the lock is held, `scanning` the part of it that looks for expired entries in a store below its cap, `sorting`
-    that which sorts. `false_share` of the evictions hit a session that comes back, and `lost_share` of the increments
-    were counted in its entry. `capped` is the share of the increments that find the store at its cap. `peak_entries` is
-    of the warm-up too.
+    `increments`, `creates` and `sorts` are in all; `busy` is the share of the time for which the lock is held.
+    `false_share` of the evictions hit a session that comes back, and `lost_share` of the increments were counted in its
+    entry. `capped` is the share of the increments that find the store at its cap. `peak_entries` is of the warm-up too.
     """
 
     peak_entries: float
     increments: float
     creates: float
-    deletes: float
     sorts: float
     busy: float
-    scanning: float
-    sorting: float
     false_share: float
     lost_share: float
     capped: float
@@ -273,11 +268,8 @@ class Structure:
             peak_entries=float(highest.max()) if self._increments.any() else 0.0,
             increments=settled(increments),
             creates=settled(misses),
-            deletes=settled(mean[DELETED]),
             sorts=settled(sorts),
             busy=settled(total) / self._seconds,
-            scanning=settled(np.where(capped, 0, ticks * scan)) / self._seconds,
-            sorting=settled(sorting) / self._seconds,
             false_share=settled(mean[FALSE] * (gone > 0)) / max(settled(gone), 1e-12),
             lost_share=settled(mean[LOST] * (gone > 0)) / max(settled(increments), 1e-12),
             capped=settled(increments * capped) / max(settled(increments), 1e-12),

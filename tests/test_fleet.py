@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from simlib import ledger
 from simlib.errors import InputError
-from simlib.fleet import check_instances, dealt, instance_of, joined, routed, rows_of
+from simlib.fleet import check_instances, dealt, instance_of, joined, rows_of
 from simlib.generate import generated
 from simlib.kernel import COMES_BACK, IS_DELETE
 from simlib.replay import reference
@@ -40,6 +40,18 @@ def part(trace, rows):
 def instances_of(trace, instances, affinity):
     (chunk,) = stream_of(trace, len(trace))()
     return instance_of(chunk, 0, instances, affinity)
+
+
+def routed(stream, instances, number, affinity):
+    """What one instance hears of a stream, by itself."""
+
+    def chunks():
+        first = 0
+        for chunk in stream():
+            yield rows_of(chunk, np.flatnonzero(instance_of(chunk, first, instances, affinity) == number), affinity)
+            first += chunk.time.size
+
+    return chunks
 
 
 def columns(stream):
