@@ -44,6 +44,10 @@ SIZE = (6.0, 3.9)
 """Inches; at half a page's width the type is then still 6 points high."""
 
 
+OVER_LINES = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
+"""The box of a text that lines run behind."""
+
+
 @dataclass(frozen=True)
 class Drawing:
     """A figure, the table behind it, and its message."""
@@ -215,7 +219,7 @@ def snapshots(table: pd.DataFrame, warm_up: int, message: str) -> Drawing:
             textcoords="offset points",
             va="center",
             fontsize=9,
-            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
+            bbox=OVER_LINES,
         )
         _label_ends(axes, [(100 * float(table[name].iloc[-1]), text, colour) for name, text, colour, _ in lines])
     return Drawing(figure, table.assign(**{f"time_{unit}": time}).drop(columns="time"), message)
@@ -318,7 +322,7 @@ def cliff(table: pd.DataFrame, marks: Mapping[str, float], message: str) -> Draw
                     xytext=(3, 0),
                     textcoords="offset points",
                     fontsize=9,
-                    bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
+                    bbox=OVER_LINES,
                 )
     return Drawing(figure, table, message)
 
@@ -527,16 +531,7 @@ def load_time(
         _powers(axes, lines)
         _over_load(axes, table)
         if len(table) and table["busy_percent"].max() > 5:
-            axes.axhline(100, color=BLACK, linewidth=1.2, linestyle=(0, (1, 1)))
-            axes.annotate(
-                "100 %",
-                (0, 100),
-                xycoords=("axes fraction", "data"),
-                xytext=(3, -3),
-                va="top",
-                textcoords="offset points",
-                fontsize=9,
-            )
+            _mark_level(axes, 100, "100 %")
             axes.set_ylim(top=max(300, 2 * table["busy_percent"].max()))
         if (table["busy_percent"] > 0).any():
             axes.set_ylim(bottom=table["busy_percent"][table["busy_percent"] > 0].min() / 20)
@@ -550,7 +545,7 @@ def load_time(
                 textcoords="offset points",
                 va="top",
                 fontsize=10,
-                bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
+                bbox=OVER_LINES,
             )
         if "expected_busy_percent" in table:
             axes.annotate(
@@ -559,7 +554,7 @@ def load_time(
                 xycoords="axes fraction",
                 ha="right",
                 fontsize=9,
-                bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
+                bbox=OVER_LINES,
             )
     return Drawing(figure, table, message)
 
@@ -627,7 +622,7 @@ def fleet(
     columns: Mapping[str, tuple[str, str]],
     units: tuple[str, str],
     scale: float,
-    level: tuple[str, float],
+    level: float,
     message: str,
     legend_right: bool = False,
 ) -> Drawing:
@@ -635,8 +630,8 @@ def fleet(
 
     `points` has `traffic`, `affinity`, `simulated`, and for each of `columns` (a name, its label and colour) what one
     instance has, with `_low` and `_high` where it is simulated; `curves` the first two and the columns, as projected.
-    `units` name the axes, of one instance and in sum, which is `scale` times as much. `level` is a level of one
-    instance, by text; 0 is not drawn.
+    `units` name the axes, of one instance and in sum, which is `scale` times as much. `level` is one of an
+    instance in percent; 0 is not drawn.
     """
     shown = [name for name in columns if (points[name] > 0).any()]
     with matplotlib.rc_context(STYLE):
@@ -667,7 +662,7 @@ def fleet(
         if shown:
             values = points[shown].to_numpy(dtype=float)
             values = values[values > 0]
-            values = np.append(values, level[1] if level[1] > 0 else values.max())
+            values = np.append(values, level if level > 0 else values.max())
             axes.set_yscale("log")
             # A rising curve leaves the upper left or the lower right to the legend.
             axes.set_ylim(values.min() / 2, values.max() * (3 if legend_right else 30))
@@ -675,25 +670,13 @@ def fleet(
             right.set_ylabel(units[1])
             _powers_of_ten(axes.yaxis)
             _powers_of_ten(right.yaxis)
-            if level[1] > 0:
-                axes.axhline(level[1], color=BLACK, linewidth=1.2, linestyle=(0, (1, 1)))
-                axes.annotate(
-                    level[0],
-                    (0, level[1]),
-                    xycoords=("axes fraction", "data"),
-                    xytext=(3, -3),
-                    textcoords="offset points",
-                    va="top",
-                    fontsize=9,
-                )
+            if level > 0:
+                _mark_level(axes, level, f"{level:g} %")
         else:
             axes.annotate("none", (0.5, 0.5), xycoords="axes fraction", ha="center")
             axes.set_yticks([])
         left, top = (0.52, 0.24) if legend_right else (0.03, 0.95)
-        for place, (text, colour, dash) in enumerate(legend):
-            y = top - 0.065 * place
-            axes.plot([left, left + 0.08], [y, y], color=colour, linestyle=dash, transform=axes.transAxes)
-            axes.annotate(text, (left + 0.1, y), xycoords="axes fraction", va="center", color=colour, fontsize=9)
+        _legend_at(axes, legend, left, top, 0.065, fontsize=9)
         axes.annotate(
             "filled: simulated\nhollow and lines: projection",
             (left, top - 0.065 * len(legend) + 0.03),
@@ -768,7 +751,21 @@ def _mark_load(axes: Axes, load: float, text: str, height: float) -> None:
         textcoords="offset points",
         fontsize=9,
         ha="right" if left else "left",
-        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
+        bbox=OVER_LINES,
+    )
+
+
+def _mark_level(axes: Axes, level: float, text: str) -> None:
+    """A horizontal line at a level, with a text under it on the left."""
+    axes.axhline(level, color=BLACK, linewidth=1.2, linestyle=(0, (1, 1)))
+    axes.annotate(
+        text,
+        (0, level),
+        xycoords=("axes fraction", "data"),
+        xytext=(3, -3),
+        textcoords="offset points",
+        va="top",
+        fontsize=9,
     )
 
 
@@ -860,10 +857,22 @@ def _band(axes: Axes, table: pd.DataFrame, x: str, low: str, high: str, unit: fl
 def _legend(axes: Axes, labels: Sequence[tuple[str, str, object]], right: bool = False) -> None:
     """Write each (text, colour, dash) below the last, upper left or lower right: a rising curve leaves one of them."""
     left, top = (0.5, 0.3) if right else (0.03, 0.93)
+    _legend_at(axes, labels, left, top, 0.09)
+
+
+def _legend_at(
+    axes: Axes,
+    labels: Sequence[tuple[str, str, object]],
+    left: float,
+    top: float,
+    apart: float,
+    fontsize: float = STYLE["font.size"],
+) -> None:
+    """Write each (text, colour, dash) below the last, from a place on and so far apart, in fractions of the axes."""
     for place, (text, colour, dash) in enumerate(labels):
-        y = top - 0.09 * place
+        y = top - apart * place
         axes.plot([left, left + 0.08], [y, y], color=colour, linestyle=dash, transform=axes.transAxes)
-        axes.annotate(text, (left + 0.1, y), xycoords="axes fraction", va="center", color=colour)
+        axes.annotate(text, (left + 0.1, y), xycoords="axes fraction", va="center", color=colour, fontsize=fontsize)
 
 
 def _thousands(value: float, place: int) -> str:

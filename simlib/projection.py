@@ -101,6 +101,10 @@ class Fleet:
     def _hours(self) -> float:
         return max(self.scale.traffic.lasts, SECOND) / HOUR
 
+    def _among(self, affinity: bool) -> int:
+        """How many instances, as far as it matters, a session's operations are spread over."""
+        return 1 if affinity else min(self.instances, MANY)
+
     @cached_property
     def rows(self) -> list[Instance]:
         """An instance for each traffic and routing, simulated where it can be."""
@@ -136,7 +140,6 @@ class Fleet:
 
     def _instance(self, traffic: float, affinity: bool, runs: list[Measured]) -> Instance:
         counter = self.scale.counter
-        limit = heap.entries_at(self.scale.case.memory_limit_mib, "unbounded", self.scale.go_version)
         entries = estimate((sum(run.unbounded.values()) for run in runs), 0)
         settled = [run.settled[counter] for run in runs]
         evicted = sum(totals.cap_evictions + totals.ttl_evictions for totals in settled)
@@ -145,7 +148,7 @@ class Fleet:
         values = {
             "entries": entries,
             "mib": estimate(map(self.scale.unbounded_mib, runs), 0),
-            "hours": self._until(limit, entries),
+            "hours": self._until(entries),
             "peak": estimate((sum(run.whole[c].peak_entries for c in COUNTERS) for run in runs), 0),
             "bounded_mib": estimate(
                 (self.scale.bounded_mib([run.whole[c].peak_entries for c in COUNTERS]) for run in runs), 0
@@ -157,15 +160,16 @@ class Fleet:
         }
         return Instance(traffic, affinity, len(runs), values)
 
-    def _until(self, limit: float, entries: Estimate) -> Estimate:
-        """Hours until so many entries are reached, at the rate of the window; inf where there are none."""
+    def _until(self, entries: Estimate) -> Estimate:
+        """Hours until the memory limit is reached, at the rate of the window; inf where there are no entries."""
+        limit = heap.entries_at(self.scale.case.memory_limit_mib, "unbounded", self.scale.go_version)
         with np.errstate(divide="ignore"):
             hours = limit * self._hours / np.array([entries.mean, entries.high, entries.low])
         return Estimate(*hours.tolist(), entries.n)
 
     def expected(self, traffic: float, affinity: bool, counter: str) -> Expected:
         """What the structure says of a counter's store on one instance."""
-        among = 1 if affinity else min(self.instances, MANY)
+        among = self._among(affinity)
         chance = self.scale.traffic.chance(traffic) if self.instances == 1 else 1.0
         return self.scale.structure(counter, among).at(traffic * among / self.instances, chance)
 
@@ -190,16 +194,15 @@ class Fleet:
 
     def reckoned(self, traffic: float, affinity: bool) -> Instance:
         """What the structure says of an instance, right or wrong."""
-        among = 1 if affinity else min(self.instances, MANY)
+        among = self._among(affinity)
         each = traffic * among / self.instances
         gained = np.array([each * self.scale.reference(counter, among).unended for counter in COUNTERS])
         expected = {counter: self.expected(traffic, affinity, counter) for counter in COUNTERS}
-        limit = heap.entries_at(self.scale.case.memory_limit_mib, "unbounded", self.scale.go_version)
         of, entries = expected[self.scale.counter], _certain(float(gained.sum()))
         values = {
             "entries": entries,
             "mib": _certain(float(heap.resident_mib(gained, "unbounded", self.scale.go_version).sum())),
-            "hours": self._until(limit, entries),
+            "hours": self._until(entries),
         }
         peaks = [each.peak_entries for each in expected.values()]
         values |= {"peak": _certain(sum(peaks)), "bounded_mib": _certain(self.scale.bounded_mib(peaks))}
@@ -289,17 +292,16 @@ class Fleet:
     @cached_property
     def entries_ratio(self) -> float:
         """How many times the entries all unbounded maps hold in sum without affinity, on one stream."""
-        among = min(self.instances, MANY)
         with_affinity, without = (
-            sum(self.scale.reference(counter, number).unended for counter in COUNTERS) * number for number in (1, among)
+            sum(self.scale.reference(counter, among).unended for counter in COUNTERS) * among
+            for among in map(self._among, (True, False))
         )
         return without / with_affinity if with_affinity else (np.inf if without else 1.0)
 
     def missing(self) -> tuple[float, float]:
         """Share of the deletes that find no entry in the unbounded map, with affinity and without; NaN without any."""
-        references = (self.scale.reference(self.scale.counter, number) for number in (1, min(self.instances, MANY)))
-        with_affinity, without = (reference.missing for reference in references)
-        return with_affinity, without
+        kept, dealt = (self.scale.reference(self.scale.counter, self._among(affinity)) for affinity in (True, False))
+        return kept.missing, dealt.missing
 
     def affinity_helps(self) -> bool:
         """Whether without affinity, on one stream, the maps hold no fewer entries and deletes miss no less often."""
@@ -438,7 +440,7 @@ class Fleet:
             {"entries": ("unbounded", figures.VERMILION), "peak": ("bounded, peak", figures.BLUE)},
             ("entries of an instance", f"in sum over {self.instances:,} instances"),
             self.instances,
-            ("", 0.0),
+            0,
             message,
         )
 
@@ -454,7 +456,7 @@ class Fleet:
             {"busy": ("lock held", figures.VERMILION)},
             ("time an instance's lock is held (%)", f"in sum over {self.instances:,} (processors)"),
             self.instances / 100,
-            ("100 %", 100.0),
+            100,
             message,
             legend_right=True,
         )
