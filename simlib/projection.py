@@ -42,7 +42,7 @@ instance must hear for that to mean something."""
 QUANTITIES = {
     "entries": "unbounded maps: entries at the end",
     "mib": "unbounded maps: MiB at the end",
-    "hours": "unbounded maps: hours until the limit",
+    "hours": "unbounded maps: time to the limit, at the rate looked at (projection)",
     "peak": "bounded stores: peak entries",
     "bounded_mib": "bounded stores: MiB at the peak",
     "busy": "bounded store: lock held, share of the time",
@@ -97,10 +97,6 @@ class Fleet:
     def __post_init__(self):
         check_instances(self.instances)
 
-    @property
-    def _hours(self) -> float:
-        return max(self.scale.traffic.lasts, SECOND) / HOUR
-
     def _among(self, affinity: bool) -> int:
         """How many instances, as far as it matters, a session's operations are spread over."""
         return 1 if affinity else min(self.instances, MANY)
@@ -148,7 +144,7 @@ class Fleet:
         values = {
             "entries": entries,
             "mib": estimate(map(self.scale.unbounded_mib, runs), 0),
-            "hours": self._until(entries),
+            "hours": _certain(self._until(traffic, affinity)),
             "peak": estimate((sum(run.whole[c].peak_entries for c in COUNTERS) for run in runs), 0),
             "bounded_mib": estimate(
                 (self.scale.bounded_mib([run.whole[c].peak_entries for c in COUNTERS]) for run in runs), 0
@@ -160,12 +156,27 @@ class Fleet:
         }
         return Instance(traffic, affinity, len(runs), values)
 
-    def _until(self, entries: Estimate) -> Estimate:
-        """Hours until the memory limit is reached, at the rate of the window; inf where there are no entries."""
+    def _until(self, traffic: float, affinity: bool) -> float:
+        """Hours until the unbounded maps of an instance reach the memory limit; inf where nothing leaks.
+
+        As the stream fills them and, beyond its end, as in its second half: sessions that are alive at first are no
+        leak, and what is gained then by chance alone (two standard deviations of as many comings and goings) is none.
+        """
+        among, lasts = self._among(affinity), max(self.scale.traffic.lasts, SECOND)
+        references = [self.scale.reference(counter, among) for counter in COUNTERS]
         limit = heap.entries_at(self.scale.case.memory_limit_mib, "unbounded", self.scale.go_version)
-        with np.errstate(divide="ignore"):
-            hours = limit * self._hours / np.array([entries.mean, entries.high, entries.low])
-        return Estimate(*hours.tolist(), entries.n)
+        limit *= references[0].load * self.instances / traffic
+        gains, losses = (np.concatenate(times) for times in zip(*(each.changes() for each in references), strict=True))
+        times, steps = np.append(gains, losses), np.append(np.ones(gains.size), -np.ones(losses.size))
+        in_order = np.argsort(times, kind="stable")
+        times, entries = times[in_order], np.cumsum(steps[in_order])
+        reached = np.flatnonzero(entries >= limit)
+        if reached.size:
+            return float(times[reached[0]]) / HOUR
+        late = steps[in_order][times >= lasts / 2]
+        if late.sum() <= 2 * np.sqrt(late.size):
+            return np.inf
+        return (lasts + (limit - entries[-1]) / late.sum() * lasts / 2) / HOUR
 
     def expected(self, traffic: float, affinity: bool, counter: str) -> Expected:
         """What the structure says of a counter's store on one instance."""
@@ -202,7 +213,7 @@ class Fleet:
         values = {
             "entries": entries,
             "mib": _certain(float(heap.resident_mib(gained, "unbounded", self.scale.go_version).sum())),
-            "hours": self._until(entries),
+            "hours": _certain(self._until(traffic, affinity)),
         }
         peaks = [each.peak_entries for each in expected.values()]
         values |= {"peak": _certain(sum(peaks)), "bounded_mib": _certain(self.scale.bounded_mib(peaks))}
@@ -389,9 +400,9 @@ class Fleet:
         kept, dealt = (self.row(most, affinity).values for affinity in (True, False))
         label = "Simulated at" if self.row(most, True).simulated else "Projected to"
         return (
-            f"{label} {most:,} times the traffic on {self.instances:,} instances with session affinity, each fills "
-            f"{limit} in {_time(kept['hours'].mean)} unbounded; bounded, it holds its lock for "
-            f"{_held(kept['busy'].mean)}. Without affinity it is {_time(dealt['hours'].mean)}, and "
+            f"{label} {most:,} times the traffic on {self.instances:,} instances with session affinity, each "
+            f"{_fills(limit, kept['hours'].mean)} unbounded; bounded, it holds its lock for "
+            f"{_held(kept['busy'].mean)}. Without affinity each {_fills(limit, dealt['hours'].mean)}, and holds it for "
             f"{_held(dealt['busy'].mean)}."
         )
 
@@ -470,6 +481,11 @@ def _time(hours: float) -> str:
     if 1000 * 24 * 365.25 <= hours < np.inf:
         return "over 1,000 years"
     return format_hours(hours) if hours >= 1 / 60 else f"{3600 * hours:.3g} s"
+
+
+def _fills(limit: str, hours: float) -> str:
+    """When a limit is reached, if ever, for people."""
+    return f"fills {limit} in {_time(hours)}" if hours < np.inf else f"never fills {limit}"
 
 
 def _certain(value: float) -> Estimate:

@@ -83,6 +83,11 @@ class Increments:
         """Sessions whose last operation is an increment, for each unit of load and instance."""
         return float(np.isinf(self.gap).sum()) / (self.load * self.instances)
 
+    def changes(self) -> tuple[np.ndarray, np.ndarray]:
+        """When the unbounded maps of all instances gain an entry and when they lose one, ns, unsorted; (k,), (m,)."""
+        ended = np.isfinite(self.gap) & ~self.returns
+        return self.time[np.isinf(self.since)], self.time[ended] + self.gap[ended]
+
     @property
     def missing(self) -> float:
         """Share of the deletes that find no entry, were none ever evicted; NaN without any."""

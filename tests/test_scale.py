@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import linregress
 
-from simlib import cost, ledger, load, projection, theory
+from simlib import cost, heap, ledger, load, projection, theory
 from simlib.case import open_case
 from simlib.churn import simulate
 from simlib.cli import main
@@ -387,6 +387,18 @@ def test_a_fleet_in_sum_and_per_instance(briefly):
     structure = fleet.scale.structure(fleet.scale.counter)
     assert structure.at(TRAFFIC[-1] / wanted).capped < 0.05
     assert structure.at(TRAFFIC[-1] / (0.8 * wanted)).capped > 0.1
+
+
+def test_the_limit_is_reached_when_a_simulation_reaches_it_and_never_without_a_leak(briefly):
+    """Sessions that are alive from the first are no leak, and those that leak do not do so from the first second on."""
+    steady = Fleet(Scale(open_case("steady", replications=2, hours=2)))
+    assert steady.row(TRAFFIC[-1], True).values["hours"].mean == math.inf
+    fleet = Fleet(Scale(open_case("orphans", replications=2, hours=2)))
+    hours = fleet.row(TRAFFIC[-1], True).values["hours"].mean
+    limit = heap.entries_at(fleet.scale.case.memory_limit_mib, "unbounded", fleet.scale.go_version)
+    crowd = load_workload("orphans").times(TRAFFIC[-1] / fleet.instances).lasting(int(hours * HOUR))
+    found = tally(generated(crowd, 7), [Spec("unbounded", counter=counter) for counter in COUNTERS])
+    assert sum(totals.final_entries for totals in found) == pytest.approx(limit, rel=0.1)
 
 
 def test_on_one_instance_affinity_is_nothing(briefly):
