@@ -569,7 +569,8 @@ def exponents(table: pd.DataFrame, message: str) -> Drawing:
             axes.plot([row.low, row.high], [place, place], color=VERMILION, linewidth=3)
             axes.plot([row.exponent], [place], color=VERMILION, marker="o", markersize=7)
             axes.annotate(
-                f"{row.exponent:.2f} (expected {row.expected:.2f})",
+                # What is 0 but for rounding has no sign.
+                f"{round(row.exponent, 2) + 0:.2f} (expected {round(row.expected, 2) + 0:.2f})",
                 (1.01, place),
                 xycoords=("axes fraction", "data"),
                 va="center",

@@ -410,7 +410,9 @@ class Fleet:
         """What stands on what, in a sentence or two."""
         heard = [row for row in self.rows if row.simulated and row.affinity]
         which = ", ".join(f"{row.heard} at {row.traffic:,} x" for row in heard)
-        simulated = f"Instances heard: {which}; the rest is projection" if heard else "All of it is projection"
+        simulated = "All of it is projection"
+        if heard:
+            simulated = f"Instances heard, of all replications together: {which}; the rest is projection"
         return f"{self.instances:,} instances. {simulated}."
 
     @cached_property
