@@ -17,7 +17,7 @@ from simlib import figures, heap
 from simlib.fleet import check_instances
 from simlib.load import Measured, measure_fleet
 from simlib.outlook import format_hours
-from simlib.scale import FEWEST, MANY, Scale, amount, lowest
+from simlib.scale import FEWEST, MANY, PRECISION, Scale, amount, lowest
 from simlib.statistics import Estimate, estimate, format_percent
 from simlib.structure import Expected
 from simlib.trace import COUNTERS
@@ -35,33 +35,38 @@ MOST_LISTENED, LEAST_LISTENED, HEARD_IN_ALL = 64, 4, 400_000
 BUSY = 0.5
 """Share of the time for which a lock may be held: at more, whoever comes waits for longer than he is served."""
 
-PROJECTION_LIMIT, ENOUGH_HEARD = 0.10, 2_000
-"""By how much, as a share, a projection may lie outside the interval of its simulation, and the operations that an
-instance must hear for that to mean something."""
+PROJECTION_LIMIT, SHARE_LIMIT = 0.10, 0.01
+"""By how much a projection may be off from its simulation: entries and times as a share, shares by so much."""
+
+ENOUGH_HEARD, ENOUGH_COUNTED = 2_000, 1_000
+"""The operations that an instance must hear for the comparison to mean something, and the entries that all instances
+heard must have together: with fewer, chance says more than the projection."""
 
 QUANTITIES = {
     "entries": "unbounded maps: entries at the end",
     "mib": "unbounded maps: MiB at the end",
-    "hours": "unbounded maps: time to the limit, at the rate looked at (projection)",
+    "hours": "unbounded maps: time to the limit, if all hours were as those looked at (projection)",
     "peak": "bounded stores: peak entries",
     "bounded_mib": "bounded stores: MiB at the peak",
-    "busy": "bounded store: lock held, share of the time",
-    "false_share": "bounded store: false evictions, share of all",
-    "lost_share": "bounded store: counts lost, share of all",
+    "busy": "busier bounded store: lock held, share of the time",
+    "false_share": "busier bounded store: false evictions, share of all",
+    "lost_share": "busier bounded store: counts lost, share of all",
 }
 """What is told of an instance, by name; shares and hours have no sum, but that of the locks' is in processors."""
 
-CURVE = 37
+SHARES = ("false_share", "lost_share")
+
+CURVE = 121
 """Traffics between the first and the last at which figures show the projection."""
 
 ADDS_UP = ("entries", "mib", "peak", "bounded_mib", "busy")
 
-LIMITS: dict[str, Callable[[Expected], bool]] = {
-    "no_sorting": lambda expected: expected.sorts > 0,
-    "half_busy": lambda expected: expected.busy >= BUSY,
+LIMITS: dict[str, Callable[[Expected, float], bool]] = {
+    "no_sorting": lambda expected, cap: expected.peak_entries >= cap,
+    "half_busy": lambda expected, cap: expected.busy >= BUSY,
 }
 LIMIT_NAMES = {
-    "no_sorting": "instances at which no store is ever at its cap",
+    "no_sorting": "instances at which none of the stores is expected to reach its cap",
     "half_busy": f"instances at which the lock is held for less than {BUSY:.0%} of the time",
 }
 """What an instance may be asked to stay within."""
@@ -131,26 +136,31 @@ class Fleet:
         found = {True: [], False: []}
         for number in range(replications):
             for affinity, runs in measure_fleet(of, traffic, number, settings, self.instances, heard).items():
-                found[affinity] += runs
+                found[affinity].append(runs)
         return {affinity: self._instance(traffic, affinity, runs) for affinity, runs in found.items()}
 
-    def _instance(self, traffic: float, affinity: bool, runs: list[Measured]) -> Instance:
+    def _instance(self, traffic: float, affinity: bool, replications: list[list[Measured]]) -> Instance:
         counter = self.scale.counter
-        entries = estimate((sum(run.unbounded.values()) for run in runs), 0)
+
+        def over(value: Callable[[Measured], float]) -> Estimate:
+            # Instances of one stream are not independent of each other; replications are.
+            means = [float(np.mean([value(run) for run in runs])) for runs in replications]
+            return estimate(means if len(means) > 1 else map(value, replications[0]), 0)
+
+        runs = [run for each in replications for run in each]
         settled = [run.settled[counter] for run in runs]
         evicted = sum(totals.cap_evictions + totals.ttl_evictions for totals in settled)
         counted = sum(totals.increments for totals in settled)
         false, lost = (sum(getattr(totals, name) for totals in settled) for name in ("false_evictions", "lost_counts"))
         values = {
-            "entries": entries,
-            "mib": estimate(map(self.scale.unbounded_mib, runs), 0),
+            "entries": over(lambda run: sum(run.unbounded.values())),
+            "mib": over(self.scale.unbounded_mib),
             "hours": _certain(self._until(traffic, affinity)),
-            "peak": estimate((sum(run.whole[c].peak_entries for c in COUNTERS) for run in runs), 0),
-            "bounded_mib": estimate(
-                (self.scale.bounded_mib([run.whole[c].peak_entries for c in COUNTERS]) for run in runs), 0
-            ),
-            "busy": estimate(map(self.scale.busy_of, runs), 0),
-            # Of all that were heard: most instances of a fleet with little traffic evict nothing.
+            "peak": over(lambda run: sum(run.whole[c].peak_entries for c in COUNTERS)),
+            "bounded_mib": over(lambda run: self.scale.bounded_mib([run.whole[c].peak_entries for c in COUNTERS])),
+            "busy": over(self.scale.busy_of),
+            # Of all that were heard: most instances of a fleet with little traffic evict nothing. And an eviction is
+            # told false once the session is back: a few of those before the warm-up count after it.
             "false_share": _certain(min(false / evicted, 1.0) if evicted else np.nan),
             "lost_share": _certain(min(lost / counted, 1.0) if counted else np.nan),
         }
@@ -186,22 +196,27 @@ class Fleet:
 
     def at_the_cliff(self, traffic: float, affinity: bool) -> bool:
         """Whether an instance would reach its cap with a tenth more to do, and mostly not be at it with a tenth off."""
-        cap, counter = self.scale.case.settings.max_entries, self.scale.counter
-        more, less = (self.expected(factor * traffic, affinity, counter) for factor in (1.1, 0.9))
-        return cap > 0 and more.peak_entries >= cap and less.capped < 0.5
+        more, less = (self.expected(factor * traffic, affinity, self.scale.counter) for factor in (1.1, 0.9))
+        return more.peak_entries >= self.scale.cap and less.capped < 0.5
 
     @property
     def projects(self) -> bool:
         """Whether the structure is good for a projection; what of a log is not simulated is else left open."""
+        # A log may come in a way that no averages describe, so what is not seen to be right is not told of it.
         return self.scale.reckons and (self.scale.case.simulated or self.projection_error() <= PROJECTION_LIMIT)
 
+    @cached_property
+    def left_open(self) -> set[str]:
+        """What of an instance is not told where it is not simulated: what was not seen to be right."""
+        if not self.projects:
+            return QUANTITIES.keys() - {"entries", "mib", "hours"}
+        errors = self.projection_errors.groupby("name")["off_by"].max()
+        return {name for name in SHARES if not errors.get(name, np.inf) <= SHARE_LIMIT}
+
     def projected(self, traffic: float, affinity: bool) -> Instance:
-        """What the structure says of an instance; NaN but for the unbounded maps where it has nothing to say."""
+        """What the structure says of an instance; NaN for what is left open."""
         found = self.reckoned(traffic, affinity)
-        if self.projects:
-            return found
-        left_open = {name: _certain(np.nan) for name in QUANTITIES if name not in ("entries", "mib", "hours")}
-        return replace(found, values={**found.values, **left_open})
+        return replace(found, values={**found.values, **dict.fromkeys(self.left_open, _certain(np.nan))})
 
     def reckoned(self, traffic: float, affinity: bool) -> Instance:
         """What the structure says of an instance, right or wrong."""
@@ -252,10 +267,10 @@ class Fleet:
 
     @cached_property
     def projection_errors(self) -> pd.DataFrame:
-        """Where the projection was simulated too: a row a routing and quantity.
+        """The projection beside the simulation at the traffic of `check`: a row a routing and quantity.
 
-        Columns: `routing`, `quantity`, `simulated` with its interval `low` and `high`, `projected`, and `off_by`, how
-        far the projection lies outside the interval, as a share of what was simulated.
+        Columns: `routing`, `name` as in QUANTITIES, `simulated`, `projected`, and `off_by`: of a share the difference,
+        else as a share of what was simulated.
         """
         traffic, instances = self.check
         fleet, rows = Fleet(self.scale, instances) if instances else self, []
@@ -263,38 +278,48 @@ class Fleet:
         for affinity, simulated in found.items():
             projected = fleet.reckoned(traffic, affinity)
             # An average instance says nothing of those that hold an entry or two, or of which some are over the cliff.
-            tells = simulated.values["peak"].mean >= FEWEST and not fleet.at_the_cliff(traffic, affinity)
-            for name in ("entries", "peak", "busy"):
-                value, expects = simulated.values[name], projected.values[name].mean
-                if tells if name == "busy" else value.mean >= FEWEST:
-                    low, high = (value.mean, value.mean) if np.isnan(value.low) else (value.low, value.high)
-                    off = max(low - expects, expects - high, 0.0) / value.mean
-                    routing = "affinity" if affinity else "no affinity"
-                    rows.append((routing, QUANTITIES[name], value.mean, value.low, value.high, expects, off))
-        columns = ["routing", "quantity", "simulated", "low", "high", "projected", "off_by"]
-        return pd.DataFrame(rows, columns=columns)
+            tells = simulated.values["peak"].mean >= FEWEST
+            for name in ("entries", "peak", "busy", *SHARES):
+                value, expects = (each.values[name].mean for each in (simulated, projected))
+                if name in ("entries", "peak"):
+                    compared = value >= FEWEST and value * simulated.heard >= ENOUGH_COUNTED
+                else:
+                    compared = tells and not (name == "busy" and fleet.at_the_cliff(traffic, affinity))
+                if compared and not np.isnan(value):
+                    off = abs(expects - value) / (1 if name in SHARES else value)
+                    rows.append(("affinity" if affinity else "no affinity", name, value, expects, off))
+        return pd.DataFrame(rows, columns=["routing", "name", "simulated", "projected", "off_by"])
 
     def projection_error(self) -> float:
-        """The largest of `projection_errors`; 0 where there is nothing to compare."""
-        return float(self.projection_errors["off_by"].max()) if len(self.projection_errors) else 0.0
+        """The largest error of entries and times, as a share; NaN where there is nothing to compare."""
+        table = self.projection_errors
+        return float(table["off_by"][~table["name"].isin(SHARES)].max())
 
     def projection_holds(self) -> bool:
-        """Whether the projection is right, where there is one to tell."""
-        return not self.projects or self.projection_error() <= PROJECTION_LIMIT
+        """Whether the projection is right, where there is one to tell and to compare."""
+        return not self.projects or not self.projection_error() > PROJECTION_LIMIT
 
     def projection_claim(self) -> str:
         """What is claimed of it, in a sentence."""
         if not self.projects:
             return "No projection is told that was simulated and did not prove right"
-        return f"Where it was simulated, the projection lies within {PROJECTION_LIMIT:.0%} of the interval"
+        if np.isnan(self.projection_error()):
+            return "Projection: nothing that can be simulated here is large enough to hold it to"
+        traffic, instances = self.check
+        shares = [name for name in SHARES if name not in self.left_open]
+        also = f", and {' and '.join(shares)} within {SHARE_LIMIT:.0%} of all".replace("_", " ") if shares else ""
+        return (
+            f"At {amount(traffic)} times the traffic on {instances:,} instances, the most that was simulated, "
+            f"projected entries and time are right within {PROJECTION_LIMIT:.0%}{also}"
+        )
 
     def projection_numbers(self) -> dict[str, float]:
         """What was compared, where, and by how much each projection is off, for the record."""
         traffic, instances = self.check
         table = self.projection_errors
         off = {
-            f"off_by_{quantity}_{routing}".replace(": ", "_").replace(", ", "_").replace(" ", "_"): value
-            for routing, quantity, value in zip(table["routing"], table["quantity"], table["off_by"], strict=True)
+            f"{name}_off_by_{routing}".replace(" ", "_"): value
+            for routing, name, value in zip(table["routing"], table["name"], table["off_by"], strict=True)
         }
         return {"traffic": traffic, "instances": instances, **off}
 
@@ -315,9 +340,9 @@ class Fleet:
         return kept.missing, dealt.missing
 
     def affinity_helps(self) -> bool:
-        """Whether without affinity, on one stream, the maps hold no fewer entries and deletes miss no less often."""
+        """Whether without affinity, on one stream, deletes miss no less often."""
         with_affinity, without = self.missing()
-        return self.entries_ratio >= 1 and not without < with_affinity
+        return not without < with_affinity
 
     def affinity_numbers(self) -> dict[str, float]:
         """What losing affinity costs, for the record."""
@@ -346,22 +371,26 @@ class Fleet:
     def _smallest(self, traffic: float, affinity: bool, limit: str) -> int:
         instances = 1
         while True:
-            # What an instance can take depends on how many it shares the sessions with.
+            # What an instance can take depends on how many it shares the sessions with, and on how many must do so.
             among = 1 if affinity else next((number for number in AMONG if number >= instances), MANY)
-            wanted = traffic / self._can_take(limit, among)
+            wanted = traffic / self._can_take(limit, among, 10 ** len(str(instances - 1)) if instances > 1 else 1)
             if wanted <= instances:
                 return instances
             instances = int(np.ceil(wanted))
 
-    def _can_take(self, limit: str, among: int) -> float:
-        """The load from which on an instance, one `among` so many without affinity, is beyond a limit."""
-        if (limit, among) not in self._loads_taken:
-            structure = self.scale.structure(self.scale.counter, among)
-            self._loads_taken[limit, among] = lowest(lambda load: LIMITS[limit](structure.at(load))) / among
-        return max(self._loads_taken[limit, among], 1e-9)
+    def _can_take(self, limit: str, among: int, stores: int) -> float:
+        """The load from which on one of so many instances, one `among` so many without affinity, is beyond a limit."""
+        if (limit, among, stores) not in self._loads_taken:
+            structure, cap = self.scale.structure(self.scale.counter, among), self.scale.cap
+
+            def beyond(load: float) -> bool:
+                return LIMITS[limit](structure.at(load, chance=1, stores=stores), cap)
+
+            self._loads_taken[limit, among, stores] = lowest(beyond) / among
+        return max(self._loads_taken[limit, among, stores], 1e-9)
 
     @cached_property
-    def _loads_taken(self) -> dict[tuple[str, int], float]:
+    def _loads_taken(self) -> dict[tuple[str, int, int], float]:
         return {}
 
     def sizes_table(self) -> pd.DataFrame:
@@ -377,7 +406,9 @@ class Fleet:
         if self.sizes.empty:
             return True
         wide = self.sizes.pivot(index="traffic", columns="affinity", values=list(LIMITS))
-        return all((wide[limit][False] >= wide[limit][True]).all() for limit in LIMITS)
+        # As far as sizes are known, which are whole numbers at that.
+        least = {limit: (1 - 2 * PRECISION) * wide[limit][True] - 1 for limit in LIMITS}
+        return all((wide[limit][False] >= least[limit]).all() for limit in LIMITS)
 
     def size_numbers(self) -> dict[str, int]:
         """The smallest fleets at the highest traffic, for the record."""
@@ -395,12 +426,15 @@ class Fleet:
         if not (self.scale.loads.size and self.scale.reckons):
             return ""
         if not self.projects:
+            if np.isnan(self.projection_error()):
+                return "Nothing is projected: nothing that can be simulated is large enough to hold it to."
             return f"Nothing is projected: where it was simulated, that is off by {self.projection_error():.0%}."
         most, limit = TRAFFIC[-1], f"{self.scale.case.memory_limit_mib:g} MiB"
         kept, dealt = (self.row(most, affinity).values for affinity in (True, False))
         label = "Simulated at" if self.row(most, True).simulated else "Projected to"
         return (
-            f"{label} {most:,} times the traffic on {self.instances:,} instances with session affinity, each "
+            f"{label} {most:,} times the traffic of {self.scale.traffic.scope()} on {self.instances:,} instances with "
+            f"session affinity, each "
             f"{_fills(limit, kept['hours'].mean)} unbounded; bounded, it holds its lock for "
             f"{_held(kept['busy'].mean)}. Without affinity each {_fills(limit, dealt['hours'].mean)}, and holds it for "
             f"{_held(dealt['busy'].mean)}."
@@ -412,7 +446,8 @@ class Fleet:
         which = ", ".join(f"{row.heard} at {row.traffic:,} x" for row in heard)
         simulated = "All of it is projection"
         if heard:
-            simulated = f"Instances heard, of all replications together: {which}; the rest is projection"
+            rest = "projection" if self.projects else "left open"
+            simulated = f"Instances heard, of all replications together: {which}; the rest is {rest}"
         return f"{self.instances:,} instances. {simulated}."
 
     @cached_property
@@ -429,20 +464,22 @@ class Fleet:
 
     @cached_property
     def _curves(self) -> pd.DataFrame:
-        """The projection between the rows as well."""
+        """The projection between the rows as well; of the bounded stores from where they hold FEWEST entries on."""
         rows = []
         for traffic in np.geomspace(TRAFFIC[0], TRAFFIC[-1], CURVE):
             for affinity in (True, False):
-                values = self.projected(traffic, affinity).values
-                cells = {"entries": values["entries"].mean, "peak": values["peak"].mean}
-                rows.append({"traffic": traffic, "affinity": affinity, **cells, "busy": 100 * values["busy"].mean})
-        return pd.DataFrame(rows)
+                entries, peak, busy = (
+                    self.projected(traffic, affinity).values[name].mean for name in ("entries", "peak", "busy")
+                )
+                peak, busy = (value if peak >= FEWEST else np.nan for value in (peak, 100 * busy))
+                rows.append((traffic, affinity, entries, peak, busy))
+        return pd.DataFrame(rows, columns=["traffic", "affinity", "entries", "peak", "busy"])
 
     def draw_entries(self) -> figures.Drawing:
         """Entries of an instance, unbounded and bounded, by the traffic of the fleet."""
         more = self.entries_ratio
-        message = f"Without session affinity the unbounded maps hold {amount(more)} times the entries in sum"
-        message += f" ({self._last()})"
+        message = f"Without session affinity the unbounded maps hold at least {amount(more)} times the entries in sum"
+        message += " (projection)"
         if not self.scale.loads.size:
             message = "Nothing is ever incremented, on no instance"
         elif more == 1:
@@ -450,7 +487,7 @@ class Fleet:
         return figures.fleet(
             self._points,
             self._curves,
-            {"entries": ("unbounded", figures.VERMILION), "peak": ("bounded, peak", figures.BLUE)},
+            {"entries": ("unbounded, at the end", figures.VERMILION), "peak": ("bounded, at its peak", figures.BLUE)},
             ("entries of an instance", f"in sum over {self.instances:,} instances"),
             self.instances,
             0,
@@ -460,22 +497,23 @@ class Fleet:
     def draw_busy(self) -> figures.Drawing:
         """Share of the time that an instance's lock is held, by the traffic of the fleet."""
         busy = self.row(TRAFFIC[-1], True).values["busy"].mean
-        message = f"At {TRAFFIC[-1]:,} times the traffic each lock is held for {_held(busy)} ({self._last()})"
+        how = "simulated" if self.row(TRAFFIC[-1], True).simulated else "projection"
+        message = f"With affinity, at {TRAFFIC[-1]:,} times the traffic each lock is held for {_held(busy)} ({how})"
         if np.isnan(busy):
             message = self.scale.silence or "What is reckoned is not what was simulated, so nothing is projected"
         return figures.fleet(
             self._points,
             self._curves,
             {"busy": ("lock held", figures.VERMILION)},
-            ("time an instance's lock is held (%)", f"in sum over {self.instances:,} (processors)"),
+            (
+                f"time a {self.scale.counter} store's lock is held (%)",
+                f"in sum over {self.instances:,} (processors)",
+            ),
             self.instances / 100,
             100,
             message,
             legend_right=True,
         )
-
-    def _last(self) -> str:
-        return "simulated" if self.row(TRAFFIC[-1], True).simulated else "projection"
 
 
 def _time(hours: float) -> str:

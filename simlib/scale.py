@@ -39,10 +39,17 @@ LEAST_TTL = 10
 """How many times as long as the copies of a log lie apart a TTL must be for the store to forget in any order."""
 
 MANY = 1_000
-"""Instances from which on no session meets the same one again often enough to matter."""
+"""Instances from which on no session meets the same one again often enough to matter: at 100 000, an instance of
+`orphans` holds 5 % more without affinity, of the other workloads less than 1 %."""
 
 REFERENCE = 100_000
 """Increments of the stream that the structure is taken from."""
+
+MORE_MEMORY = 0.1
+"""By how much, as a share, the simulator's memory may differ between the shortest and the longest stream."""
+
+PRECISION = 0.001
+"""To what share a load is found from which on something is reached."""
 
 FROM = 900_000
 """Operations from which on the simulator's time is fitted: with fewer, to set up a run takes a share of it."""
@@ -82,6 +89,18 @@ class Fit(NamedTuple):
         return ends, middle * ends**self.measured.mean
 
 
+class Jump(NamedTuple):
+    """How many times as long an increment holds the lock at load `after` as at load `before`."""
+
+    before: float
+    after: float
+    times: float
+
+    def __str__(self) -> str:
+        longer = f"an increment holds the lock {amount(self.times)} times as long"
+        return f"from {amount(self.before)} to {amount(self.after)} times, {longer}"
+
+
 @dataclass(frozen=True)
 class Scale:
     """A case at other loads, on one process."""
@@ -89,12 +108,15 @@ class Scale:
     case: Case
     go_version: str = GO_VERSIONS[-1]
 
-    # --- What is measured
-
     @cached_property
     def traffic(self) -> Scaled:
         """The case's traffic at any load."""
         return scaled(self.case)
+
+    @property
+    def cap(self) -> float:
+        """The cap of the bounded store; inf where there is none."""
+        return self.case.settings.max_entries if self.case.settings.max_entries > 0 else np.inf
 
     @property
     def counter(self) -> str:
@@ -240,6 +262,7 @@ class Scale:
             return "All comes in a few moments, so there is no rate of anything to reckon or to project with"
         if together is not None and 0 < ttl < LEAST_TTL * together:
             return f"A TTL of {format_duration(ttl)} is too short for a log laid over itself within about a second"
+        # An error that is NaN was not seen to be small.
         passes = self.structure_error() <= STRUCTURE_LIMIT and all(fit.holds for fit in self._fits)
         if not (self.case.simulated or (passes and self.sorts_as_it_should())):
             return (
@@ -265,8 +288,7 @@ class Scale:
     @cached_property
     def below(self) -> np.ndarray:
         """Whether each load lies below the cap with room to spare: a quarter more would not reach it either; bool."""
-        cap = self.case.settings.max_entries if self.case.settings.max_entries > 0 else np.inf
-        return np.array([self.at(1.25 * load).peak_entries < cap for load in self.loads], dtype=bool)
+        return np.array([self.at(1.25 * load).peak_entries < self.cap for load in self.loads], dtype=bool)
 
     @cached_property
     def beyond(self) -> np.ndarray:
@@ -339,21 +361,44 @@ class Scale:
             numbers[f"{name}_expected"] = fit.expected
         return {"decades": self.decades, **numbers}
 
+    @cached_property
+    def structure_errors(self) -> np.ndarray:
+        """By how much the reckoned time for which the lock is held is off at each load, as a share; (loads,)."""
+        found = self.busy.mean(axis=0)
+        return np.array([each.busy for each in self.expected]) / np.where(found > 0, found, np.nan) - 1
+
     def structure_error(self) -> float:
-        """The largest error of the reckoned time for which the lock is held, as a share, where it is held to it."""
-        where = self._reckoned_at
-        reckoned, found = np.array([each.busy for each in self.expected])[where], self.busy.mean(axis=0)[where]
-        return float(np.abs(reckoned / found - 1).max(initial=0))
+        """The largest of them where the structure is held to it; NaN where it is nowhere."""
+        return (
+            float(np.abs(self.structure_errors[self._reckoned_at]).max(initial=-np.inf))
+            if self.reckoned_at()
+            else np.nan
+        )
 
     def structure_holds(self) -> bool:
-        """Whether the reckoned time is right, where there is one to tell."""
-        return not self.reckons or self.structure_error() <= STRUCTURE_LIMIT
+        """Whether the reckoned time is right, where there is one to tell and to compare."""
+        return not self.reckons or not self.structure_error() > STRUCTURE_LIMIT
 
     def structure_claim(self) -> str:
         """What is claimed of it, in a sentence."""
         if not self.reckons:
             return "No time is told that was reckoned and did not prove right"
-        return f"The time for which the lock is held is reckoned within {STRUCTURE_LIMIT:.0%}"
+        if not self.reckoned_at():
+            return "At no load is enough counted to hold the reckoned time to"
+        return (
+            f"Off the cliff, where chance is small, the time for which the lock is held is reckoned within "
+            f"{STRUCTURE_LIMIT:.0%}"
+        )
+
+    def structure_numbers(self) -> dict[str, float]:
+        """How far the reckoned time is off where it is held to what is measured, and at any load, for the record."""
+        anywhere = np.abs(self.structure_errors)
+        anywhere = anywhere[np.isfinite(anywhere)]
+        return {
+            "worst_error": self.structure_error(),
+            "loads": self.reckoned_at(),
+            "worst_error_at_any_load": float(anywhere.max()) if anywhere.size else np.nan,
+        }
 
     def reckoned_at(self) -> int:
         """At how many loads the structure is held to what is measured: those of the fits with ENOUGH increments."""
@@ -376,18 +421,19 @@ class Scale:
         return bool((unaccounted[:, at_cap] < 0.01).all() and not sorted_below.any())
 
     @cached_property
-    def jump(self) -> float:
-        """How many times as long an increment holds the lock just past the cliff as just before.
+    def jump(self) -> Jump | None:
+        """What the cliff does to an increment: from the last load below the cap to the first at it.
 
-        NaN unless both were measured, at loads at most ten times apart: where traffic is uneven there is no cliff.
+        None unless both were measured, at loads at most ten times apart: where traffic is uneven there is no cliff.
         """
         if not (self.below.any() and self.beyond.any()):
-            return np.nan
+            return None
         per_increment = self.busy / self.of_each(lambda run: max(run.settled[self.counter].increments, 1))
         last, first = np.flatnonzero(self.below)[-1], np.flatnonzero(self.beyond)[0]
         if self.loads[first] > 10 * self.loads[last]:
-            return np.nan
-        return float(per_increment[:, first].mean() / per_increment[:, last].mean())
+            return None
+        times = float(per_increment[:, first].mean() / per_increment[:, last].mean())
+        return Jump(float(self.loads[last]), float(self.loads[first]), times)
 
     def engines_agree(self) -> bool:
         """Whether the compiled engine gives the ledgers of the stores that heard the case's own runs."""
@@ -403,34 +449,6 @@ class Scale:
                 if any(ledgers[counter] != run.totals(counter, design) for counter in COUNTERS):
                     return False
         return True
-
-    # --- The simulator itself
-
-    @cached_property
-    def simulator(self) -> pd.DataFrame:
-        """Seconds and peak memory of the compiled engine by number of operations, as measured (see `growth`)."""
-        return pd.read_csv(CALIBRATION / "growth.csv")
-
-    def simulator_fit(self, column: str) -> Estimate:
-        """The exponent of a column over the operations, its interval over the repeats; of `seconds` from FROM on."""
-        table = self.simulator
-        table = table[table["operations"] >= FROM] if column == "seconds" else table
-        wide = table.pivot(index="repeat", columns="operations", values=column)
-        return exponent(wide.columns.to_numpy(), wide.to_numpy())
-
-    def simulator_holds(self) -> bool:
-        """Whether time grows as the operations and memory not at all, within TOLERANCE of the intervals."""
-        bounds = ((self.simulator_fit(column), expected) for column, expected in (("seconds", 1), ("peak_mib", 0)))
-        return all(found.low - TOLERANCE <= expected <= found.high + TOLERANCE for found, expected in bounds)
-
-    def simulator_numbers(self) -> dict[str, float]:
-        """The exponents of the simulator with their intervals, and how far they were measured, for the record."""
-        time, memory = self.simulator_fit("seconds"), self.simulator_fit("peak_mib")
-        return {
-            "most_operations": int(self.simulator["operations"].max()),
-            **{"time": time.mean, "time_low": time.low, "time_high": time.high},
-            **{"memory": memory.mean, "memory_low": memory.low, "memory_high": memory.high},
-        }
 
     # --- In words and pictures
 
@@ -450,11 +468,13 @@ class Scale:
         elif np.isinf(self.binds_at):
             parts.append("; the bounded store has no cap that ever acts")
         else:
-            parts.append(f"; the bounded store is at its cap from {amount(self.binds_at)} times on")
+            parts.append(f"; the bounded store reaches its cap at about {amount(self.binds_at)} times")
             if self.always_at > 1.5 * self.binds_at:
-                parts.append(f" when traffic is highest, throughout from {amount(self.always_at)} times on")
-            if not np.isnan(self.jump):
-                parts.append(f", where an increment suddenly holds the lock {amount(self.jump)} times as long")
+                parts.append(
+                    f" when traffic is highest, and is at it throughout from {amount(self.always_at)} times on"
+                )
+            if self.jump:
+                parts.append(f": {self.jump}")
         if below:
             parts.append(f"; below, the lock is held as load^{_power(below)}")
         if beyond:
@@ -493,8 +513,8 @@ class Scale:
         beyond = self.fit("time", "at the cap")
         if not self.loads.size:
             message = "Nothing is ever incremented, so no lock is ever held"
-        elif not np.isnan(self.jump):
-            message = f"Where the cap binds, an increment holds the lock {amount(self.jump)} times as long"
+        elif self.jump:
+            message = f"Over the cap's cliff, {self.jump}"
             message += f"; beyond, time grows as load^{beyond.measured.mean:.2f}" if beyond else ""
         elif not self.reckons:
             message = self.silence
@@ -514,24 +534,55 @@ class Scale:
             message = "There are too few loads, or too little to count, to fit an exponent"
         return figures.exponents(self.exponents(), message)
 
-    def draw_simulator(self) -> figures.Drawing:
-        """Time and memory of the simulator by the number of operations."""
-        seconds, memory = self.simulator_fit("seconds"), self.simulator_fit("peak_mib")
-        last = self.simulator.iloc[-1]
-        message = (
-            f"The simulator's time grows as operations^{seconds.mean:.2f}, its memory as operations^"
-            f"{abs(memory.mean):.2f}: {last['peak_mib']:.0f} MiB at {amount(last['operations'])}"
+
+class Simulator:
+    """How the compiled engine itself grows, as measured (see `growth`): seconds and peak memory by operations."""
+
+    def __init__(self):
+        self.table = pd.read_csv(CALIBRATION / "growth.csv")
+
+    @cached_property
+    def time(self) -> Estimate:
+        """The exponent of the time over the operations from FROM on, its interval over the repeats."""
+        wide = self.table[self.table["operations"] >= FROM].pivot(
+            index="repeat", columns="operations", values="seconds"
         )
-        return figures.simulator(self.simulator, message)
+        return exponent(wide.columns.to_numpy(), wide.to_numpy())
+
+    @property
+    def memory(self) -> float:
+        """How many times the memory the longest stream takes that the one that takes least does."""
+        means = self.table.groupby("operations")["peak_mib"].mean()
+        return float(means.max() / means.min())
+
+    def holds(self) -> bool:
+        """Whether time grows as the operations, within TOLERANCE of the interval, and memory by MORE_MEMORY at most."""
+        time = self.time
+        return time.low - TOLERANCE <= 1 <= time.high + TOLERANCE and self.memory <= 1 + MORE_MEMORY
+
+    def numbers(self) -> dict[str, float]:
+        """Exponent and ratio, and how far they were measured, for the record."""
+        time = self.time
+        numbers = {"time": time.mean, "time_low": time.low, "time_high": time.high, "most_to_least_memory": self.memory}
+        return {"most_operations": int(self.table["operations"].max()), **numbers}
+
+    def draw(self) -> figures.Drawing:
+        """Time and memory by the number of operations."""
+        last = self.table.iloc[-1]
+        message = (
+            f"The simulator's time grows as operations^{self.time.mean:.2f}; its memory, {self.memory - 1:.0%} apart, "
+            f"is {last['peak_mib']:.0f} MiB at {amount(last['operations'])}"
+        )
+        return figures.simulator(self.table, message)
 
 
 def lowest(reached: Callable[[float], bool], low: float = 1e-9, high: float = 1e9) -> float:
-    """The load from which on something is reached, by bisection to 0.1 %; inf if not at `high`, 0 if at `low`."""
+    """The load from which on something is reached, by bisection to PRECISION; inf if not at `high`, 0 if at `low`."""
     if not reached(high):
         return np.inf
     if reached(low):
         return 0.0
-    while high / low > 1.001:
+    while high / low > 1 + PRECISION:
         middle = (low * high) ** 0.5
         low, high = (low, middle) if reached(middle) else (middle, high)
     return high

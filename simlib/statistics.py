@@ -60,7 +60,8 @@ def exponent(x: np.ndarray, y: np.ndarray) -> Estimate:
 
     With replications it is the mean of their exponents and the interval is Student's over these: what is alike in all
     loads of one replication then widens it, which the residuals of a regression would not show. A single realisation
-    has nothing but these (Draper and Smith, Applied Regression Analysis, section 1.4), and from two points no interval.
+    has nothing but these (Draper and Smith, Applied Regression Analysis, section 1.4), and from two points no interval:
+    it says how far the points are from a power law, not what another realisation would have given.
     """
     from scipy.special import stdtrit
 

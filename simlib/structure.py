@@ -235,8 +235,8 @@ class Structure:
         """Whether there is enough to go by: a stream that comes in a few moments alone has no rate of anything."""
         return int((self._settled & (self._increments > 0)).sum()) >= LEAST_SLICES
 
-    def at(self, load: float, chance: float = 0.0) -> Expected:
-        """What to expect at a load.
+    def at(self, load: float, chance: float = 0.0, stores: int = 1) -> Expected:
+        """What to expect at a load; of the peak, the highest of so many stores.
 
         `chance` is the variance of a number of entries over its mean, of which only the peak knows: 1 where sessions
         arrive independently of each other, 0 where all is given.
@@ -251,10 +251,10 @@ class Structure:
             entries, at_tick = np.minimum(entries, cap), np.minimum(at_tick, cap)
         # The highest of as many independent numbers as entries are filled anew with other sessions (Blom, Statistical
         # Estimates and Transformed Beta-Variables, 1958, for normal ones).
-        lives = max(load * self._sessions / max(entries.mean(), 1), 1)
+        lives = stores * max(load * self._sessions / max(entries.mean(), 1), 1)
         # What waits for a tick is none of it: of that there is as much as ticks lie apart.
         spread = np.sqrt(chance * self._tables_at(ttl_place, load)[OCCUPANCY])
-        highest = highest + ndtri((lives - 0.375) / (lives + 0.25)) * spread
+        highest = highest - ndtri(0.625 / (lives + 0.25)) * spread
         if cap > 0:
             highest = np.minimum(np.where(capped, cap, highest), cap)
         ticks = np.where(self._ticked(load), increments / every, 0)
