@@ -33,7 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"simlib {options.name}: {said}; run it again to go on where it stopped", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print(f"simlib {options.name}: interrupted; run it again to go on where it stopped", file=sys.stderr)
+        goes_on = "; run it again to go on where it stopped" if options.name in ("run", "sweep") else ""
+        print(f"simlib {options.name}: interrupted{goes_on}", file=sys.stderr)
         return 130
     except OSError as error:
         # Standard output is gone or full: nothing more can be said there, and what was written elsewhere stays.

@@ -559,24 +559,26 @@ def load_time(
     return Drawing(figure, table, message)
 
 
-def exponents(table: pd.DataFrame, message: str) -> Drawing:
-    """Fitted exponents with 95 % intervals beside what is expected; columns as of `Scale.exponents`."""
+def exponents(table: pd.DataFrame, tolerance: float, message: str) -> Drawing:
+    """Fitted exponents with 95 % intervals beside what is expected, give or take; columns as of `Scale.exponents`."""
     with matplotlib.rc_context(STYLE):
         figure, axes = _axes(message, "exponent of the load (bar: 95 % interval)", "")
         places = np.arange(len(table))[::-1]
         for place, row in zip(places, table.itertuples(index=False), strict=True):
+            axes.barh(place, 2 * tolerance, 0.6, row.expected - tolerance, color=GREY, alpha=0.4)
             axes.plot([row.expected] * 2, [place - 0.3, place + 0.3], color=BLACK, linewidth=2.5)
             axes.plot([row.low, row.high], [place, place], color=VERMILION, linewidth=3)
             axes.plot([row.exponent], [place], color=VERMILION, marker="o", markersize=7)
+            interval = "" if np.isnan(row.low) else f" ({row.low:.2f} to {row.high:.2f})"
             axes.annotate(
-                # What is 0 but for rounding has no sign.
-                f"{round(row.exponent, 2) + 0:.2f} (expected {round(row.expected, 2) + 0:.2f})",
+                f"{row.exponent:.2f}{interval},\nexpected {row.expected:.2f}",
                 (1.01, place),
                 xycoords=("axes fraction", "data"),
                 va="center",
                 fontsize=9,
             )
-        axes.set_yticks(places, [f"{row.what},\n{row.regime}" for row in table.itertuples()], fontsize=9)
+        labels = [f"{row.what},\n{row.regime},\nloads {row.loads}" for row in table.itertuples()]
+        axes.set_yticks(places, labels, fontsize=9)
         axes.set_ylim(-0.6, max(len(table) - 0.4, 0.4))
         axes.xaxis.set_major_locator(MaxNLocator(4))
         axes.grid(axis="x", color="#dddddd", linewidth=0.8)
@@ -586,7 +588,11 @@ def exponents(table: pd.DataFrame, message: str) -> Drawing:
             axes.set_xticks([])
         else:
             axes.annotate(
-                "black: as the structure says", (0.0, 1.01), xycoords="axes fraction", va="bottom", fontsize=9
+                f"black: as the structure says; grey: within {tolerance}",
+                (0.0, 1.01),
+                xycoords="axes fraction",
+                va="bottom",
+                fontsize=9,
             )
     return Drawing(figure, table.dropna(axis="columns", how="all") if len(table) else table, message)
 
@@ -685,7 +691,8 @@ def fleet(
             va="top",
             fontsize=9,
         )
-    return Drawing(figure, points, message)
+    shown = pd.concat([points.assign(line=False), curves.assign(line=True, simulated=False)], ignore_index=True)
+    return Drawing(figure, shown, message)
 
 
 def mebibytes(mib: float) -> str:

@@ -24,7 +24,7 @@ from simlib.tally import Spec, Tally, tally
 from simlib.trace import COUNTERS, INCREMENT, Trace
 from simlib.units import HOUR, SECOND, format_duration
 from simlib.variates import session_keys, stream_key, uniform
-from simlib.workload import FASTEST, Workload
+from simlib.workload import Workload
 
 WINDOW = 2 * HOUR
 """What of a workload is looked at under each load, at least: a TTL to fill the store, and three to measure."""
@@ -134,9 +134,8 @@ class ScaledWorkload:
         return float(expected)
 
     def allows(self, load: float, operations: float | None = None) -> bool:
-        fastest = max(kind.arrivals.per_hour for kind in self.workload.kinds.values())
         work = load * max(self.operations, self._events / PER_OPERATION)
-        return work <= (operations or MOST_OPERATIONS) and load * fastest <= FASTEST
+        return work <= (operations or MOST_OPERATIONS) and load <= self.workload.most_times
 
     def _counts(self, load: float) -> tuple[list[int], int]:
         """Increments of each counter, and all operations, of the first replication at a load."""

@@ -10,11 +10,15 @@ import platform
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from simlib.case import Case
 from simlib.errors import InputError
 from simlib.figures import Drawing, save
 from simlib.trace import whole_file
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SUMMARY = "summary.json"
 
@@ -34,6 +38,7 @@ class Pack:
     answers: list[str] = field(default_factory=list)
     claims: list[dict] = field(default_factory=list)
     figures: list[dict] = field(default_factory=list)
+    tables: list[dict] = field(default_factory=list)
 
     def __post_init__(self):
         self.folder = Path(self.out)
@@ -62,6 +67,12 @@ class Pack:
         self.figures.append({"name": name, "message": drawing.message, "caption": caption})
         return Shown(caption, (self.folder / f"{name}.png").read_bytes())
 
+    def table(self, table: "pd.DataFrame", name: str, caption: str) -> "pd.DataFrame":
+        """Save a table of its index and columns, as text, under a name; return it, to be shown."""
+        table.reset_index().to_csv(self.folder / f"{name}.csv", index=False, lineterminator="\n")
+        self.tables.append({"name": name, "caption": caption})
+        return table
+
     def close(self) -> None:
         """Write the summary: everything above with settings, seeds, versions and the hash of each stream."""
         summary = {
@@ -77,6 +88,7 @@ class Pack:
             "answers": self.answers,
             "claims": self.claims,
             "figures": self.figures,
+            "tables": self.tables,
         }
         with whole_file(self.folder / SUMMARY) as file:
             file.write_text(json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")

@@ -249,7 +249,7 @@ class Fleet:
                         total = self.instances * value
                         column[routing, label, "in sum"] = _shown(name, total, in_sum=True)
             columns[f"{traffic:,} x{'' if simulated else ' (projection)'}"] = column
-        return pd.DataFrame(columns)
+        return pd.DataFrame(columns).rename_axis(["routing", "of an instance", ""])
 
     # --- How far the projection holds
 
@@ -399,7 +399,8 @@ class Fleet:
             return self.sizes
         table = self.sizes.set_index(["affinity", "traffic"]).rename(columns=LIMIT_NAMES)
         table = table.rename(index={True: "affinity", False: "no affinity"}, level=0)
-        return table.stack().unstack("traffic").rename(columns=lambda traffic: f"{traffic:,} x (projection)")
+        table = table.stack().unstack("traffic").rename(columns=lambda traffic: f"{traffic:,} x (projection)")
+        return table.rename_axis(index=["routing", "fewest"], columns=None)
 
     def larger_without(self) -> bool:
         """Whether no fleet may be smaller without affinity than with it."""
@@ -436,9 +437,12 @@ class Fleet:
             f"{label} {most:,} times the traffic of {self.scale.traffic.scope()} on {self.instances:,} instances with "
             f"session affinity, each "
             f"{_fills(limit, kept['hours'].mean)} unbounded; bounded, it holds its lock for "
-            f"{_held(kept['busy'].mean)}. Without affinity each {_fills(limit, dealt['hours'].mean)}, and holds it for "
-            f"{_held(dealt['busy'].mean)}."
+            f"{self._held(kept)}. Without affinity each {_fills(limit, dealt['hours'].mean)}, and holds it for "
+            f"{self._held(dealt)}."
         )
+
+    def _held(self, values: Mapping[str, Estimate]) -> str:
+        return _held(values["busy"].mean, self.scale.price_error)
 
     def note(self) -> str:
         """What stands on what, in a sentence or two."""
@@ -496,10 +500,12 @@ class Fleet:
 
     def draw_busy(self) -> figures.Drawing:
         """Share of the time that an instance's lock is held, by the traffic of the fleet."""
-        busy = self.row(TRAFFIC[-1], True).values["busy"].mean
+        values = self.row(TRAFFIC[-1], True).values
         how = "simulated" if self.row(TRAFFIC[-1], True).simulated else "projection"
-        message = f"With affinity, at {TRAFFIC[-1]:,} times the traffic each lock is held for {_held(busy)} ({how})"
-        if np.isnan(busy):
+        message = (
+            f"With affinity, at {TRAFFIC[-1]:,} times the traffic each lock is held for {self._held(values)} ({how})"
+        )
+        if np.isnan(values["busy"].mean):
             message = self.scale.silence or "What is reckoned is not what was simulated, so nothing is projected"
         return figures.fleet(
             self._points,
@@ -546,6 +552,11 @@ def _shown(name: str, value: float, in_sum: bool = False) -> str:
     return figures.mebibytes(value) if name.endswith("mib") else f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
 
 
-def _held(share: float) -> str:
-    """A share of the time that a lock is held, for people."""
-    return f"{format_percent(share)} of the time{', so it cannot keep up' if share > 1 else ''}"
+def _held(share: float, price_error: float) -> str:
+    """A share of the time that a lock is held, for people; beyond doubt where the prices leave none."""
+    held = f"{format_percent(share)} of the time"
+    if share * (1 - price_error) > 1:
+        return f"{held}, so it cannot keep up"
+    if share * (1 + price_error) > 1:
+        return f"{held}, about all it has (prices are known within {price_error:.0%})"
+    return held

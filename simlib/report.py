@@ -3,6 +3,7 @@
 Owns how the results are presented; works nothing out. Every string that comes from a workload or a log is escaped.
 """
 
+import csv
 import json
 import re
 from collections.abc import Sequence
@@ -66,7 +67,15 @@ def _run(result: Result, out: Path) -> dict:
     if result.error:
         failure = json.loads((folder / FAILURE).read_text(encoding="utf-8"))
         return {**run, "error": f"cell {failure['cell']}: {failure['error']}"}
-    return {**run, **json.loads((folder / SUMMARY).read_text(encoding="utf-8"))}
+    summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+    tables = [{**table, **_table(folder / f"{table['name']}.csv")} for table in summary["tables"]]
+    return {**run, **summary, "tables": tables}
+
+
+def _table(path: Path) -> dict:
+    with open(path, encoding="utf-8", newline="") as file:
+        columns, *rows = csv.reader(file)
+    return {"columns": columns, "rows": rows}
 
 
 def _write_json(path: Path, content: list) -> None:

@@ -11,6 +11,7 @@ import json
 import multiprocessing
 import os
 import shutil
+import stat
 import sys
 import tempfile
 import threading
@@ -198,6 +199,8 @@ def _execute(job: Job, work: Path, running: _Running) -> Result:
 
 def _take_place(work: Path, folder: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
+    # A temporary folder is its owner's alone; whoever may read the report may read its figures.
+    work.chmod(stat.S_IMODE(folder.parent.stat().st_mode))
     if folder.exists():
         # Renamed first, so that at no time a folder stands there half removed.
         old = Path(tempfile.mkdtemp(prefix="old.", dir=work.parent))

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from simlib import cost, figures, heap
+from simlib.calibrate import cost_errors
 from simlib.case import LIVE_DESIGNS, Case
 from simlib.heap import CALIBRATION, GO_VERSIONS
 from simlib.ledger import Totals
@@ -166,6 +167,12 @@ class Scale:
         """Share of the time after the warm-up for which a store's lock is held; above 1 it cannot be."""
         lasts = max(self.traffic.lasts - self.traffic.warm_up, SECOND)
         return cost.held_ns(run.settled[self.counter], self.case.settings, self.go_version) / lasts
+
+    @cached_property
+    def price_error(self) -> float:
+        """By how much, as a share, the prices that time rests on were off at the worst at sizes held back to check."""
+        table = cost_errors(pd.read_csv(CALIBRATION / "cost.csv", dtype={"go_version": str}))
+        return float(table[table["go_version"] == self.go_version][list(cost.PARTS)].abs().to_numpy().max())
 
     def unbounded_mib(self, run: Measured) -> float:
         """Resident memory of both unbounded maps in the end."""
@@ -336,10 +343,10 @@ class Scale:
                     "what": fit.what,
                     "regime": fit.regime,
                     "loads": f"{fit.loads[0]:.3g} to {fit.loads[-1]:.3g}",
-                    "exponent": fit.measured.mean,
-                    "low": fit.measured.low,
-                    "high": fit.measured.high,
-                    "expected": fit.expected,
+                    "exponent": _clean(fit.measured.mean),
+                    "low": _clean(fit.measured.low),
+                    "high": _clean(fit.measured.high),
+                    "expected": _clean(fit.expected),
                     "in the limit": fit.limit,
                     "as expected": fit.holds,
                 }
@@ -386,8 +393,8 @@ class Scale:
         if not self.reckoned_at():
             return "At no load is enough counted to hold the reckoned time to"
         return (
-            f"Off the cliff, where chance is small, the time for which the lock is held is reckoned within "
-            f"{STRUCTURE_LIMIT:.0%}"
+            f"Off the cliff and where chance is small, at {self.reckoned_at()} of {self.loads.size} loads, the time "
+            f"for which the lock is held is reckoned within {STRUCTURE_LIMIT:.0%}"
         )
 
     def structure_numbers(self) -> dict[str, float]:
@@ -467,6 +474,8 @@ class Scale:
             parts.append(f"; the bounded store peaks at {self.peaks.max():,.0f} entries")
         elif np.isinf(self.binds_at):
             parts.append("; the bounded store has no cap that ever acts")
+        elif self.binds_at < self.loads[0]:
+            parts.append("; the bounded store is at its cap at any of them")
         else:
             parts.append(f"; the bounded store reaches its cap at about {amount(self.binds_at)} times")
             if self.always_at > 1.5 * self.binds_at:
@@ -476,7 +485,8 @@ class Scale:
             if self.jump:
                 parts.append(f": {self.jump}")
         if below:
-            parts.append(f"; below, the lock is held as load^{_power(below)}")
+            where = "" if np.isinf(self.binds_at) else "below, "
+            parts.append(f"; {where}the lock is held as load^{_power(below)}")
         if beyond:
             parts.append(f"; {'beyond' if below else 'there the lock is held'} as load^{_power(beyond)}")
         if not self.reckons:
@@ -529,10 +539,10 @@ class Scale:
     def draw_exponents(self) -> figures.Drawing:
         """The exponents beside what the structure says."""
         hold = sum(fit.holds for fit in self.fits)
-        message = f"{hold} of {len(self.fits)} exponents are what the structure says"
+        message = f"{hold} of {len(self.fits)} exponents are what the structure says, within {TOLERANCE}"
         if not self.fits:
             message = "There are too few loads, or too little to count, to fit an exponent"
-        return figures.exponents(self.exponents(), message)
+        return figures.exponents(self.exponents(), TOLERANCE, message)
 
 
 class Simulator:
@@ -571,7 +581,7 @@ class Simulator:
         last = self.table.iloc[-1]
         message = (
             f"The simulator's time grows as operations^{self.time.mean:.2f}; its memory, {self.memory - 1:.0%} apart, "
-            f"is {last['peak_mib']:.0f} MiB at {amount(last['operations'])}"
+            f"is {last['peak_mib']:.0f} MiB at {amount(last['operations'])} of them"
         )
         return figures.simulator(self.table, message)
 
@@ -588,8 +598,15 @@ def lowest(reached: Callable[[float], bool], low: float = 1e-9, high: float = 1e
     return high
 
 
+def _clean(exponent: float) -> float:
+    """An exponent without what is nothing but rounding, which may bear a sign."""
+    return round(exponent, 9) + 0.0
+
+
 def amount(value: float) -> str:
     """A number for people, to three digits."""
+    if value >= 1e9:
+        return f"{value / 1e9:.3g} billion"
     return f"{float(f'{value:.3g}'):,.0f}" if value >= 100 else f"{value:.3g}"
 
 

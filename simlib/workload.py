@@ -21,6 +21,11 @@ PRESETS = Path(__file__).parent.parent / "data" / "workloads"
 LONGEST = 366 * DAY
 FASTEST = 1e9
 """The highest rate that a workload may hold, in arrivals an hour."""
+MOST_ARRIVALS = 8e9
+"""What may be expected to arrive of a kind in one period of its rate: an hour, a day, or from one burst to the next.
+
+More of them, by 2**30 each, would not go into 63 bits.
+"""
 
 
 @dataclass(frozen=True)
@@ -110,7 +115,18 @@ class Arrivals(_Frozen):
     def _one_shape(self):
         if self.hourly and self.burst:
             raise ValueError("give 'hourly' or 'burst', not both")
+        if self.in_period > MOST_ARRIVALS:
+            raise ValueError(
+                f"{self.in_period:.3g} arrivals are expected from one period of the rate to the next: at most "
+                f"{MOST_ARRIVALS:.0e}"
+            )
         return self
+
+    @property
+    def in_period(self) -> float:
+        """Arrivals expected in one period of the rate."""
+        bounds, rates = self.steps()
+        return sum(rate * (stop - begin) / HOUR for begin, stop, rate in zip(bounds, bounds[1:], rates, strict=False))
 
     def steps(self) -> tuple[list[int], list[float]]:
         """One period of the rate: the n + 1 bounds of its steps in ns from 0, and the n rates in arrivals per hour."""
@@ -196,16 +212,23 @@ class Workload(_Frozen):
             raise InputError(f"hours: {duration / HOUR:g} is out of range: above 0, at most {LONGEST // HOUR}")
         return self.model_copy(update={"duration": round(duration)})
 
+    @property
+    def most_times(self) -> float:
+        """By how much every arrival rate may be multiplied; inf where nothing arrives."""
+        arrivals = [kind.arrivals for kind in self.kinds.values() if kind.arrivals.per_hour > 0]
+        most = (min(FASTEST / each.per_hour, MOST_ARRIVALS / max(each.in_period, 1e-300)) for each in arrivals)
+        return min(most, default=float("inf"))
+
     def times(self, load: float) -> "Workload":
         """The same workload with every arrival rate multiplied by `load`; the shapes of the rates stay.
 
         Raises InputError for a load that is no number of 0 or more, or that makes a rate higher than a file may hold.
         """
-        if not 0 <= load < float("inf"):
-            raise InputError(f"load: {load:g} is out of range: a number of 0 or more")
-        fastest = max(kind.arrivals.per_hour for kind in self.kinds.values())
-        if fastest * load > FASTEST:
-            raise InputError(f"load: {load:g} makes {fastest * load:.3g} arrivals an hour: at most {FASTEST:.0e}")
+        if not (0 <= load <= self.most_times and load < float("inf")):
+            raise InputError(
+                f"load: {load:g} is out of range: a number from 0 to {self.most_times:g}, at which sessions arrive as "
+                "often as can be"
+            )
         return self._with_arrivals(lambda arrivals: {"per_hour": arrivals.per_hour * load})
 
     def from_hour(self, hour: int) -> "Workload":

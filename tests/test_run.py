@@ -62,6 +62,9 @@ def test_a_log_is_exported_and_its_strings_are_harmless(tmp_path):
     log = tmp_path / "<i>my $log$.csv"
     log.write_text(LOG, encoding="utf-8")
     assert export(tmp_path / "out", "--trace", str(log)) == 0
+    # Who may list the folder of results may read all in it.
+    case = next(path for path in (tmp_path / "out").iterdir() if path.is_dir() and path.name[0] != ".")
+    assert {path.stat().st_mode for path in case.iterdir() if path.is_dir()} == {case.stat().st_mode}
     html = (tmp_path / "out/index.html").read_text(encoding="utf-8")
     assert "<i>my" not in html
     assert "&lt;i&gt;my $log$" in html
@@ -127,7 +130,7 @@ def write(folder: Path, name: str, source: str, input: Path | None = None) -> Jo
 SEALED = """
 import json, pathlib
 pathlib.Path(out, "summary.json").write_text(json.dumps({"notebook": "n", "case": "case", "title": "t", "about": "a",
-    "answers": ["yes"], "claims": [], "figures": []}))
+    "answers": ["yes"], "claims": [], "figures": [], "tables": []}))
 """
 
 
@@ -156,7 +159,7 @@ def test_a_cell_that_takes_too_long_and_a_kernel_that_dies_are_told_as_such(fold
     results = run_jobs([slow, dead], tmp_path / "out", 2, lambda result: None)
     assert [(result.cell, result.error) for result in results] == [
         ("the-cell", "took longer than 2 s and was stopped"),
-        ("the-cell", "the kernel died (out of memory, or killed)"),
+        ("the-cell", "the kernel died (out of memory, killed, or crashed)"),
     ]
 
 

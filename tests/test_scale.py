@@ -54,6 +54,17 @@ def test_a_workload_times_a_load_has_every_rate_multiplied_and_nothing_else():
     assert simulate(chosen.times(0).lasting(HOUR), 1).time.size == 0
 
 
+@pytest.mark.parametrize("name", workload_names())
+def test_at_the_highest_load_sessions_still_arrive_in_order(name):
+    """What is expected to arrive in a day still goes into 63 bits; at more it is refused."""
+    chosen = load_workload(name)
+    busiest = chosen.from_hour(chosen.busiest_hour(1)).times(chosen.most_times).lasting(SECOND // 100)
+    heard = sum(totals.increments for totals in tally(generated(busiest, 1), [Spec(counter=c) for c in COUNTERS]))
+    assert heard > 20
+    with pytest.raises(InputError, match="load: "):
+        chosen.times(1.001 * chosen.most_times)
+
+
 @pytest.mark.parametrize("wrong", [-1, math.nan, math.inf, 1e12])
 def test_a_load_that_is_none_is_refused(wrong):
     with pytest.raises(InputError, match="load: "):
@@ -507,6 +518,11 @@ def test_the_notebook_runs_on_them(tmp_path, shape):
     summary = json.loads((out / "log/07_scale/summary.json").read_text(encoding="utf-8"))
     assert all(claim["holds"] for claim in summary["claims"])
     assert len(summary["figures"]) == 6
+    assert [table["name"] for table in summary["tables"]] == ["fleet", "fleet_sizes"]
+    # What a fleet does is told where the answers are, not in the notebook alone.
+    html, markdown = ((out / name).read_text(encoding="utf-8") for name in ("index.html", "postmortem.md"))
+    assert "<td>unbounded maps: entries at the end</td>" in html
+    assert "| affinity | unbounded maps: entries at the end | per instance |" in markdown
 
 
 def test_a_real_log_is_measured_reckoned_and_projected(briefly):

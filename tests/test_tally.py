@@ -131,7 +131,7 @@ def test_the_first_row_says_whether_text_is_seconds_or_dates(tmp_path):
             r"row 11: time '2026-01-01' is not what it must be: seconds as a number, as in",
         ),
         (["2026-01-01"] * 10 + ["11"], r"row 11: time '11' is not what it must be: an ISO 8601 date, as in row 1"),
-        ([1, 2, 3, 2**62], r"row 4: time '4611686018427387904' is not what it must be: seconds as a number, as in"),
+        ([1, 2, 3, 2**62], r"row 4: time '4611686018427387904' is not what it must be: seconds, of which these are"),
     ):
         path = write(tmp_path / "trace.parquet", time=time, session=["a"] * len(time))
         for read in (read_trace, lambda path: list(open_stream(path, 1)())):

@@ -189,6 +189,7 @@ BAD_TEXT = {
     "time inf": ("log.csv", "time,session\n0,a\ninf,b\n", "row 2: time 'inf'"),
     "time too large": ("log.csv", "time,session\n0,a\n1e300,b\n", "row 2: time '1e300'"),
     "time absurd": ("log.csv", "time,session\n0,a\n1e999999999,b\n", "row 2: time"),
+    "time in milliseconds": ("log.csv", "time,session\n1700000000000,a\n", "a clock in milliseconds has to be divided"),
     "time with underscore": ("log.csv", "time,session\n1_0,a\n", "row 1: time '1_0'"),
     "date among numbers": ("log.csv", "time,session\n0,a\n2026-02-10,b\n", "row 2: time '2026-02-10'"),
     "number among dates": ("log.csv", "time,session\n2026-02-10,a\n17,b\n", "row 2: time '17'"),
