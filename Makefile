@@ -42,7 +42,7 @@ lint: $(READY) ## check style and imports
 lab: $(READY) ## open JupyterLab on the notebooks
 	$(BIN)/python -m jupyterlab --notebook-dir=. --LabApp.default_url=/lab/tree/notebooks
 
-calibrate: $(READY) ## measure the Go program on several Go versions and refit data/calibration/ (some 20 min)
+calibrate: $(READY) ## measure the Go program on several Go versions and refit data/calibration/ (some 15 min)
 	$(BIN)/python -m simlib.calibrate
 
 growth: $(READY) ## measure how the engine's time and memory grow, up to 10^9 operations (some 10 min)
