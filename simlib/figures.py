@@ -537,13 +537,14 @@ def load_time(
             axes.set_ylim(bottom=table["busy_percent"][table["busy_percent"] > 0].min() / 20)
         _mark_load(axes, binds_at, "the cap\nbinds", 0.2)
         for (x, y), text in zip(lines, texts, strict=True):
+            # Before the cliff there is room above the line; else, a third of the way up, to the right of it.
+            before = x[-1] < binds_at
             axes.annotate(
                 text,
-                # A third of the way up, so that there is room to the right.
-                (x[0] * (x[-1] / x[0]) ** 0.35, y[0] * (y[-1] / y[0]) ** 0.35),
-                xytext=(8, -8),
+                (x[0], y[-1]) if before else (x[0] * (x[-1] / x[0]) ** 0.35, y[0] * (y[-1] / y[0]) ** 0.35),
+                xytext=(0, 4) if before else (8, -8),
                 textcoords="offset points",
-                va="top",
+                va="bottom" if before else "top",
                 fontsize=10,
                 bbox=OVER_LINES,
             )

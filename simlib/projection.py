@@ -344,6 +344,12 @@ class Fleet:
         with_affinity, without = self.missing()
         return not without < with_affinity
 
+    def affinity_claim(self) -> str:
+        """What is claimed of it, in a sentence."""
+        if np.isnan(self.missing()[1]):
+            return "No session is ever cleaned up here, so no delete misses for want of affinity"
+        return "Without affinity no more of the deletes find their entry"
+
     def affinity_numbers(self) -> dict[str, float]:
         """What losing affinity costs, for the record."""
         with_affinity, without = self.missing()
@@ -434,8 +440,8 @@ class Fleet:
         kept, dealt = (self.row(most, affinity).values for affinity in (True, False))
         label = "Simulated at" if self.row(most, True).simulated else "Projected to"
         return (
-            f"{label} {most:,} times the traffic of {self.scale.traffic.scope()} on {self.instances:,} instances with "
-            f"session affinity, each "
+            f"{label} {most:,} times the traffic of {self.scale.traffic.scope()}, on {self.instances:,} instances "
+            f"with session affinity, each "
             f"{_fills(limit, kept['hours'].mean)} unbounded; bounded, it holds its lock for "
             f"{self._held(kept)}. Without affinity each {_fills(limit, dealt['hours'].mean)}, and holds it for "
             f"{self._held(dealt)}."
@@ -500,19 +506,20 @@ class Fleet:
 
     def draw_busy(self) -> figures.Drawing:
         """Share of the time that an instance's lock is held, by the traffic of the fleet."""
-        values = self.row(TRAFFIC[-1], True).values
+        busy = self.row(TRAFFIC[-1], True).values["busy"].mean
         how = "simulated" if self.row(TRAFFIC[-1], True).simulated else "projection"
+        held = format_percent(busy)
         message = (
-            f"With affinity, at {TRAFFIC[-1]:,} times the traffic each lock is held for {self._held(values)} ({how})"
+            f"With affinity, at {TRAFFIC[-1]:,} times the traffic each lock is held for {held} of the time ({how})"
         )
-        if np.isnan(values["busy"].mean):
+        if np.isnan(busy):
             message = self.scale.silence or "What is reckoned is not what was simulated, so nothing is projected"
         return figures.fleet(
             self._points,
             self._curves,
             {"busy": ("lock held", figures.VERMILION)},
             (
-                f"time a {self.scale.counter} store's lock is held (%)",
+                "time a store's lock is held (%)",
                 f"in sum over {self.instances:,} (processors)",
             ),
             self.instances / 100,

@@ -99,7 +99,7 @@ class Jump(NamedTuple):
 
     def __str__(self) -> str:
         longer = f"an increment holds the lock {amount(self.times)} times as long"
-        return f"from {amount(self.before)} to {amount(self.after)} times, {longer}"
+        return f"from {amount(self.before)} to {amount(self.after)} times the traffic, {longer}"
 
 
 @dataclass(frozen=True)
@@ -342,7 +342,7 @@ class Scale:
                 {
                     "what": fit.what,
                     "regime": fit.regime,
-                    "loads": f"{fit.loads[0]:.3g} to {fit.loads[-1]:.3g}",
+                    "loads": f"{amount(fit.loads[0])} to {amount(fit.loads[-1])}",
                     "exponent": _clean(fit.measured.mean),
                     "low": _clean(fit.measured.low),
                     "high": _clean(fit.measured.high),

@@ -356,7 +356,7 @@ def test_every_claim_holds_on_every_workload(briefly, name):
     assert scale.fit("unbounded", "at any load").measured.mean == pytest.approx(1, abs=0.05)
     answer = f"{scale.answer()} {fleet.answer()}"
     assert "nan" not in answer
-    assert f"Projected to 1,000,000 times the traffic of {scale.traffic.scope()} on 1,000 instances" in answer
+    assert f"Projected to 1,000,000 times the traffic of {scale.traffic.scope()}, on 1,000 instances" in answer
     # Entries and times were held to a simulation.
     assert {"entries", "peak", "busy"} <= set(fleet.projection_errors["name"])
 
