@@ -535,7 +535,7 @@ def load_time(
             axes.set_ylim(top=max(300, 2 * table["busy_percent"].max()))
         if (table["busy_percent"] > 0).any():
             axes.set_ylim(bottom=table["busy_percent"][table["busy_percent"] > 0].min() / 20)
-        _mark_load(axes, binds_at, "the cap\nbinds", 0.2)
+        _mark_load(axes, binds_at, "the cap\nbinds", 0.1)
         for (x, y), text in zip(lines, texts, strict=True):
             # Before the cliff there is room above the line; else, a third of the way up, to the right of it.
             before = x[-1] < binds_at
