@@ -406,7 +406,7 @@ class Fleet:
         table = self.sizes.set_index(["affinity", "traffic"]).rename(columns=LIMIT_NAMES)
         table = table.rename(index={True: "affinity", False: "no affinity"}, level=0)
         table = table.stack().unstack("traffic").rename(columns=lambda traffic: f"{traffic:,} x (projection)")
-        return table.rename_axis(index=["routing", "fewest"], columns=None)
+        return table.map("{:,}".format).rename_axis(index=["routing", "fewest"], columns=None)
 
     def larger_without(self) -> bool:
         """Whether no fleet may be smaller without affinity than with it."""
@@ -443,12 +443,18 @@ class Fleet:
             f"{label} {most:,} times the traffic of {self.scale.traffic.scope()}, on {self.instances:,} instances "
             f"with session affinity, each "
             f"{_fills(limit, kept['hours'].mean)} unbounded; bounded, it holds its lock for "
-            f"{self._held(kept)}. Without affinity each {_fills(limit, dealt['hours'].mean)}, and holds it for "
-            f"{self._held(dealt)}."
+            f"{self.held(kept['busy'].mean)}. Without affinity each {_fills(limit, dealt['hours'].mean)}, and holds it for "
+            f"{self.held(dealt['busy'].mean)}."
         )
 
-    def _held(self, values: Mapping[str, Estimate]) -> str:
-        return _held(values["busy"].mean, self.scale.price_error)
+    def held(self, share: float) -> str:
+        """A share of the time that a lock is held, for people; with a verdict where the prices leave no doubt."""
+        error, of_time = self.scale.price_error, f"{format_percent(share)} of the time"
+        if share * (1 - error) > 1:
+            return f"{of_time}, so it cannot keep up"
+        if share * (1 + error) > 1:
+            return f"{of_time}, about all it has (prices are known within {error:.0%})"
+        return of_time
 
     def note(self) -> str:
         """What stands on what, in a sentence or two."""
@@ -553,9 +559,32 @@ def _shown(name: str, value: float, in_sum: bool = False) -> str:
     if name == "hours":
         return _time(value)
     if name == "busy" and in_sum:
-        return f"{value:,.3g} processors"
-    if name in ("busy", "false_share", "lost_share"):
-        return f"{format_percent(value)}{': cannot keep up' if name == 'busy' and value > 1 else ''}"
+        return f"{amount(value)} processors"
+    if name in ("busy", *SHARES):
+        return format_percent(value)
+    return figures.mebibytes(value) if name.endswith("mib") else f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
+
+
+def _fills(limit: str, hours: float) -> str:
+    """When a limit is reached, if ever, for people."""
+    return f"fills {limit} in {_time(hours)}" if hours < np.inf else f"never fills {limit}"
+
+
+def _certain(value: float) -> Estimate:
+    """A number that has no interval."""
+    return Estimate(value, np.nan, np.nan, 1)
+
+
+def _shown(name: str, value: float, in_sum: bool = False) -> str:
+    """A quantity for people."""
+    if np.isnan(value):
+        return "-"
+    if name == "hours":
+        return _time(value)
+    if name == "busy" and in_sum:
+        return f"{amount(value)} processors"
+    if name in ("busy", *SHARES):
+        return format_percent(value)
     return figures.mebibytes(value) if name.endswith("mib") else f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
 
 

@@ -366,7 +366,7 @@ class Scale:
             name = f"{fit.what}, {fit.regime}".replace(", ", "_").replace(" ", "_")
             numbers |= {name: fit.measured.mean, f"{name}_low": fit.measured.low, f"{name}_high": fit.measured.high}
             numbers[f"{name}_expected"] = fit.expected
-        return {"decades": self.decades, **numbers}
+        return {"decades": self.decades, **{name: _clean(number) for name, number in numbers.items()}}
 
     @cached_property
     def structure_errors(self) -> np.ndarray:

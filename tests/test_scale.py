@@ -455,6 +455,16 @@ def test_the_limit_is_reached_when_a_simulation_reaches_it_and_never_without_a_l
     assert sum(totals.final_entries for totals in found) == pytest.approx(limit, rel=0.1)
 
 
+def test_a_verdict_on_a_lock_needs_prices_that_leave_no_doubt():
+    fleet = Fleet(Scale(open_case("flood", replications=2, hours=1)))
+    error = fleet.scale.price_error
+    assert 0.01 < error < 0.2
+    assert fleet.held(0.99 / (1 + error)).endswith("of the time")
+    assert "about all it has" in fleet.held(1.01 / (1 + error))
+    assert "about all it has" in fleet.held(0.99 / (1 - error))
+    assert fleet.held(1.01 / (1 - error)).endswith("so it cannot keep up")
+
+
 def test_on_one_instance_affinity_is_nothing(briefly):
     fleet = Fleet(Scale(open_case("burst", replications=2, hours=1)), 1)
     for traffic in TRAFFIC:
