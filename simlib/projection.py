@@ -443,8 +443,8 @@ class Fleet:
             f"{label} {most:,} times the traffic of {self.scale.traffic.scope()}, on {self.instances:,} instances "
             f"with session affinity, each "
             f"{_fills(limit, kept['hours'].mean)} unbounded; bounded, it holds its lock for "
-            f"{self.held(kept['busy'].mean)}. Without affinity each {_fills(limit, dealt['hours'].mean)}, and holds it for "
-            f"{self.held(dealt['busy'].mean)}."
+            f"{self.held(kept['busy'].mean)}. Without affinity each {_fills(limit, dealt['hours'].mean)}, and holds it "
+            f"for {self.held(dealt['busy'].mean)}."
         )
 
     def held(self, share: float) -> str:
@@ -563,36 +563,3 @@ def _shown(name: str, value: float, in_sum: bool = False) -> str:
     if name in ("busy", *SHARES):
         return format_percent(value)
     return figures.mebibytes(value) if name.endswith("mib") else f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
-
-
-def _fills(limit: str, hours: float) -> str:
-    """When a limit is reached, if ever, for people."""
-    return f"fills {limit} in {_time(hours)}" if hours < np.inf else f"never fills {limit}"
-
-
-def _certain(value: float) -> Estimate:
-    """A number that has no interval."""
-    return Estimate(value, np.nan, np.nan, 1)
-
-
-def _shown(name: str, value: float, in_sum: bool = False) -> str:
-    """A quantity for people."""
-    if np.isnan(value):
-        return "-"
-    if name == "hours":
-        return _time(value)
-    if name == "busy" and in_sum:
-        return f"{amount(value)} processors"
-    if name in ("busy", *SHARES):
-        return format_percent(value)
-    return figures.mebibytes(value) if name.endswith("mib") else f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
-
-
-def _held(share: float, price_error: float) -> str:
-    """A share of the time that a lock is held, for people; beyond doubt where the prices leave none."""
-    held = f"{format_percent(share)} of the time"
-    if share * (1 - price_error) > 1:
-        return f"{held}, so it cannot keep up"
-    if share * (1 + price_error) > 1:
-        return f"{held}, about all it has (prices are known within {price_error:.0%})"
-    return held
