@@ -692,8 +692,8 @@ def fleet(
             va="top",
             fontsize=9,
         )
-    shown = pd.concat([points.assign(line=False), curves.assign(line=True, simulated=False)], ignore_index=True)
-    return Drawing(figure, shown, message)
+    data = pd.concat([points.assign(line=False), curves.assign(line=True, simulated=False)], ignore_index=True)
+    return Drawing(figure, data, message)
 
 
 def mebibytes(mib: float) -> str:

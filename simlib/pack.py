@@ -7,6 +7,7 @@ Next: `report` gathers the folders of all runs.
 import json
 import math
 import platform
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -60,6 +61,10 @@ class Pack:
         self.claims.append({"claim": text, "holds": bool(holds), "numbers": finite})
         return bool(holds)
 
+    def claims_of(self, claims: Iterable[tuple[str, bool, dict[str, float]]]) -> bool:
+        """Put several claims on record, as `claim` does each; return whether all hold."""
+        return all([self.claim(text, holds, **numbers) for text, holds, numbers in claims])
+
     def figure(self, drawing: Drawing, name: str, note: str) -> "Shown":
         """Save a drawing under a name, its caption being `note` and where it comes from; shown as it was saved."""
         caption = f"{note} {self.case.caption()}"
@@ -68,7 +73,9 @@ class Pack:
         return Shown(caption, (self.folder / f"{name}.png").read_bytes())
 
     def table(self, table: "pd.DataFrame", name: str, caption: str) -> "pd.DataFrame":
-        """Save a table of its index and columns, as text, under a name; return it, to be shown."""
+        """Save a table of its index and columns, as text, under a name, if it has any rows; return it, to be shown."""
+        if table.empty:
+            return table
         table.reset_index().to_csv(self.folder / f"{name}.csv", index=False, lineterminator="\n")
         self.tables.append({"name": name, "caption": caption})
         return table

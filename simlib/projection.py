@@ -17,7 +17,7 @@ from simlib import figures, heap
 from simlib.fleet import check_instances
 from simlib.load import Measured, measure_fleet
 from simlib.outlook import format_hours
-from simlib.scale import FEWEST, MANY, PRECISION, Scale, amount, lowest
+from simlib.scale import ALWAYS, ENOUGH_EVICTED, FEWEST, MANY, PRECISION, Scale, amount, lowest, shares_of
 from simlib.statistics import Estimate, estimate, format_percent
 from simlib.structure import Expected
 from simlib.trace import COUNTERS
@@ -35,7 +35,7 @@ MOST_LISTENED, LEAST_LISTENED, HEARD_IN_ALL = 64, 4, 400_000
 BUSY = 0.5
 """Share of the time for which a lock may be held: at more, whoever comes waits for longer than he is served."""
 
-PROJECTION_LIMIT, SHARE_LIMIT = 0.10, 0.01
+PROJECTION_LIMIT, SHARE_LIMIT = 0.10, 0.02
 """By how much a projection may be off from its simulation: entries and times as a share, shares by so much."""
 
 ENOUGH_HEARD, ENOUGH_COUNTED = 2_000, 1_000
@@ -77,15 +77,17 @@ AMONG = (1, 3, 10, 30, 100, 300, MANY)
 
 @dataclass(frozen=True)
 class Instance:
-    """What one instance of a fleet does at some traffic: `simulated`, with an interval over those heard, or projected.
+    """What one instance of a fleet does at some traffic: simulated, where any were `heard`, or projected.
 
-    `values` by the names of QUANTITIES.
+    `values` by the names of QUANTITIES; simulated ones have an interval over the replications, or over those heard in
+    the only one, of which two are alike only in what the whole stream is. `evicted` are the evictions of all heard.
     """
 
     traffic: float
     affinity: bool
     heard: int
     values: Mapping[str, Estimate]
+    evicted: int = 0
 
     @property
     def simulated(self) -> bool:
@@ -143,15 +145,10 @@ class Fleet:
         counter = self.scale.counter
 
         def over(value: Callable[[Measured], float]) -> Estimate:
-            # Instances of one stream are not independent of each other; replications are.
             means = [float(np.mean([value(run) for run in runs])) for runs in replications]
             return estimate(means if len(means) > 1 else map(value, replications[0]), 0)
 
-        runs = [run for each in replications for run in each]
-        settled = [run.settled[counter] for run in runs]
-        evicted = sum(totals.cap_evictions + totals.ttl_evictions for totals in settled)
-        counted = sum(totals.increments for totals in settled)
-        false, lost = (sum(getattr(totals, name) for totals in settled) for name in ("false_evictions", "lost_counts"))
+        settled = [run.settled[counter] for runs in replications for run in runs]
         values = {
             "entries": over(lambda run: sum(run.unbounded.values())),
             "mib": over(self.scale.unbounded_mib),
@@ -159,12 +156,11 @@ class Fleet:
             "peak": over(lambda run: sum(run.whole[c].peak_entries for c in COUNTERS)),
             "bounded_mib": over(lambda run: self.scale.bounded_mib([run.whole[c].peak_entries for c in COUNTERS])),
             "busy": over(self.scale.busy_of),
-            # Of all that were heard: most instances of a fleet with little traffic evict nothing. And an eviction is
-            # told false once the session is back: a few of those before the warm-up count after it.
-            "false_share": _certain(min(false / evicted, 1.0) if evicted else np.nan),
-            "lost_share": _certain(min(lost / counted, 1.0) if counted else np.nan),
+            # Of all that were heard: most instances of a fleet with little traffic evict nothing.
+            **{name: _certain(share) for name, share in shares_of(settled).items()},
         }
-        return Instance(traffic, affinity, len(runs), values)
+        evicted = sum(totals.cap_evictions + totals.ttl_evictions for totals in settled)
+        return Instance(traffic, affinity, len(settled), values, evicted)
 
     def _until(self, traffic: float, affinity: bool) -> float:
         """Hours until the unbounded maps of an instance reach the memory limit; inf where nothing leaks.
@@ -205,18 +201,33 @@ class Fleet:
         # A log may come in a way that no averages describe, so what is not seen to be right is not told of it.
         return self.scale.reckons and (self.scale.case.simulated or self.projection_error() <= PROJECTION_LIMIT)
 
-    @cached_property
-    def left_open(self) -> set[str]:
-        """What of an instance is not told where it is not simulated: what was not seen to be right."""
+    def left_open(self, traffic: float, affinity: bool) -> set[str]:
+        """What of an instance is not told where it is not simulated: what was not seen to be right.
+
+        Shares are seen only where a store is always at its cap, so it is only then that they are told.
+        """
         if not self.projects:
             return QUANTITIES.keys() - {"entries", "mib", "hours"}
-        errors = self.projection_errors.groupby("name")["off_by"].max()
-        return {name for name in SHARES if not errors.get(name, np.inf) <= SHARE_LIMIT}
+        always = self.expected(traffic, affinity, self.scale.counter).capped > ALWAYS
+        return set() if always and self.share_errors[affinity] <= SHARE_LIMIT else set(SHARES)
+
+    @cached_property
+    def share_errors(self) -> dict[bool, float]:
+        """By how much reckoned shares of a store that is always at its cap are off, by affinity; NaN if not compared.
+
+        With affinity an instance is a process with less traffic, and more of these were measured.
+        """
+        table = self.projection_errors[self.projection_errors["name"].isin(SHARES)]
+        with_affinity, without = (
+            float(table["off_by"][table["routing"] == _routing(affinity)].max()) for affinity in (True, False)
+        )
+        return {True: float(np.fmax(with_affinity, self.scale.share_error(SHARES))), False: without}
 
     def projected(self, traffic: float, affinity: bool) -> Instance:
         """What the structure says of an instance; NaN for what is left open."""
         found = self.reckoned(traffic, affinity)
-        return replace(found, values={**found.values, **dict.fromkeys(self.left_open, _certain(np.nan))})
+        left_open = dict.fromkeys(self.left_open(traffic, affinity), _certain(np.nan))
+        return replace(found, values={**found.values, **left_open})
 
     def reckoned(self, traffic: float, affinity: bool) -> Instance:
         """What the structure says of an instance, right or wrong."""
@@ -232,7 +243,7 @@ class Fleet:
         }
         peaks = [each.peak_entries for each in expected.values()]
         values |= {"peak": _certain(sum(peaks)), "bounded_mib": _certain(self.scale.bounded_mib(peaks))}
-        values |= {name: _certain(getattr(of, name)) for name in ("busy", "false_share", "lost_share")}
+        values |= {name: _certain(getattr(of, name)) for name in ("busy", *SHARES)}
         return Instance(traffic, affinity, 0, values)
 
     def table(self) -> pd.DataFrame:
@@ -243,7 +254,7 @@ class Fleet:
             for affinity in (True, False):
                 row = self.row(traffic, affinity)
                 for name, label in QUANTITIES.items():
-                    routing, value = "affinity" if affinity else "no affinity", row.values[name].mean
+                    routing, value = _routing(affinity), row.values[name].mean
                     column[routing, label, "per instance"] = _shown(name, value)
                     if name in ADDS_UP:
                         total = self.instances * value
@@ -278,16 +289,19 @@ class Fleet:
         for affinity, simulated in found.items():
             projected = fleet.reckoned(traffic, affinity)
             # An average instance says nothing of those that hold an entry or two, or of which some are over the cliff.
-            tells = simulated.values["peak"].mean >= FEWEST
+            tells = simulated.values["peak"].mean >= FEWEST and not fleet.at_the_cliff(traffic, affinity)
+            always = fleet.expected(traffic, affinity, self.scale.counter).capped > ALWAYS
             for name in ("entries", "peak", "busy", *SHARES):
                 value, expects = (each.values[name].mean for each in (simulated, projected))
-                if name in ("entries", "peak"):
-                    compared = value >= FEWEST and value * simulated.heard >= ENOUGH_COUNTED
+                if name in SHARES:
+                    compared = always and simulated.evicted >= ENOUGH_EVICTED
+                elif name == "busy":
+                    compared = tells
                 else:
-                    compared = tells and not (name == "busy" and fleet.at_the_cliff(traffic, affinity))
-                if compared and not np.isnan(value):
+                    compared = value >= FEWEST and value * simulated.heard >= ENOUGH_COUNTED
+                if compared:
                     off = abs(expects - value) / (1 if name in SHARES else value)
-                    rows.append(("affinity" if affinity else "no affinity", name, value, expects, off))
+                    rows.append((_routing(affinity), name, value, expects, off))
         return pd.DataFrame(rows, columns=["routing", "name", "simulated", "projected", "off_by"])
 
     def projection_error(self) -> float:
@@ -296,22 +310,31 @@ class Fleet:
         return float(table["off_by"][~table["name"].isin(SHARES)].max())
 
     def projection_holds(self) -> bool:
-        """Whether the projection is right, where there is one to tell and to compare."""
-        return not self.projects or not self.projection_error() > PROJECTION_LIMIT
+        """Whether the projection of entries and times is right."""
+        return self.projection_error() <= PROJECTION_LIMIT
 
     def projection_claim(self) -> str:
         """What is claimed of it, in a sentence."""
-        if not self.projects:
-            return "No projection is told that was simulated and did not prove right"
-        if np.isnan(self.projection_error()):
-            return "Projection: nothing that can be simulated here is large enough to hold it to"
-        traffic, instances = self.check
-        shares = [name for name in SHARES if name not in self.left_open]
-        also = f", and {' and '.join(shares)} within {SHARE_LIMIT:.0%} of all".replace("_", " ") if shares else ""
+        (traffic, instances), table = self.check, self.projection_errors
+        timed = table["routing"][table["name"] == "busy"].unique()
+        time = f" and time ({', '.join(timed)})" if timed.size else ""
         return (
             f"At {amount(traffic)} times the traffic on {instances:,} instances, the most that was simulated, "
-            f"projected entries and time are right within {PROJECTION_LIMIT:.0%}{also}"
+            f"projected entries{time} are right within {PROJECTION_LIMIT:.0%}"
         )
+
+    def claims(self) -> list[tuple[str, bool, dict[str, float]]]:
+        """What is claimed of a fleet, each with whether it holds and its numbers, as far as compared."""
+        claims = []
+        if self.projects and not np.isnan(self.projection_error()):
+            claims.append((self.projection_claim(), self.projection_holds(), self.projection_numbers()))
+        if not np.isnan(self.missing()[1]):
+            text = "Without affinity no more of the deletes find their entry"
+            claims.append((text, self.affinity_helps(), self.affinity_numbers()))
+        if not self.sizes.empty:
+            text = "Projection: no fleet may be smaller without affinity than with it"
+            claims.append((text, self.larger_without(), self.size_numbers()))
+        return claims
 
     def projection_numbers(self) -> dict[str, float]:
         """What was compared, where, and by how much each projection is off, for the record."""
@@ -321,7 +344,8 @@ class Fleet:
             f"{name}_off_by_{routing}".replace(" ", "_"): value
             for routing, name, value in zip(table["routing"], table["name"], table["off_by"], strict=True)
         }
-        return {"traffic": traffic, "instances": instances, **off}
+        shares = {f"shares_off_by_at_the_cap_{_routing(each)}": error for each, error in self.share_errors.items()}
+        return {"traffic": traffic, "instances": instances, **off, **shares}
 
     # --- What affinity is worth
 
@@ -343,12 +367,6 @@ class Fleet:
         """Whether without affinity, on one stream, deletes miss no less often."""
         with_affinity, without = self.missing()
         return not without < with_affinity
-
-    def affinity_claim(self) -> str:
-        """What is claimed of it, in a sentence."""
-        if np.isnan(self.missing()[1]):
-            return "No session is ever cleaned up here, so no delete misses for want of affinity"
-        return "Without affinity no more of the deletes find their entry"
 
     def affinity_numbers(self) -> dict[str, float]:
         """What losing affinity costs, for the record."""
@@ -410,8 +428,6 @@ class Fleet:
 
     def larger_without(self) -> bool:
         """Whether no fleet may be smaller without affinity than with it."""
-        if self.sizes.empty:
-            return True
         wide = self.sizes.pivot(index="traffic", columns="affinity", values=list(LIMITS))
         # As far as sizes are known, which are whole numbers at that.
         least = {limit: (1 - 2 * PRECISION) * wide[limit][True] - 1 for limit in LIMITS}
@@ -463,7 +479,8 @@ class Fleet:
         simulated = "All of it is projection"
         if heard:
             rest = "projection" if self.projects else "left open"
-            simulated = f"Instances heard, of all replications together: {which}; the rest is {rest}"
+            rest = "" if len(heard) == len(TRAFFIC) else f"; the rest is {rest}"
+            simulated = f"Instances heard, of all replications together: {which}{rest}"
         return f"{self.instances:,} instances. {simulated}."
 
     @cached_property
@@ -547,6 +564,10 @@ def _fills(limit: str, hours: float) -> str:
     return f"fills {limit} in {_time(hours)}" if hours < np.inf else f"never fills {limit}"
 
 
+def _routing(affinity: bool) -> str:
+    return "affinity" if affinity else "no affinity"
+
+
 def _certain(value: float) -> Estimate:
     """A number that has no interval."""
     return Estimate(value, np.nan, np.nan, 1)
@@ -559,7 +580,7 @@ def _shown(name: str, value: float, in_sum: bool = False) -> str:
     if name == "hours":
         return _time(value)
     if name == "busy" and in_sum:
-        return f"{amount(value)} processors"
+        return f"{amount(value)} processors" if value >= 0.001 else "under 0.001 processors"
     if name in ("busy", *SHARES):
         return format_percent(value)
     return figures.mebibytes(value) if name.endswith("mib") else f"{value:,.0f}" if value >= 10 else f"{value:.2g}"

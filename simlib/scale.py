@@ -4,7 +4,7 @@ Owns the fits and the comparison of what is measured (`load`) with what is recko
 itself grows, from measurements in `data/calibration/`; draws through `figures`. Next: `projection`, and the notebook.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import NamedTuple
@@ -31,8 +31,14 @@ STRUCTURE_LIMIT, ENOUGH = 0.10, 30_000
 """The largest error that the reckoned time for which the lock is held may have at a load that an exponent rests on,
 and the increments, over all replications, from which on chance is smaller than that."""
 
+ENOUGH_EVICTED = 1_000
+"""Evictions from which on the share of them that was false says something."""
+
 FEWEST = 30
 """Entries below which their number says nothing about an exponent."""
+
+ALWAYS = 0.99
+"""Share of the increments that find the store at its cap from which on it counts as always at it."""
 
 LEAST_LOADS = 3
 
@@ -47,7 +53,7 @@ REFERENCE = 100_000
 """Increments of the stream that the structure is taken from."""
 
 MORE_MEMORY = 0.1
-"""By how much, as a share, the simulator's memory may differ between the shortest and the longest stream."""
+"""By how much, as a share, the simulator's memory may differ between the streams that take most and least."""
 
 PRECISION = 0.001
 """To what share a load is found from which on something is reached."""
@@ -290,7 +296,7 @@ class Scale:
     @cached_property
     def always_at(self) -> float:
         """The load from which on every increment after the warm-up finds the store at its cap; inf where none does."""
-        return lowest(lambda load: self.at(load).capped > 0.99)
+        return lowest(lambda load: self.at(load).capped > ALWAYS)
 
     @cached_property
     def below(self) -> np.ndarray:
@@ -304,7 +310,7 @@ class Scale:
         And the TTL, at each, nothing to do.
         """
         expired = self.of_each(lambda run: run.settled[self.counter].ttl_evictions).sum(axis=0)
-        return np.array([self.at(load / 2).capped > 0.99 for load in self.loads], dtype=bool) & (expired == 0)
+        return np.array([self.at(load / 2).capped > ALWAYS for load in self.loads], dtype=bool) & (expired == 0)
 
     @cached_property
     def fits(self) -> list[Fit]:
@@ -376,26 +382,24 @@ class Scale:
 
     def structure_error(self) -> float:
         """The largest of them where the structure is held to it; NaN where it is nowhere."""
-        return (
-            float(np.abs(self.structure_errors[self._reckoned_at]).max(initial=-np.inf))
-            if self.reckoned_at()
-            else np.nan
-        )
+        return float(np.abs(self.structure_errors[self._reckoned_at]).max()) if self.reckoned_at() else np.nan
 
     def structure_holds(self) -> bool:
-        """Whether the reckoned time is right, where there is one to tell and to compare."""
-        return not self.reckons or not self.structure_error() > STRUCTURE_LIMIT
+        """Whether the reckoned time is right."""
+        return self.structure_error() <= STRUCTURE_LIMIT
 
-    def structure_claim(self) -> str:
-        """What is claimed of it, in a sentence."""
-        if not self.reckons:
-            return "No time is told that was reckoned and did not prove right"
-        if not self.reckoned_at():
-            return "At no load is enough counted to hold the reckoned time to"
-        return (
-            f"Off the cliff and where chance is small, at {self.reckoned_at()} of {self.loads.size} loads, the time "
-            f"for which the lock is held is reckoned within {STRUCTURE_LIMIT:.0%}"
-        )
+    def share_error(self, shares: Sequence[str]) -> float:
+        """By how much reckoned shares are off at the most at loads at which the store is always at its cap.
+
+        NaN where it never is with ENOUGH_EVICTED. `shares` by their names in `Expected`.
+        """
+        errors = []
+        for load in np.flatnonzero(self.beyond):
+            runs = [run.settled[self.counter] for run in list(self.measured.values())[load]]
+            found = shares_of(runs)
+            if sum(each.cap_evictions + each.ttl_evictions for each in runs) >= ENOUGH_EVICTED:
+                errors += [abs(getattr(self.expected[load], name) - found[name]) for name in shares]
+        return max(errors, default=np.nan)
 
     def structure_numbers(self) -> dict[str, float]:
         """How far the reckoned time is off where it is held to what is measured, and at any load, for the record."""
@@ -415,6 +419,24 @@ class Scale:
     def _reckoned_at(self) -> np.ndarray:
         enough = self.of_each(lambda run: run.whole[self.counter].increments).sum(axis=0) >= ENOUGH
         return (self.below | self.beyond) & enough
+
+    def claims(self) -> list[tuple[str, bool, dict[str, float]]]:
+        """What is claimed of a process under load, each with whether it holds and its numbers, as far as compared."""
+        claims = []
+        if self.fits:
+            text = f"Every exponent is what the structure says, within {TOLERANCE} of its interval"
+            claims.append((text, self.exponents_hold(), self.exponent_numbers()))
+        if self.reckons and self.reckoned_at():
+            text = (
+                f"Off the cliff and where chance is small, at {self.reckoned_at()} of {self.loads.size} loads, the "
+                f"time for which the lock is held is reckoned within {STRUCTURE_LIMIT:.0%}"
+            )
+            claims.append((text, self.structure_holds(), self.structure_numbers()))
+        if self.below.any() or self.beyond.any():
+            text = "Below the cap no new entry sorts the store; at it all do that no delete made room for"
+            cliff = {"times_as_long_over_the_cliff": self.jump.times} if self.jump else {}
+            claims.append((text, self.sorts_as_it_should(), {"cap_binds_at_load": self.binds_at, **cliff}))
+        return claims
 
     def sorts_as_it_should(self) -> bool:
         """Whether no new entry sorts the store below the cap, and at it every one that no delete made room for does."""
@@ -539,7 +561,9 @@ class Scale:
     def draw_exponents(self) -> figures.Drawing:
         """The exponents beside what the structure says."""
         hold = sum(fit.holds for fit in self.fits)
-        message = f"{hold} of {len(self.fits)} exponents are what the structure says, within {TOLERANCE}"
+        message = (
+            f"Within {TOLERANCE} of their intervals, {hold} of {len(self.fits)} exponents are as the structure says"
+        )
         if not self.fits:
             message = "There are too few loads, or too little to count, to fit an exponent"
         return figures.exponents(self.exponents(), TOLERANCE, message)
@@ -561,7 +585,7 @@ class Simulator:
 
     @property
     def memory(self) -> float:
-        """How many times the memory the longest stream takes that the one that takes least does."""
+        """How many times as much memory as with the stream that takes least is taken with the one that takes most."""
         means = self.table.groupby("operations")["peak_mib"].mean()
         return float(means.max() / means.min())
 
@@ -584,6 +608,20 @@ class Simulator:
             f"is {last['peak_mib']:.0f} MiB at {amount(last['operations'])} of them"
         )
         return figures.simulator(self.table, message)
+
+
+def shares_of(settled: Sequence[Totals]) -> dict[str, float]:
+    """Share of all evictions that were false and of all increments that were lost; NaN where there are none.
+
+    An eviction is told false once the session is back: a few of those before the warm-up count after it.
+    """
+    evicted = sum(totals.cap_evictions + totals.ttl_evictions for totals in settled)
+    counted = sum(totals.increments for totals in settled)
+    false, lost = (sum(getattr(totals, name) for totals in settled) for name in ("false_evictions", "lost_counts"))
+    return {
+        "false_share": min(false / evicted, 1.0) if evicted else np.nan,
+        "lost_share": min(lost / counted, 1.0) if counted else np.nan,
+    }
 
 
 def lowest(reached: Callable[[float], bool], low: float = 1e-9, high: float = 1e9) -> float:

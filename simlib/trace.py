@@ -502,7 +502,8 @@ def _dates(cells: Iterable[str]) -> np.ndarray:
 
 
 def _refuse_time(row: int, cell, wanted: str) -> None:
-    if _NUMBER.fullmatch(str(cell)) and abs(float(cell)) > MAX_NS // SECOND:
+    are_seconds = row == 1 or wanted.startswith("seconds")
+    if are_seconds and _NUMBER.fullmatch(str(cell)) and abs(float(str(cell))) > MAX_NS // SECOND:
         wanted = "seconds, of which these are more than 292 years; a clock in milliseconds has to be divided by 1000"
     raise RowError(row, f"time {_shown(cell)} is not what it must be: {wanted}")
 

@@ -1,8 +1,9 @@
-"""One store over a trace that lies in memory, by its watermark: no search, no list, a few integers a store.
+"""One store over a trace that lies in memory, by its watermark: no search, no list, an integer an operation.
 
 For any cap and TTL the bounded store is just the entries whose last increment is later than one moving watermark: an
 increment is a miss where the session's previous one lies at or below it, and a prune moves it up. Which operation of a
-session comes before and after which depends on the stream alone, so it is found once and serves every setting.
+session comes before and after which depends on the stream alone, so it is found once and serves every setting. One case
+of equal times is left to the list (`_replay`).
 Next: `surface`.
 """
 

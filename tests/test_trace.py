@@ -190,6 +190,8 @@ BAD_TEXT = {
     "time too large": ("log.csv", "time,session\n0,a\n1e300,b\n", "row 2: time '1e300'"),
     "time absurd": ("log.csv", "time,session\n0,a\n1e999999999,b\n", "row 2: time"),
     "time in milliseconds": ("log.csv", "time,session\n1700000000000,a\n", "a clock in milliseconds has to be divided"),
+    "time beyond floats": ("log.jsonl", '{"time":1' + "0" * 400 + ',"session":"a"}\n', "more than 292 years"),
+    "milliseconds among dates": ("log.csv", "time,session\n2026-02-10,a\n1700000000000,b\n", "ISO 8601"),
     "time with underscore": ("log.csv", "time,session\n1_0,a\n", "row 1: time '1_0'"),
     "date among numbers": ("log.csv", "time,session\n0,a\n2026-02-10,b\n", "row 2: time '2026-02-10'"),
     "number among dates": ("log.csv", "time,session\n2026-02-10,a\n17,b\n", "row 2: time '17'"),
