@@ -266,13 +266,13 @@ class _Lanes:
         ttl = np.minimum(np.array(lanes, dtype=object), MAX_NS).astype(np.int64)
         trace = links.trace
         count, life = np.empty((2, len(trace)), dtype=np.int32)
-        lives = _lives(trace.session, trace.op, trace.ids.size, count, life)
+        lives = _lives(links.session, links.op, trace.ids.size, count, life)
         return cls(links, ttl, expires, [*map(lanes.index, limits)], prune_every, count, life, lives)
 
     def totals(self, cap: int) -> list[Totals] | None:
         """The totals of one cap for each TTL; None where watermarks do not tell all."""
         links, lanes, n = self.links, self.ttl.size, len(self.links.trace)
-        op, limit = links.trace.op, min(cap, NEVER) if cap > 0 else NEVER
+        op, limit = links.op, min(cap, NEVER) if cap > 0 else NEVER
         marks = np.empty(n, dtype=np.int32)
         if not _watermarks(op, links.place, links.row, links.previous, links.until, limit, marks):
             return None

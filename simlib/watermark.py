@@ -34,12 +34,14 @@ class Links:
     are simultaneous; 0 stands for none. A life of a session reaches from an increment with no entry to a delete or the
     end, as in the unbounded map. By place: `time` int64 ns since the first, (n + 2,); `until` int32, the row of the
     life's next operation, NEVER where there is none, 0 for a delete, (n + 1 + AHEAD,). By row, less 1: `previous`, the
-    place of the life's previous increment, int32, (n,). `place` by row, less 1, and `row` by place are empty where they
+    place of the life's previous increment, int32, `session`, int32, and `op`, uint8, (n,). `place` by row, less 1, and `row` by place are empty where they
     are each other.
     """
 
     trace: Trace
     time: np.ndarray
+    session: np.ndarray
+    op: np.ndarray
     place: np.ndarray
     row: np.ndarray
     previous: np.ndarray
@@ -63,8 +65,9 @@ class Links:
             place = np.empty(n, dtype=np.int32)
             place[in_order] = np.arange(1, n + 1)
         previous, until = np.empty(n, dtype=np.int32), np.empty(n + 1 + AHEAD, dtype=np.int32)
-        _link(trace.session, trace.op, place, trace.ids.size, previous, until)
-        return cls(trace, time, place, row, previous, until)
+        session, op = np.require(trace.session, np.int32, "CW"), np.require(trace.op, np.uint8, "CW")
+        _link(session, op, place, trace.ids.size, previous, until)
+        return cls(trace, time, session, op, place, row, previous, until)
 
     def totals(self, settings: Settings) -> Totals:
         """The ledger of the bounded store. O(rows)."""
@@ -72,7 +75,7 @@ class Links:
         n, expires = len(self.trace), ttl > 0
         held, found = np.empty(n + 1, dtype=np.int32), np.zeros(len(COUNTED), dtype=np.int64)
         tells_all = _replay(
-            *(self.time, self.trace.op, self.place, self.row, self.previous, self.until),
+            *(self.time, self.op, self.place, self.row, self.previous, self.until),
             *(min(cap, NEVER) if cap > 0 else NEVER, min(ttl, MAX_NS) if expires else MAX_NS),
             *(settings.prune_every if expires else MAX_NS, held, found),
         )

@@ -57,7 +57,7 @@ def test_puts_its_claims_on_record_and_asserts_them(notebook):
     claims = asserted = 0
     for cell in code(notebook):
         for node in ast.walk(ast.parse(cell.source)):
-            claims += isinstance(node, ast.Attribute) and node.attr == "claim"
+            claims += isinstance(node, ast.Attribute) and node.attr in ("claim", "claims_of")
             asserted += isinstance(node, ast.Assert)
     assert claims == asserted > 0
 

@@ -106,6 +106,16 @@ def test_a_map_is_the_same_however_many_ttls_go_together():
             assert found.at(cap, ttl) == surface(trace, [cap], [ttl]).at(cap, ttl) == links.totals(Settings(cap, ttl))
 
 
+def test_columns_that_may_not_be_written_or_lie_apart():
+    trace = simulate(load_workload("incident").lasting(HOUR), 1).only("no_client")
+    session, op = np.stack([trace.session] * 2, axis=1)[:, 0], trace.op.copy()
+    op.flags.writeable = False
+    odd = Trace(trace.time, session, op, trace.counter, trace.ids)
+    assert Links.of(odd).totals(SETTINGS[1]) == Links.of(trace).totals(SETTINGS[1])
+    many = [minutes * MINUTE for minutes in range(1, FEW + 2)]
+    assert surface(odd, [100], many).table().equals(surface(trace, [100], many).table())
+
+
 def test_both_counters_at_once_are_refused():
     with pytest.raises(ValueError, match="both counters"):
         Links.of(Trace.of([0, 1], ["a", "a"], [0, 0], [0, 1]))
