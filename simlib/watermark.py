@@ -34,8 +34,8 @@ class Links:
     are simultaneous; 0 stands for none. A life of a session reaches from an increment with no entry to a delete or the
     end, as in the unbounded map. By place: `time` int64 ns since the first, (n + 2,); `until` int32, the row of the
     life's next operation, NEVER where there is none, 0 for a delete, (n + 1 + AHEAD,). By row, less 1: `previous`, the
-    place of the life's previous increment, int32, `session`, int32, and `op`, uint8, (n,). `place` by row, less 1, and `row` by place are empty where they
-    are each other.
+    place of the life's previous increment, int32, `session`, int32, and `op`, uint8, (n,). `place` by row, less 1, and
+    `row` by place are empty where they are each other.
     """
 
     trace: Trace
