@@ -344,7 +344,10 @@ class Fleet:
             f"{name}_off_by_{routing}".replace(" ", "_"): value
             for routing, name, value in zip(table["routing"], table["name"], table["off_by"], strict=True)
         }
-        shares = {f"shares_off_by_at_the_cap_{_routing(each)}": error for each, error in self.share_errors.items()}
+        shares = {
+            f"shares_off_by_at_the_cap_{_routing(each)}".replace(" ", "_"): error
+            for each, error in self.share_errors.items()
+        }
         return {"traffic": traffic, "instances": instances, **off, **shares}
 
     # --- What affinity is worth
