@@ -54,7 +54,7 @@ bench: $(READY) ## measure speeds side by side, as ratios
 lock: $(READY) ## resolve requirements.lock anew from pyproject.toml (installs uv beside the rest)
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --extra test --extra dask --universal --python-version 3.11 \
-		--upgrade --no-emit-index-url --no-header --quiet --output-file requirements.lock
+		--upgrade --no-header --quiet --output-file requirements.lock
 
 strip: $(READY) ## take outputs and execution counts out of the notebooks
 	$(BIN)/python -m simlib.notebooks notebooks/*.ipynb
