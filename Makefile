@@ -43,10 +43,10 @@ lab: $(READY) ## open JupyterLab on the notebooks
 	$(BIN)/python -m jupyterlab --notebook-dir=. --LabApp.default_url=/lab/tree/notebooks
 
 calibrate: $(READY) ## measure the Go program on several Go versions and refit data/calibration/ (some 15 min)
-	$(BIN)/python -m simlib.calibrate
+	$(BIN)/python -m simlib.calibration.calibrate
 
 growth: $(READY) ## measure how the engine's time and memory grow, up to 10^9 operations (some 10 min)
-	$(BIN)/python -m simlib.growth
+	$(BIN)/python -m simlib.calibration.growth
 
 bench: $(READY) ## measure speeds side by side, as ratios
 	$(BIN)/python -m tests.bench
@@ -57,7 +57,7 @@ lock: $(READY) ## resolve requirements.lock anew from pyproject.toml (installs u
 		--upgrade --no-header --quiet --output-file requirements.lock
 
 strip: $(READY) ## take outputs and execution counts out of the notebooks
-	$(BIN)/python -m simlib.notebooks notebooks/*.ipynb
+	$(BIN)/python -m simlib.report.notebooks notebooks/*.ipynb
 
 goldens: $(READY) ## rewrite the golden results that the tests compare with
 	$(BIN)/python -m tests.goldens

@@ -28,21 +28,23 @@ import simpy
 from cachetools import LRUCache
 from tqdm import tqdm
 
-from simlib import growth, ledger
-from simlib.churn import simulate
-from simlib.generate import Traffic, generate
-from simlib.notebooks import notebook_names, notebook_path
-from simlib.plan import timetable
-from simlib.replay import Observed, reference
-from simlib.runner import PROFILES
-from simlib.stores import Settings
-from simlib.stream import open_stream, stream_of
-from simlib.surface import surface
-from simlib.tally import Spec, tally
-from simlib.trace import COUNTERS, INCREMENT, Trace, whole_file
-from simlib.units import HOUR, MINUTE
-from simlib.watermark import Links
-from simlib.workload import Workload, load_workload
+from simlib.calibration import growth
+from simlib.core.files import whole_file
+from simlib.core.units import HOUR, MINUTE
+from simlib.replay import ledger
+from simlib.replay.links import Links
+from simlib.replay.observe import Observed, reference
+from simlib.replay.surface import surface
+from simlib.replay.totals import Spec, tally
+from simlib.report.notebooks import notebook_names, notebook_path
+from simlib.report.runner import PROFILES
+from simlib.stores.stores import Settings
+from simlib.traces.chunks import open_stream, stream_of
+from simlib.traces.trace import COUNTERS, INCREMENT, Trace
+from simlib.workloads.churn import simulate
+from simlib.workloads.generator import Traffic, generate
+from simlib.workloads.schema import Workload, load_workload
+from simlib.workloads.timetable import timetable
 
 ROUNDS = 5
 ROOT = Path(__file__).parents[1]
@@ -322,7 +324,7 @@ def growth_figures() -> list[dict]:
 
 def starting() -> list[dict]:
     """What an import takes, with warm caches and without, and what is compiled on a second run of a notebook."""
-    kernels = "import simlib.surface, simlib.sweep"
+    kernels = "import simlib.replay.surface, simlib.experiments.sweep"
     started(kernels)
     bare = [started("pass") for _ in range(ROUNDS)]
     package = [started("import simlib") for _ in range(ROUNDS)]

@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
-from simlib.churn import simulate
-from simlib.trace import whole_file
-from simlib.units import HOUR
-from simlib.workload import load_workload, workload_names
+from simlib.core.files import whole_file
+from simlib.core.units import HOUR
+from simlib.workloads.churn import simulate
+from simlib.workloads.schema import load_workload, workload_names
 
 FILE = Path(__file__).parent / "golden.json"
 

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simlib import ledger
-from simlib.errors import InputError
-from simlib.replay import reference, replay
-from simlib.stores import BoundedStore, Settings, UnboundedStore
-from simlib.trace import FORMATS, OPS, Trace, read_trace, write_trace
-from simlib.units import SECOND
+from simlib.core.errors import InputError
+from simlib.core.units import SECOND
+from simlib.replay import ledger
+from simlib.replay.observe import reference, replay
+from simlib.stores.stores import BoundedStore, Settings, UnboundedStore
+from simlib.traces.trace import FORMATS, OPS, Trace, read_trace, write_trace
 from tests.naive import naive_ledger
 
 
@@ -333,7 +333,7 @@ def test_whatever_stops_a_write_leaves_what_was_there(tmp_path, monkeypatch, end
         raise error
 
     # The last step of all: every byte is written, and the file has not yet its name.
-    monkeypatch.setattr("simlib.trace.os.replace", stop)
+    monkeypatch.setattr("simlib.traces.trace.os.replace", stop)
     with pytest.raises(type(error)):
         write_trace(trace_of([(1, "b", "increment")]), path)
     assert path.read_bytes() == before

@@ -39,7 +39,7 @@ def test_the_lock_pins_every_direct_dependency_within_its_bound_and_names_no_ind
 def test_every_import_is_a_direct_dependency_and_each_of_those_is_used():
     packages = {"yaml": "pyyaml", "jupyter_client": "jupyter-client"}
     imported = set()
-    for path in [*ROOT.glob("simlib/*.py"), *ROOT.glob("tests/*.py")]:
+    for path in [*ROOT.glob("simlib/**/*.py"), *ROOT.glob("tests/**/*.py")]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 imported |= {alias.name.partition(".")[0] for alias in node.names}
@@ -51,37 +51,50 @@ def test_every_import_is_a_direct_dependency_and_each_of_those_is_used():
 
 
 def test_the_stores_need_nothing_but_the_standard_library():
-    for name in ("stores", "units"):
-        for node in ast.walk(ast.parse((ROOT / f"simlib/{name}.py").read_text(encoding="utf-8"))):
+    for path in [*ROOT.glob("simlib/stores/*.py"), ROOT / "simlib/core/units.py"]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom):
                 assert node.module.partition(".")[0] in {*sys.stdlib_module_names, "simlib"}
             elif isinstance(node, ast.Import):
                 assert all(alias.name in sys.stdlib_module_names for alias in node.names)
 
 
-ORDER = (
-    *("errors", "units", "collector", "folder", "stores", "workload", "variates", "plan", "trace", "churn", "kernel"),
-    *("replay", "ledger", "stream", "generate", "tally", "watermark", "surface", "fleet", "journal"),
-    *("executors", "sweep"),
-    *("golang", "statistics", "case", "outlook", "heap", "cost", "theory", "calibrate", "load", "structure", "growth"),
-    *("figures", "memory", "accuracy", "prune", "validation", "scale", "projection", "pack"),
-    *("notebooks", "execute", "runner", "report", "cli", "__main__"),
+LAYERS = (
+    ("core",),
+    ("stores", "figures"),
+    ("traces",),
+    ("workloads", "replay"),
+    ("models", "experiments"),
+    ("calibration", "report"),
+    ("analysis",),
+    ("cli",),
 )
+LAYER = {package: layer for layer, packages in enumerate(LAYERS) for package in packages}
 
 
-def test_data_flows_one_way():
-    """Each module imports only what stands before it in the pipeline."""
-    modules = {path.stem for path in ROOT.glob("simlib/*.py")} - {"__init__"}
-    assert modules == set(ORDER)
-    for name in modules:
-        for node in ast.walk(ast.parse((ROOT / f"simlib/{name}.py").read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom) and node.module.partition(".")[0] == "simlib":
-                used = [node.module.partition(".")[2]] if "." in node.module else [alias.name for alias in node.names]
-                assert all(ORDER.index(module) < ORDER.index(name) for module in used), (name, used)
+def imported_packages(path):
+    """The packages of simlib that a module imports from, at any depth of its code."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            names = [node.module] if node.module != "simlib" else [f"simlib.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        yield from (name.split(".")[1] for name in names if name.startswith("simlib."))
+
+
+def test_each_package_imports_only_leftwards():
+    packages = {path.parent.name for path in ROOT.glob("simlib/*/__init__.py")}
+    assert packages == set(LAYER)
+    for path in ROOT.glob("simlib/*/*.py"):
+        own = path.parent.name
+        for used in imported_packages(path):
+            assert used == own or LAYER[used] < LAYER[own], (path, used)
 
 
 def test_simpy_stands_in_one_place():
-    users = [path.stem for path in ROOT.glob("simlib/*.py") if "import simpy" in path.read_text(encoding="utf-8")]
+    users = [path.stem for path in ROOT.glob("simlib/**/*.py") if "import simpy" in path.read_text(encoding="utf-8")]
     assert users == ["churn"]
 
 

@@ -1,0 +1,196 @@
+"""The findings of `01_memory`: how fast the maps grow, who grows them, when the process dies, whether the bound holds.
+
+Owns the sentences and the numbers in them; draws through `figures`. Next: the notebook.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from simlib.core.units import format_duration
+from simlib.experiments.experiment import LIVE_DESIGNS, Experiment
+from simlib.experiments.time_to_limit import TimeToLimit, format_hours, time_to_limit
+from simlib.figures import figures
+from simlib.models import heap
+from simlib.replay import ledger
+from simlib.replay.observe import replay
+from simlib.traces.trace import COUNTERS, INCREMENT
+
+SHARES = {"low": 1 - heap.SPREAD, "middle": 1.0, "high": 1 + heap.SPREAD}
+"""Resident memory as a share of what is modelled."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What the two maps of a case hold and take, on one Go version."""
+
+    case: Experiment
+    go_version: str
+
+    @cached_property
+    def deaths(self) -> dict[str, TimeToLimit]:
+        """When the unbounded maps reach the memory limit, at `low`, `middle` and `high` resident memory."""
+        return {
+            size: time_to_limit(
+                self.case.runs,
+                "unbounded",
+                heap.entries_at(self.case.memory_limit_mib, "unbounded", self.go_version, share),
+            )
+            for size, share in SHARES.items()
+        }
+
+    @property
+    def death(self) -> TimeToLimit:
+        """When the unbounded maps reach the limit, as modelled."""
+        return self.deaths["middle"]
+
+    @cached_property
+    def peak_entries(self) -> dict[str, int]:
+        """The largest number of entries in any one store of a design after an operation, over all runs."""
+        return {
+            design: max(run.totals(counter, design).peak_entries for run in self.case.runs for counter in COUNTERS)
+            for design in LIVE_DESIGNS
+        }
+
+    @cached_property
+    def overshoot(self) -> int:
+        """Entries by which a bounded store exceeded its cap after an operation; 0 where it never did or has none."""
+        cap = self.case.settings.max_entries
+        return max(self.peak_entries["bounded"] - cap, 0) if cap > 0 else 0
+
+    @cached_property
+    def bounded_peak_mib(self) -> float:
+        """Resident memory of both bounded stores, each at its largest over all runs and after much churn."""
+        largest = [max(run.totals(counter, "bounded").peak_entries for run in self.case.runs) for counter in COUNTERS]
+        return float(self._bounded_mib(np.array(largest)).sum())
+
+    def _bounded_mib(self, entries: np.ndarray) -> np.ndarray:
+        return heap.resident_mib(entries, "bounded", self.go_version, heap.churned(self.go_version))
+
+    @cached_property
+    def growth_by_class(self) -> pd.DataFrame:
+        """Entries of the unbounded maps in the first run at the instants of its grid, a column a class."""
+        return self.case.first.entries_by_class("unbounded", self.case.first.grid())
+
+    def answer(self) -> str:
+        """The answer to the notebook's question, in one sentence."""
+        peak = f"peak at {self.peak_entries['bounded']:,} entries in a store and {self.bounded_peak_mib:.2g} MiB in all"
+        growth, limit = self.death.growth.mean, f"{self.case.memory_limit_mib:g} MiB"
+        if not np.isfinite(self.death.hours.mean):
+            return f"The unbounded maps do not go on growing here; the bounded stores {peak}."
+        soonest, latest = (format_hours(self.deaths[size].hours.mean) for size in ("high", "low"))
+        over_bytes = f"{soonest} to {latest} within {heap.SPREAD:.0%} of memory"
+        return (
+            f"Unbounded, the two maps {'fill' if self.death.reached else 'would fill'} {limit} after "
+            f"{self.death.short()} ({'; '.join(filter(None, [self.death.interval(), over_bytes]))})"
+            f"{self._projected()}, "
+            f"gaining {f'{growth:,.0f}' if growth >= 100 else f'{growth:.3g}'} entries an hour, {self._blame()}; "
+            f"bounded, they {peak}."
+        )
+
+    @cached_property
+    def least_surplus(self) -> int:
+        """The smallest lead, in entries, of the unbounded maps over the bounded stores after any operation."""
+        return min(int((run.entries("unbounded") - run.entries("bounded")).min(initial=0)) for run in self.case.runs)
+
+    def death_hours(self) -> dict[str, float]:
+        """Hours until the limit by resident memory, and the 95 % interval as modelled."""
+        hours = {f"hours_at_{size}_memory": outlook.hours.mean for size, outlook in self.deaths.items()}
+        return {**hours, "interval_low": self.death.hours.low, "interval_high": self.death.hours.high}
+
+    def deaths_in_order(self) -> bool:
+        """Whether the limit is reached no later at more memory."""
+        low, middle, high = (self.deaths[size].hours.mean for size in ("low", "middle", "high"))
+        return high <= middle <= low
+
+    def final_entries(self) -> int:
+        """Entries in both unbounded maps as the first run ends."""
+        return sum(self.case.first.observed[counter, "unbounded"].final_counts.size for counter in COUNTERS)
+
+    def never_cleaned_up(self) -> int:
+        """Sessions of the first run, by counter, whose last operation is an increment: counted from the trace alone."""
+        traces = self.case.first.counters.values()
+        return sum(int(((trace.next_row == len(trace)) & (trace.op == INCREMENT)).sum()) for trace in traces)
+
+    def replays_alike(self) -> bool:
+        """Whether a replay of the first run's trace gives the ledgers of the stores that heard it live."""
+        run = self.case.first
+        return all(
+            ledger.totals(run.counters[counter], replay(run.counters[counter], design, self.case.settings))
+            == run.totals(counter, design)
+            for counter, design in run.observed
+        )
+
+    def table(self) -> pd.DataFrame:
+        """The ledgers of the first run, a column a counter and design."""
+        run = self.case.first
+        return pd.DataFrame(
+            {
+                (counter, design): ledger.report(design, self.case.settings, run.totals(counter, design))
+                for counter in COUNTERS
+                for design in LIVE_DESIGNS
+            }
+        ).drop(index="design")
+
+    def draw_heap(self) -> figures.Drawing:
+        """Heap over time, unbounded and bounded, with the limit and where it is reached."""
+        run, at = self.case.first, self.case.first.grid()
+        unbounded, bounded = (run.sample(run.entries(design), at) for design in LIVE_DESIGNS)
+        where = "reach" if self.death.reached else "would reach"
+        message = (
+            f"Unbounded, the maps {where} {self.case.memory_limit_mib:g} MiB after {self.death.short()}; "
+            f"bounded, they stay within {self.bounded_peak_mib:.2g} MiB"
+        )
+        if not np.isfinite(self.death.hours.mean):
+            message = f"The unbounded maps do not grow; the bounded ones stay within {self.bounded_peak_mib:.2g} MiB"
+        return figures.heap(
+            at - run.start,
+            {size: heap.resident_mib(unbounded, "unbounded", self.go_version, share) for size, share in SHARES.items()},
+            self._bounded_mib(bounded),
+            self.case.memory_limit_mib,
+            message,
+            self.death.hours.mean if self.death.reached else np.inf,
+        )
+
+    def draw_growth(self) -> figures.Drawing:
+        """Who grows the unbounded maps."""
+        run, entries = self.case.first, self.growth_by_class
+        message = f"{entries.iloc[-1].sum():,.0f} entries at the end, {self._blame()}"
+        return figures.growth_by_class(run.grid() - run.start, entries, message)
+
+    def draw_bound(self) -> figures.Drawing:
+        """What the bounded stores keep, against the cap and against what will be used again."""
+        run, at, cap = self.case.first, self.case.first.grid(), self.case.settings.max_entries
+        kept, in_use = run.sample(run.entries("bounded"), at), run.sample(run.in_use("bounded"), at)
+        idle = f"on average {1 - in_use.sum() / max(kept.sum(), 1):.0%} of what is kept is not used again in this run"
+        peak = self.peak_entries["bounded"]
+        if cap <= 0:
+            message = f"With no cap a store holds up to {peak:,} entries, and {idle}"
+        elif self.overshoot:
+            message = f"A store exceeds its cap of {cap:,} by {self.overshoot:,}, and {idle}"
+        elif peak == cap:
+            message = f"The bound holds: no store exceeds its cap of {cap:,}, and {idle}"
+        else:
+            message = f"At most {peak:,} entries in a store, so the cap of {cap:,} never acts; {idle}"
+        return figures.bound(at - run.start, kept, in_use, cap, message)
+
+    def _projected(self) -> str:
+        """What a time that lies beyond the end of a run stands on."""
+        if self.death.reached:
+            return ""
+        return f", were it to grow on as in the second half of {format_duration(self.case.first.duration)}"
+
+    def limit_note(self) -> str:
+        """What the figure shows of the limit."""
+        if self.death.reached:
+            return f"the cross is where the limit of {self.case.memory_limit_mib:g} MiB is reached."
+        return f"the limit of {self.case.memory_limit_mib:g} MiB is not reached within it."
+
+    def _blame(self) -> str:
+        final = self.growth_by_class.iloc[-1]
+        if final.sum() == 0:
+            return "none of which stay"
+        who = f"from sessions of kind “{final.idxmax()}”" if self.case.simulated else f"for sessions {final.idxmax()}"
+        return f"{final.max() / final.sum():.0%} of them {who}"

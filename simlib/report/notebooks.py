@@ -1,0 +1,89 @@
+"""The notebooks as files: which there are, what parameters they declare, and their form in git, without outputs.
+
+`python -m simlib.report.notebooks FILE…` strips outputs in place. Next: `runner` executes them.
+"""
+
+import ast
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import nbformat
+
+from simlib.core.errors import InputError
+from simlib.core.files import whole_file
+
+GIVEN_BY_OPTION = ("out", "trace", "workload")
+"""Parameters that `run` sets from options of its own."""
+
+FOLDER = Path(__file__).parents[2] / "notebooks"
+
+
+def notebook_names() -> list[str]:
+    """The notebooks that the runner executes, by name: those that begin with a number."""
+    return sorted(path.stem for path in FOLDER.glob("[0-9]*.ipynb"))
+
+
+def notebook_path(name: str) -> Path:
+    """The file of a notebook. Raises InputError for a name there is not, listing those there are."""
+    if name not in notebook_names():
+        raise InputError(f"no notebook {name!r}: choose one of {', '.join(notebook_names())}")
+    return FOLDER / f"{name}.ipynb"
+
+
+def parameters_cell(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The one cell tagged `parameters`. Raises ValueError unless there is just one."""
+    (cell,) = (cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", ()))
+    return cell
+
+
+def declared_parameters(path: Path) -> dict[str, tuple[type, object]]:
+    """The parameters that a notebook declares, name to (type, default), from its annotated literals."""
+    cell = parameters_cell(nbformat.read(path, as_version=4))
+    return {
+        node.target.id: (_TYPES[node.annotation.id], ast.literal_eval(node.value))
+        for node in ast.parse(cell.source).body
+    }
+
+
+_TYPES = {"str": str, "int": int, "float": float}
+
+
+def read_parameters(name: str, given: Mapping[str, str]) -> dict[str, object]:
+    """Parameters given as text, each as the type that the notebook declares.
+
+    Raises InputError for one that is not declared, of which papermill itself would only warn, or of another type.
+    """
+    declared = declared_parameters(notebook_path(name))
+    values = {}
+    for parameter, text in given.items():
+        if parameter not in declared:
+            known = ", ".join(each for each in declared if each not in GIVEN_BY_OPTION)
+            raise InputError(f"notebook {name} declares no parameter {parameter!r}: it has {known}")
+        wanted = declared[parameter][0]
+        try:
+            values[parameter] = wanted(text)
+        except ValueError:
+            kind = "a whole number" if wanted is int else "a number"
+            raise InputError(f"parameter {parameter}: {text[:60]!r} is not {kind}") from None
+    return values
+
+
+def strip(path: Path) -> None:
+    """Remove outputs, execution counts and what an execution left in the metadata, in place."""
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        cell.metadata = {key: value for key, value in cell.metadata.items() if key == "tags"}
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    notebook.metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
+    notebook.nbformat_minor = 5
+    nbformat.validate(notebook)
+    with whole_file(path) as file:
+        nbformat.write(notebook, file)
+
+
+if __name__ == "__main__":
+    for argument in sys.argv[1:]:
+        strip(Path(argument))

@@ -1,0 +1,111 @@
+"""What one notebook leaves behind: its answer, its claims, its figures with their data, and a summary of them all.
+
+Owns the form of a notebook's output folder. The summary is written last, so a folder with a summary is whole.
+Next: `report` gathers the folders of all runs.
+"""
+
+import json
+import math
+import platform
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from simlib.core.errors import InputError
+from simlib.core.files import whole_file
+from simlib.experiments.experiment import Experiment
+from simlib.figures.figures import Drawing, save
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SUMMARY = "summary.json"
+
+VERSIONED = ("matplotlib", "numpy", "pandas", "scipy", "simpy")
+
+
+@dataclass
+class Pack:
+    """Collects the results of one notebook on one case in a folder, which is created.
+
+    Raises InputError where the folder cannot be written.
+    """
+
+    out: str
+    notebook: str
+    case: Experiment
+    answers: list[str] = field(default_factory=list)
+    claims: list[dict] = field(default_factory=list)
+    figures: list[dict] = field(default_factory=list)
+    tables: list[dict] = field(default_factory=list)
+
+    def __post_init__(self):
+        self.folder = Path(self.out)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{self.folder}: cannot be written: {error.strerror}") from None
+        (self.folder / SUMMARY).unlink(missing_ok=True)
+
+    def answer(self, text: str) -> "Shown":
+        """Give the notebook's answer, a sentence made from numbers; shown in bold."""
+        self.answers.append(text)
+        return Shown(f"**{text}**")
+
+    def claim(self, text: str, holds: bool, **numbers: float) -> bool:
+        """Put a claim and its numbers on record; return whether it holds, for the notebook to assert."""
+        # JSON has no infinity and no NaN: what is not finite is null.
+        finite = {name: value if math.isfinite(value) else None for name, value in numbers.items()}
+        self.claims.append({"claim": text, "holds": bool(holds), "numbers": finite})
+        return bool(holds)
+
+    def claims_of(self, claims: Iterable[tuple[str, bool, dict[str, float]]]) -> bool:
+        """Put several claims on record, as `claim` does each; return whether all hold."""
+        return all([self.claim(text, holds, **numbers) for text, holds, numbers in claims])
+
+    def figure(self, drawing: Drawing, name: str, note: str) -> "Shown":
+        """Save a drawing under a name, its caption being `note` and where it comes from; shown as it was saved."""
+        caption = f"{note} {self.case.caption()}"
+        save(drawing, self.folder, name)
+        self.figures.append({"name": name, "message": drawing.message, "caption": caption})
+        return Shown(caption, (self.folder / f"{name}.png").read_bytes())
+
+    def table(self, table: "pd.DataFrame", name: str, caption: str) -> "pd.DataFrame":
+        """Save a table of its index and columns, as text, under a name, if it has any rows; return it, to be shown."""
+        if table.empty:
+            return table
+        table.reset_index().to_csv(self.folder / f"{name}.csv", index=False, lineterminator="\n")
+        self.tables.append({"name": name, "caption": caption})
+        return table
+
+    def close(self) -> None:
+        """Write the summary: everything above with settings, seeds, versions and the hash of each stream."""
+        summary = {
+            "notebook": self.notebook,
+            "case": self.case.name,
+            "title": self.case.title,
+            "about": self.case.about,
+            "source": self.case.source,
+            "settings": asdict(self.case.settings),
+            "seeds": list(self.case.seeds),
+            "streams_sha256": [run.trace.digest for run in self.case.runs],
+            "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONED}},
+            "answers": self.answers,
+            "claims": self.claims,
+            "figures": self.figures,
+            "tables": self.tables,
+        }
+        with whole_file(self.folder / SUMMARY) as file:
+            file.write_text(json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+
+
+class Shown:
+    """Something for a notebook to show as the value of a cell: a picture, or text."""
+
+    def __init__(self, text: str, png: bytes | None = None):
+        self.text, self.png = text, png
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
+        return {"image/png": self.png, "text/plain": self.text} if self.png else {"text/markdown": self.text}

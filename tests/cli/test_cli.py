@@ -1,0 +1,179 @@
+"""The commands as a public contract: what they print, and bad input in one line with status 2."""
+
+import gzip
+import json
+from dataclasses import fields
+
+import pytest
+
+from simlib.cli.main import main
+from simlib.replay.ledger import Totals
+from simlib.traces.trace import read_trace
+
+STREAM = "time,session,op,counter\n0,a,increment,no_client\n1,b,,\n2,a,,drops\n3,c,,\n4,a,delete,\n"
+
+
+@pytest.fixture
+def log(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text(STREAM)
+    return path
+
+
+def run(capsys, *arguments):
+    status = main([str(argument) for argument in arguments])
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+def test_replay_prints_the_contracted_object(capsys, log):
+    status, out, err = run(capsys, "replay", log, "--max-entries", 1, "--ttl", "1h30m", "--prune-every", 2, "--json")
+    assert (status, err) == (0, "")
+    result = json.loads(out)
+    assert set(result) == {field.name for field in fields(Totals)} | {
+        "design",
+        "max_entries",
+        "ttl_seconds",
+        "prune_every",
+    }
+    # a, then b evicts a (whose next op is a delete: dead), then c evicts b; the delete of a finds nothing.
+    # Prunes: at b (tick and overflow at once: 2 scanned, 2 sorted) and at c (2 and 2).
+    assert result == {
+        "design": "bounded",
+        "max_entries": 1,
+        "ttl_seconds": 5400,
+        "prune_every": 2,
+        "increments": 3,
+        "deletes": 1,
+        "deletes_hit": 0,
+        "creates": 3,
+        "stale_hits": 0,
+        "cap_evictions": 2,
+        "ttl_evictions": 0,
+        "false_evictions": 0,
+        "lost_counts": 0,
+        "prunes": 2,
+        "entries_scanned": 4,
+        "entries_sorted": 4,
+        "peak_entries": 1,
+        "final_entries": 1,
+        "final_count_sum": 1,
+        "log_lines": 3,
+    }
+
+
+def test_replay_takes_one_counter_and_any_design(capsys, log):
+    drops = json.loads(run(capsys, "replay", log, "--counter", "drops", "--json")[1])
+    assert (drops["increments"], drops["ttl_seconds"]) == (1, 1800)
+    unbounded = json.loads(run(capsys, "replay", log, "--design", "unbounded", "--json")[1])
+    assert (unbounded["creates"], unbounded["deletes_hit"], unbounded["max_entries"]) == (3, 1, None)
+
+
+def test_replay_for_people_has_a_line_for_each_figure(capsys, log):
+    lines = run(capsys, "replay", log)[1].splitlines()
+    assert len(lines) == len(fields(Totals)) + 4
+    assert lines[0].split() == ["design", "bounded"]
+
+
+def test_simulate_writes_a_trace_that_replay_reads(capsys, tmp_path):
+    for ending in ("csv", "csv.gz", "jsonl", "parquet"):
+        status, _, err = run(
+            capsys, "simulate", "incident", "--seed", 3, "--hours", 0.5, "--out", tmp_path / f"t.{ending}"
+        )
+        assert (status, err) == (0, "")
+    digests = {read_trace(tmp_path / f"t.{ending}").digest for ending in ("csv", "csv.gz", "jsonl", "parquet")}
+    assert len(digests) == 1
+    assert json.loads(run(capsys, "replay", tmp_path / "t.csv", "--json")[1])["increments"] > 100
+
+
+BAD = {
+    "missing log": (["replay", "{tmp}/none.csv"], "{tmp}/none.csv: No such file"),
+    "directory": (["replay", "{tmp}"], "{tmp}: "),
+    "unknown design": (
+        ["replay", "{log}", "--design", "lru"],
+        "unknown design 'lru': choose one of unbounded, bounded",
+    ),
+    "unknown counter": (["replay", "{log}", "--counter", "x"], "unknown counter 'x': choose one of no_client, drops"),
+    "ttl in parsecs": (["replay", "{log}", "--ttl", "30 parsecs"], "'30 parsecs' is not a duration: write a number"),
+    "more than 64 bits": (
+        ["replay", "{log}", "--max-entries", "9" * 20],
+        "max_entries: 99999999999999999999 is out of",
+    ),
+    "more than 64 bits of increments": (["replay", "{log}", "--prune-every", "9" * 20], "prune_every: 999999"),
+    "less than a nanosecond": (["replay", "{log}", "--ttl", "0.1ns"], "'0.1ns' is too short"),
+    "no name": (["replay", ""], "the name of the trace file is empty"),
+    "run on no name": (["run", "--trace", "", "--out", "{tmp}/b"], "the name of the trace file is empty"),
+    "run to no name": (["run", "--out", ""], "--out is empty"),
+    "run to a file": (["run", "--workload", "steady", "--out", "{log}"], "it is a file, not a folder"),
+    "parameter beyond 64 bits": (
+        ["run", "--parameter", "max_entries=" + "9" * 20, "--out", "{tmp}/b"],
+        "is out of range",
+    ),
+    "parameter without a name": (["run", "--parameter", "=1", "--out", "{tmp}/b"], "write NAME=VALUE"),
+    "prune every 0": (["replay", "{log}", "--prune-every", "0"], "prune_every must be at least 1"),
+    "unknown workload": (["simulate", "nosuch", "--out", "{tmp}/t.csv"], "no workload 'nosuch': choose one of"),
+    "hours of nothing": (["simulate", "incident", "--hours", "0", "--out", "{tmp}/t.csv"], "hours: 0 is out of range"),
+    "hours not a number": (["simulate", "incident", "--hours", "nan", "--out", "{tmp}/t.csv"], "hours: nan is out"),
+    "ending unknown": (["simulate", "incident", "--hours", "0.1", "--out", "{tmp}/t.txt"], "the ending of the name"),
+    "out is a directory": (["simulate", "incident", "--hours", "0.1", "--out", "{tmp}/d.csv"], "this is a directory"),
+    "out under a file": (["simulate", "incident", "--hours", "0.1", "--out", "{log}/t.csv"], "cannot be written"),
+    "run on a missing log": (["run", "--trace", "{tmp}/none.csv", "--out", "{tmp}/b"], "No such file"),
+    "run on an empty log": (["run", "--trace", "{empty}", "--out", "{tmp}/b"], "the log holds no rows"),
+    "run on an unknown workload": (["run", "--workload", "nosuch", "--out", "{tmp}/b"], "no workload 'nosuch'"),
+    "run of an unknown notebook": (["run", "--notebook", "99_x", "--out", "{tmp}/b"], "no notebook '99_x': choose one"),
+    "undeclared parameter": (["run", "--parameter", "sede=3", "--out", "{tmp}/b"], "declares no parameter 'sede'"),
+    "parameter without value": (["run", "--parameter", "seed", "--out", "{tmp}/b"], "write NAME=VALUE"),
+    "parameter with an option": (["run", "--parameter", "trace=x", "--out", "{tmp}/b"], "has an option of its own"),
+    "run into a file": (["run", "--out", "{log}"], "cannot be written"),
+    "run under a file": (["run", "--out", "{log}/b"], "cannot be written"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_one_line_and_status_2_and_leaves_nothing(capsys, tmp_path, log, case):
+    arguments, expected = BAD[case]
+    empty = tmp_path / "empty.csv"
+    empty.write_text("time,session\n")
+    (tmp_path / "d.csv").mkdir()
+    names = {"tmp": tmp_path, "log": log, "empty": empty}
+    before = sorted(tmp_path.rglob("*"))
+    status, out, err = run(capsys, *(argument.format(**names) for argument in arguments))
+    assert status == 2
+    assert out == ""
+    assert err.startswith(f"simlib {arguments[0]}: ")
+    assert err.count("\n") == 1
+    assert expected.format(**names) in err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_usage_errors_have_status_2(capsys):
+    for arguments in ([], ["replay"], ["run", "--profile", "huge"], ["run", "--jobs", "0"], ["simulate", "incident"]):
+        with pytest.raises(SystemExit) as caught:
+            main(arguments)
+        assert caught.value.code == 2
+        assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_damaged_log_leaves_an_earlier_pack_alone(capsys, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "index.html").write_text("earlier")
+    log = tmp_path / "cut.csv.gz"
+    log.write_bytes(gzip.compress(STREAM.encode() * 99)[:-9])
+    status, _, err = run(capsys, "run", "--trace", log, "--out", out)
+    assert status == 2
+    assert "truncated" in err
+    assert [path.name for path in out.iterdir()] == ["index.html"]
+
+
+def test_a_usage_error_is_one_line_too(capsys, log):
+    for arguments in (
+        ["replay", log, "--max-entries", "x"],
+        ["run", "--workload", "a", "--trace", "b"],
+        ["replay"],
+        [],
+    ):
+        with pytest.raises(SystemExit) as ended:
+            main(list(map(str, arguments)))
+        assert ended.value.code == 2
+        assert capsys.readouterr().err.count("\n") == 1

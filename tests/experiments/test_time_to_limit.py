@@ -1,0 +1,89 @@
+"""Intervals and the time to a limit, worked out by hand and by how often they are right."""
+
+import math
+
+import numpy as np
+import pytest
+
+from simlib.core.statistics import estimate
+from simlib.core.units import HOUR, MINUTE
+from simlib.experiments.experiment import Replication
+from simlib.experiments.time_to_limit import format_hours, time_to_limit
+from simlib.replay.observe import replay
+from simlib.traces.trace import Trace
+
+
+def test_an_interval_by_hand():
+    # mean 2, standard deviation 1, t(0.975, 2 degrees) = 4.3027: half width 4.3027 / sqrt(3) = 2.4841.
+    result = estimate([1, 2, 3])
+    assert (result.mean, result.n) == (2, 3)
+    assert result.low == pytest.approx(2 - 2.4841, abs=1e-4)
+    assert result.high == pytest.approx(2 + 2.4841, abs=1e-4)
+
+
+def test_one_value_has_no_interval():
+    result = estimate([5])
+    assert result.mean == 5
+    assert math.isnan(result.low)
+
+
+@pytest.mark.parametrize("n", [2, 5, 20])
+def test_intervals_cover_the_truth_about_as_often_as_they_say(n):
+    draws = (
+        np.random.default_rng(1).exponential(size=(4000, n))
+        if n == 20
+        else np.random.default_rng(1).normal(1, 1, size=(4000, n))
+    )
+    covered = np.mean([interval.low <= 1 <= interval.high for interval in map(estimate, draws)])
+    # 0.95 +- 4 standard errors; for n = 20 the values are skewed, which costs Student's t some 3 %.
+    assert 0.95 - 0.014 - (0.03 if n == 20 else 0) < covered < 0.95 + 0.014
+
+
+def steady(per_minute, minutes):
+    """A run that gains entries at an even rate: session number i at i / rate."""
+    times = np.arange(per_minute * minutes, dtype=np.int64) * (MINUTE // per_minute)
+    names = [f"s{i}" for i in range(times.size)]
+    trace = Trace.of(times, names, np.zeros(times.size), np.zeros(times.size))
+    observed = {(counter, "unbounded"): replay(trace.only(counter), "unbounded") for counter in ("no_client", "drops")}
+    return Replication(trace, 0, minutes * MINUTE, observed, ("all",), np.zeros(times.size, dtype=np.int64))
+
+
+def test_a_limit_that_was_reached_is_a_fact():
+    # Entry number 601 comes at minute 60 of a run of 10 a minute.
+    outlook = time_to_limit([steady(10, 120)], "unbounded", 601)
+    assert outlook.reached
+    assert outlook.hours.mean == pytest.approx(1)
+    assert math.isnan(outlook.hours.low)
+
+
+def test_a_limit_beyond_the_end_is_projected_at_the_growth_of_the_second_half():
+    # 600 an hour, 1 200 at the end: 6 000 after ten hours, and even growth leaves no doubt.
+    outlook = time_to_limit([steady(10, 120)], "unbounded", 6000)
+    assert not outlook.reached
+    assert outlook.growth.mean == pytest.approx(600, rel=0.01)
+    assert outlook.hours.mean == pytest.approx(10, rel=0.01)
+    assert outlook.hours.low == pytest.approx(10, rel=0.01)
+
+
+def test_over_replications_the_interval_is_that_of_their_mean():
+    outlook = time_to_limit([steady(10, 120), steady(12, 120), steady(15, 120)], "unbounded", 601)
+    expected = estimate([1, 50 / 60, 40 / 60])
+    assert outlook.reached
+    assert outlook.hours.mean == pytest.approx(expected.mean)
+    assert outlook.hours.high == pytest.approx(expected.high)
+
+
+def test_where_nothing_grows_it_takes_for_ever():
+    trace = Trace.of([0, HOUR], ["a", "a"], [0, 0], [0, 0])
+    observed = {(counter, "unbounded"): replay(trace.only(counter), "unbounded") for counter in ("no_client", "drops")}
+    outlook = time_to_limit([Replication(trace, 0, HOUR, observed, ("all",), np.zeros(1, int))], "unbounded", 10)
+    assert outlook.hours.mean == math.inf
+    assert outlook.short() == "never"
+
+
+@pytest.mark.parametrize(
+    ("hours", "text"),
+    [(0.5, "30 min"), (33.29, "33.3 h"), (71.9, "71.9 h"), (96, "4 days"), (24 * 365.25 * 14.1, "14.1 years")],
+)
+def test_hours_for_people(hours, text):
+    assert format_hours(hours) == text

@@ -1,0 +1,152 @@
+"""The models of the real thing: Go's layout by hand and by brute force, and every model against its measurements."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from simlib.analysis.validation import Validation
+from simlib.calibration.calibrate import cost_errors, fit_heap, heap_errors
+from simlib.experiments.experiment import open_experiment
+from simlib.models import cost, heap
+from simlib.models.cost import PARTS
+from simlib.models.heap import CALIBRATION, GO_VERSIONS, HeapModel, allocated, heap_model, table_bytes
+
+
+@pytest.fixture(scope="module")
+def measured():
+    return pd.read_csv(CALIBRATION / "heap.csv", dtype={"go_version": str})
+
+
+@pytest.fixture(scope="module")
+def checks():
+    return Validation(open_experiment("steady", hours=0.5))
+
+
+def table(design, version, peak, entries=None, deleted=False):
+    return float(table_bytes(design, version, peak, peak if entries is None else entries, deleted))
+
+
+def test_objects_take_the_size_of_their_class():
+    assert allocated(np.array([1, 16, 37, 100, 32768, 32769])).tolist() == [1, 16, 48, 112, 32768, 40960]
+
+
+def test_tables_by_hand():
+    # Go 1.23: a bucket holds 8 at 208 bytes; 9 to 13 take two.
+    assert table("bounded", "1.23", 8) == 208
+    assert 416 < table("bounded", "1.23", 9, 1, deleted=True) < 416 + 0.1 * 208
+    # The 105th entry doubles 16 buckets and the one set aside for them, which stay until they are moved: 4 096 bytes
+    # and what their chains took.
+    assert 4096 <= table("bounded", "1.23", 105) - table("bounded", "1.23", 105, 1, deleted=True) < 4200
+    # Chains take on average a fifth of a bucket more for each that holds 6.5.
+    assert table("bounded", "1.23", 13) == pytest.approx(416 + 2 * 0.21 * 208, rel=0.02)
+    # Since 1.24: a group holds 8, then groups are full at 7/8: 9 to 14 take two, 896 take 128, in one table.
+    assert [table("bounded", "1.27", n) for n in (8, 9, 14, 15, 896)] == [208, 416, 416, 896, 27264]
+    # A trie has its root; two keys share a first digit once in 16.
+    assert table("unbounded", "1.27", 1) == 160
+    assert table("unbounded", "1.27", 2) == pytest.approx(160 * (1 + 1 / 16 + 1 / 256 + 1 / 4096), rel=1e-4)
+    # All gone, only the root is left.
+    assert table("unbounded", "1.27", 10_000, 0, deleted=True) == pytest.approx(160)
+
+
+def naive_trie(hashes, kept):
+    """Inner nodes of a trie over 64-bit hashes, 4 bits a level, and those left when only the first `kept` stay."""
+    prefixes = {}
+    for number, value in enumerate(hashes):
+        for level in range(1, 8):
+            prefixes.setdefault((level, value >> (64 - 4 * level)), []).append(number)
+    return [
+        1 + sum(len(under) > 1 and min(under) < kept for under in prefixes.values()) for kept in (len(hashes), kept)
+    ]
+
+
+def naive_tables(hashes, depth=0):
+    """Tables of at most 896 of 1 024 slots, split by the next bit."""
+    if len(hashes) <= 896:
+        return 1
+    bit = 1 << (63 - depth)
+    return sum(naive_tables([h for h in hashes if bool(h & bit) is side], depth + 1) for side in (False, True))
+
+
+def test_tables_by_brute_force():
+    random = np.random.default_rng(3)
+    for n in (50, 900, 5000):
+        whole, after, tables = np.mean(
+            [
+                [*naive_trie(hashes, n // 5), naive_tables(hashes)]
+                for hashes in (random.integers(0, 2**64, n, dtype=np.uint64).tolist() for _ in range(100_000 // n))
+            ],
+            axis=0,
+        )
+        assert table("unbounded", "1.27", n) == pytest.approx(160 * whole, rel=0.02)
+        assert table("unbounded", "1.27", n, n // 5, deleted=True) == pytest.approx(160 * after, rel=0.03)
+        if n > 896:
+            assert table("bounded", "1.27", n) == pytest.approx(27264 * tables, rel=0.05)
+
+
+@pytest.mark.parametrize("design", ["unbounded", "bounded"])
+@pytest.mark.parametrize("version", GO_VERSIONS)
+def test_heap_models_are_within_5_percent_at_sizes_held_back(measured, design, version):
+    mine = measured[(measured["go_version"] == version) & (measured["design"] == design) & measured["held_back"]]
+    assert mine["entries"].min() < 150
+    assert mine["entries"].max() == 2_000_000
+    assert len(set(mine["key_length"])) == 4
+    errors = np.abs(heap_errors(heap_model(design, version), mine))
+    assert errors.max() <= 0.05
+    assert heap_model(design, version).worst_error == pytest.approx(errors.max(), abs=1e-6)
+
+
+def test_a_fit_finds_the_factors_that_made_the_measurements(measured):
+    truth = HeapModel("bounded", "1.27", 64, 3, 1.1, 200, 0.0)
+    made = measured.copy()
+    mine = (made["go_version"] == "1.27") & (made["design"] == "bounded")
+    made.loc[mine, "grown"] = truth.live_bytes(made.loc[mine, "entries"])
+    made.loc[mine, "after"] = truth.live_bytes(made.loc[mine, "keep"], made.loc[mine, "entries"])
+    found = next(model for model in fit_heap(made) if (model.design, model.go_version) == ("bounded", "1.27"))
+    assert (found.per_live, found.per_dead, found.scale, found.constant) == pytest.approx((64, 3, 1.1, 200), rel=1e-3)
+
+
+def test_prices_are_within_20_percent_at_sizes_held_back():
+    errors = cost_errors(pd.read_csv(CALIBRATION / "cost.csv", dtype={"go_version": str}))
+    assert set(errors["go_version"]) == set(GO_VERSIONS)
+    assert errors[list(PARTS)].abs().to_numpy().max() <= 0.20
+    assert all(float(cost.prices(version).of(part, 0)) == 0 for version in GO_VERSIONS for part in PARTS)
+
+
+@pytest.mark.parametrize("version", GO_VERSIONS)
+def test_the_limit_is_where_memory_first_reaches_it(version):
+    for design in ("unbounded", "bounded"):
+        limit = heap.entries_at(32, design, version)
+        # In 1.23 a table that doubles may jump over the limit by a fifth.
+        assert 31.99 <= float(heap.resident_mib(limit, design, version)) < (40 if version == "1.23" else 32.5)
+        below = np.linspace(1, limit * 0.999, 5000)
+        assert heap.resident_mib(below, design, version).max() < 32 * 1.001
+
+
+def test_a_go_version_that_was_not_measured_is_refused():
+    with pytest.raises(ValueError, match=r"Go '1\.1' was not measured: choose one of 1\.23, 1\.24, 1\.27"):
+        heap_model("bounded", "1.1")
+
+
+def test_real_processes_reached_the_limit_when_it_was_predicted(checks):
+    assert len(checks.deaths) == 3
+    assert checks.death_error() <= 0.10
+    assert 1 < heap.resident_per_live() < 2.2
+
+
+def test_the_real_cliff_is_where_the_model_has_it(checks):
+    stall = checks.stall
+    jump = (stall["measured_ns"] > 10_000).to_numpy()
+    assert jump.tolist() == (stall["model_ns"] > 10_000).tolist()
+    assert 0 < jump.sum() < len(jump)
+
+
+def test_go_and_python_gave_the_same_ledgers(checks):
+    assert checks.conformance["streams"] > 8000
+    assert checks.conformance["differences"] == 0
+    assert checks.go[1:] == (checks.go[1], 0)
+    assert "the same ledgers" in checks.go_note()
+
+
+def test_without_go_the_notebook_says_so(checks, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert "Go is not installed here" in Validation(checks.case).go_note()

@@ -1,0 +1,305 @@
+"""Totals over streams in chunks: the reference's ledger on every stream, whatever the chunks, file or memory."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simlib.core.errors import InputError
+from simlib.core.units import HOUR, MINUTE
+from simlib.replay import ledger
+from simlib.replay.observe import reference
+from simlib.replay.totals import Spec, tally
+from simlib.stores.stores import Settings
+from simlib.traces.chunks import open_stream, stream_of
+from simlib.traces.trace import COUNTERS, Trace, read_trace, write_trace
+from simlib.workloads.churn import simulate
+from simlib.workloads.schema import load_workload, workload_names
+from tests.paths import LOGS
+
+CHOSEN = (Settings(), Settings(100, 5 * MINUTE, 10), Settings(50, 0), Settings(0, MINUTE))
+
+
+def expected(trace, spec):
+    counter = trace.only(spec.counter)
+    return ledger.totals(counter, reference(counter, spec.design, spec.settings))
+
+
+def assert_alike(trace, stream, specs, **options):
+    assert tally(stream, specs, **options) == [expected(trace, spec) for spec in specs]
+
+
+sessions = st.sampled_from(["", "__missing__", "a", "b", "c", "B", "é", "日", "\U0001f600", "ab", *"defghij"])
+rows = st.tuples(
+    st.sampled_from([0, 0, 0, 1, 2, 7]), sessions, st.sampled_from([0, 0, 0, 0, 1]), st.sampled_from([0, 0, 1])
+)
+bounds = st.builds(Settings, max_entries=st.integers(-1, 8), ttl=st.integers(-1, 12), prune_every=st.integers(1, 6))
+
+
+def trace_of(stream):
+    steps, names, ops, counters = zip(*stream, strict=True) if stream else ((), (), (), ())
+    return Trace.of(np.cumsum(np.array(steps, dtype=np.int64)), names, ops, counters)
+
+
+@settings(max_examples=500, deadline=None, derandomize=True)
+@given(
+    stream=st.lists(rows, max_size=120),
+    chosen=bounds,
+    chunk=st.integers(1, 40),
+    most_ghosts=st.sampled_from([1, 4, 1 << 20]),
+)
+def test_any_stream_in_any_chunks_ties_included(stream, chosen, chunk, most_ghosts):
+    trace = trace_of(stream)
+    specs = [Spec(design, chosen, counter) for design in ("bounded", "unbounded") for counter in COUNTERS]
+    assert_alike(trace, stream_of(trace, chunk), specs, most_ghosts=most_ghosts)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(stream=st.lists(rows, min_size=1, max_size=120), chosen=bounds, chunk=st.integers(1, 40))
+def test_any_stream_from_parquet(stream, chosen, chunk, tmp_path_factory):
+    trace, path = trace_of(stream), tmp_path_factory.mktemp("stream") / "trace.parquet"
+    write_trace(trace, path)
+    specs = [Spec(design, chosen, counter) for design in ("bounded", "unbounded") for counter in COUNTERS]
+    assert_alike(trace, open_stream(path, chunk), specs)
+
+
+@pytest.mark.parametrize("workload", workload_names())
+def test_every_workload(workload, tmp_path):
+    trace = simulate(load_workload(workload).lasting(4 * HOUR), 3)
+    specs = [Spec("bounded", chosen, counter) for chosen in CHOSEN for counter in COUNTERS] + [Spec("unbounded")]
+    assert_alike(trace, stream_of(trace, 5000), specs)
+    write_trace(trace, tmp_path / "trace.parquet")
+    assert_alike(trace, open_stream(tmp_path / "trace.parquet", 5000), specs)
+
+
+def test_every_log(tmp_path):
+    # The logs lie beside the project, where they are at all.
+    for log in LOGS:
+        trace = read_trace(log)
+        specs = [Spec("bounded", chosen) for chosen in CHOSEN]
+        write_trace(trace, tmp_path / "trace.parquet")
+        assert_alike(trace, open_stream(tmp_path / "trace.parquet", 30_000), specs, most_ghosts=1000)
+
+
+def test_sessions_known_by_number_are_told_apart_as_text(tmp_path):
+    """Simultaneous entries go in the order of their decimal strings: '10' before '9', '-1' before all."""
+    random = np.random.default_rng(1)
+    numbers = random.choice([9, 10, 100, -1, 2**62, 0], 3000).tolist()
+    missing = random.random(3000) < 0.05
+    ids = ["" if gone else str(number) for number, gone in zip(numbers, missing, strict=True)]
+    time = np.sort(random.integers(0, 300, 3000))
+    op = (random.random(3000) < 0.1).astype(np.uint8)
+    column = pa.array([None if gone else number for number, gone in zip(numbers, missing, strict=True)])
+    words = pa.array(["delete" if code else None for code in op])
+    pq.write_table(pa.table({"time": time, "session": column, "op": words}), tmp_path / "trace.parquet")
+    trace = Trace.of(time * 10**9, ids, op, np.zeros(3000))
+    specs = [Spec("bounded", Settings(cap, 20 * 10**9, 7)) for cap in (1, 2, 3, 4)]
+    assert_alike(trace, open_stream(tmp_path / "trace.parquet", 100), specs)
+    assert_alike(trace, stream_of(read_trace(tmp_path / "trace.parquet")), specs)
+
+
+@pytest.mark.parametrize("most_ghosts", [1, 1 << 20])
+def test_numbers_that_end_to_be_numbers_by_arrival_lose_no_eviction(most_ghosts, tmp_path):
+    """Negative, huge and missing ids in later chunks, while evictions are still waited for."""
+    for odd in ([-1], [2**62], [None], [-1, None], [2**40, None, -5]):
+        session = pa.array([5, 6, *odd, *range(7, 20), None, 5, 6, *odd, 5])
+        path = write(tmp_path / "trace.parquet", time=np.arange(len(session)), session=session)
+        for chunk in (1, 2, 5):
+            assert_alike(
+                read_trace(path), open_stream(path, chunk), [Spec("bounded", Settings(1, 0))], most_ghosts=most_ghosts
+            )
+
+
+def test_a_dictionary_as_large_as_its_indices_can_tell_apart(tmp_path):
+    names = pa.array([f"s{number}" for number in range(128)])
+    session = pa.DictionaryArray.from_arrays(pa.array(range(128), pa.int8()), names)
+    path = write(tmp_path / "trace.parquet", time=np.arange(128), session=session)
+    assert_alike(read_trace(path), open_stream(path, 50), [Spec()])
+
+
+def test_the_first_row_says_whether_text_is_seconds_or_dates(tmp_path):
+    for time, complaint in (
+        (
+            [*"0123456789", "2026-01-01"],
+            r"row 11: time '2026-01-01' is not what it must be: seconds as a number, as in",
+        ),
+        (["2026-01-01"] * 10 + ["11"], r"row 11: time '11' is not what it must be: an ISO 8601 date, as in row 1"),
+        ([1, 2, 3, 2**62], r"row 4: time '4611686018427387904' is not what it must be: seconds, of which these are"),
+    ):
+        path = write(tmp_path / "trace.parquet", time=time, session=["a"] * len(time))
+        for read in (read_trace, lambda path: list(open_stream(path, 1)())):
+            with pytest.raises(InputError, match=complaint):
+                read(path)
+
+
+@pytest.mark.parametrize(
+    ("column", "complaint"),
+    [
+        (("time", pa.array([], pa.bool_())), "column 'time' holds bool, which is not what it must hold"),
+        (("session", pa.array([], pa.float64())), "column 'session' holds double, which is not what it must hold"),
+        (("session", pa.array([], pa.list_(pa.string()))), "column 'session' holds list<"),
+        (("op", pa.array([], pa.int8())), "column 'op' holds int8, which is not what it must hold"),
+        (("counter", pa.array([], pa.float64())), "column 'counter' holds double, which is not what it must hold"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_types_are_refused_even_where_there_are_no_rows(column, complaint, tmp_path):
+    name, empty = column
+    columns = {"time": pa.array([], pa.float64()), "session": pa.array([], pa.string()), name: empty}
+    path = write(tmp_path / "trace.parquet", **columns)
+    for read in (read_trace, lambda path: list(open_stream(path)())):
+        with pytest.raises(InputError, match=complaint):
+            read(path)
+
+
+def test_text_that_is_not_unicode_is_told_as_when_it_is_read_whole(tmp_path):
+    broken = pa.array([b"a", b"\xff"]).view(pa.string())
+    path = write(tmp_path / "trace.parquet", time=[0, 1], session=broken)
+    for read in (read_trace, lambda path: list(open_stream(path)())):
+        with pytest.raises(InputError, match="not UTF-8 text"):
+            read(path)
+
+
+def test_a_float_of_seconds_is_the_same_instant_in_every_format_and_chunk(tmp_path):
+    time = np.sort(np.random.default_rng(1).uniform(0, 4e6, 3000))
+    names = ["a"] * 3000
+    parquet, text = write(tmp_path / "trace.parquet", time=time, session=names), tmp_path / "trace.csv"
+    text.write_text("time,session\n" + "".join(f"{cell!r},a\n" for cell in time.tolist()), encoding="utf-8")
+    whole = read_trace(text).time
+    np.testing.assert_array_equal(read_trace(parquet).time, whole)
+    np.testing.assert_array_equal(np.concatenate([chunk.time for chunk in open_stream(parquet, 100)()]), whole)
+
+
+def test_more_evicted_sessions_than_there_is_room_to_wait_for_take_more_passes():
+    random = np.random.default_rng(1)
+    names = [str(number) for number in random.integers(0, 20_000, 60_000)]
+    trace = Trace.of(np.arange(60_000), names, random.random(60_000) < 0.05, np.zeros(60_000))
+    passes, chunks = [], stream_of(trace, 7000)
+
+    def stream():
+        passes.append(1)
+        return chunks()
+
+    assert_alike(trace, stream, [Spec("bounded", Settings(100, 0))], most_ghosts=4000)
+    assert 1 < len(passes) <= 8
+
+
+def write(path, **columns):
+    pq.write_table(pa.table(columns), path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("columns", "complaint"),
+    [
+        ({"time": [0.0] * 70 + [-1.0]}, r"row 71: time goes backwards, from 0 to -1: sort the rows by time"),
+        ({"time": [0.0] * 50 + [-1.0]}, r"row 51: time goes backwards, from 0 to -1"),
+        ({"time": [0.0] * 60 + [None]}, r"row 61: time is missing"),
+        ({"time": [0.0] * 60 + [float("nan")]}, r"row 61: time 'nan' is not what it must be: seconds as a number"),
+        ({"time": [0] * 60 + [2**62]}, r"row 61: time '4611686018427387904' is not what it must be"),
+        ({"op": ["increment"] * 60 + ["incr"]}, r"row 61: op 'incr' is not one of increment, delete"),
+        ({"counter": ["drops"] * 60 + ["x"]}, r"row 61: counter 'x' is not one of no_client, drops"),
+        ({"op": list(range(61))}, r"column 'op' holds int64, which is not what it must hold"),
+        ({"session": [1.5] * 61}, r"column 'session' holds double, which is not what it must hold"),
+        ({"time": [-(2**63) / 1e9 + 1] + [1.0] * 60}, r"lie over 292 years apart"),
+    ],
+)
+def test_a_complaint_counts_rows_from_the_beginning_of_the_file(columns, complaint, tmp_path):
+    """In chunks of 50 as when the file is read whole."""
+    rows = max(map(len, columns.values()))
+    columns = {"time": [0.0] * rows, "session": ["a"] * rows, **columns}
+    path = write(tmp_path / "trace.parquet", **columns)
+    with pytest.raises(InputError, match=complaint):
+        list(open_stream(path, 50)())
+    with pytest.raises(InputError, match=complaint):
+        read_trace(path)
+
+
+@pytest.mark.parametrize(
+    "session",
+    [
+        pa.array(["a", None, "", "__missing__", "a"] * 20),
+        pa.array(["a", None, "", "__missing__", "a"] * 20, pa.large_string()),
+        pa.array(["a", None, "", "__missing__", "a"] * 20, pa.string_view()),
+        pa.array(["a", None, "", "__missing__", "a"] * 20).dictionary_encode(),
+        pa.array([3, None, 3, 10, 2**40] * 20).dictionary_encode(),
+        pa.array([3, None, 7, 10, 2**63] * 20, pa.uint64()),
+        pa.array([3, None, 7, 10, 3] * 20, pa.uint16()),
+        pa.nulls(100),
+    ],
+    ids=lambda column: str(column.type),
+)
+@pytest.mark.parametrize(
+    "time",
+    [
+        pa.array(range(100)),
+        pa.array(np.arange(100) / 7),
+        pa.array(np.arange(100), pa.timestamp("ms")),
+        pa.array(np.arange(100) // 5, pa.timestamp("ns", "UTC")),
+        pa.array(np.arange(100) // 5).cast(pa.decimal128(22, 3)),
+        pa.array([f"2026-01-01T00:{at // 5:02d}:00" for at in range(100)]),
+    ],
+    ids=lambda column: str(column.type),
+)
+def test_every_type_that_is_read_whole_is_read_in_chunks(time, session, tmp_path):
+    op = pa.array(["increment", None, "", "delete", "increment"] * 20)
+    path = write(tmp_path / "trace.parquet", time=time, session=session, op=op, more=pa.array(range(100)))
+    specs = [Spec("bounded", Settings(cap, 20, 7)) for cap in (1, 2, 3)] + [Spec("unbounded")]
+    assert_alike(read_trace(path), open_stream(path, 7), specs)
+
+
+def test_a_damaged_file_is_told_however_far_it_was_read(tmp_path):
+    path = tmp_path / "trace.parquet"
+    names = pa.array([f"session {number}" for number in range(200_000)])
+    table = pa.table({"time": np.arange(200_000), "session": names})
+    pq.write_table(table, path, row_group_size=20_000)
+    whole = bytearray(path.read_bytes())
+    whole[len(whole) // 2 : len(whole) // 2 + 2000] = bytes(2000)
+    path.write_bytes(whole)
+    with pytest.raises(InputError, match="not a readable Parquet file"):
+        list(open_stream(path, 10_000)())
+
+
+PEAK = """
+import sys
+from simlib.calibration.growth import peak_mib
+from simlib.traces.chunks import open_stream
+from simlib.replay.totals import Spec, tally
+print(tally(open_stream(sys.argv[1]), [Spec()])[0].increments, peak_mib())
+"""
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path):
+    """One row group as large as the file: 16 times the rows, of sessions by number and by text, and no more memory."""
+    peaks = {}
+    for kind in ("number", "text"):
+        for rows in (500_000, 8_000_000):
+            path = tmp_path / f"{kind}.parquet"
+            session = pa.array(np.arange(rows) % 1500 + np.arange(rows) // 100_000)
+            columns = {
+                "time": np.arange(rows) // 100,
+                "session": session if kind == "number" else session.cast("string"),
+            }
+            pq.write_table(pa.table(columns), path, row_group_size=rows)
+            ran = subprocess.run([sys.executable, "-c", PEAK, str(path)], capture_output=True, text=True, check=True)
+            heard, peak = ran.stdout.split()
+            assert int(heard) == rows
+            peaks[kind, rows] = float(peak)
+        # The file's columns take over 100 MiB more.
+        assert peaks[kind, 8_000_000] < peaks[kind, 500_000] + 40, peaks
+
+
+def test_everything_compiled_is_found_compiled_the_second_time():
+    """Whoever starts again does not wait for a compiler."""
+    code = "import simlib.replay.surface, simlib.experiments.sweep, simlib.workloads.generator, simlib.traces.chunks"
+    for _ in range(2):
+        environment = {**os.environ, "NUMBA_DEBUG_CACHE": "1"}
+        ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert ran.stdout.count("data loaded from") >= 10
+    assert "data saved to" not in ran.stdout

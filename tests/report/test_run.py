@@ -1,0 +1,251 @@
+"""The runner and the pack: whole or not there, the same twice, resumed after a kill, and failures told by cell."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from simlib.cli.main import main
+from simlib.report import notebooks, runner
+from simlib.report.pack import SUMMARY
+from simlib.report.pages import write_report
+from simlib.report.runner import Job, Result, is_complete, opened, run_jobs
+
+LOG = "time,session,op\n" + "".join(
+    f"{i * 7},s<b>{i % 40}\u2028*,{'delete' if i % 11 == 0 else 'increment'}\n" for i in range(400)
+)
+
+
+def export(out: Path, *arguments: str) -> int:
+    return main(["run", "--profile", "ci", "--out", str(out), *arguments])
+
+
+BRIEFLY = ("--parameter", "hours=1", "--notebook", "01_memory")
+
+
+def contents(out: Path, *endings: str) -> dict:
+    return {str(path.relative_to(out)): path.read_bytes() for path in out.rglob("*") if path.suffix in endings}
+
+
+def test_a_workload_is_exported_whole_alike_and_once(tmp_path, capsys):
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert export(first, "--workload", "incident", *BRIEFLY) == 0
+    assert export(second, "--workload", "incident", *BRIEFLY) == 0
+    made = contents(first, ".svg", ".png", ".csv", ".json", ".html", ".md")
+    assert {f"incident/01_memory/{name}" for name in ("heap.svg", "heap.png", "heap.csv", SUMMARY)} <= set(made)
+    assert {"index.html", "claims.json", "manifest.json", "postmortem.md"} <= set(made)
+    assert (first / "incident/01_memory/01_memory.ipynb").exists()
+    # The seal also covers the executed copy, in which papermill notes the time.
+    again = contents(second, ".svg", ".png", ".csv", ".json", ".html", ".md")
+    assert {name for name in made if made[name] != again.get(name)} == {"incident/01_memory/seal.json"}
+    claims = json.loads(made["claims.json"])
+    assert claims
+    assert all(claim["holds"] and claim["numbers"] for claim in claims)
+    (manifest,) = json.loads(made["manifest.json"])
+    assert manifest["seeds"] == [1, 2]
+    assert len(manifest["streams_sha256"][0]) == 64
+    assert {"numpy", "simpy", "python"} <= set(manifest["versions"])
+    capsys.readouterr()
+    assert export(first, "--workload", "incident", *BRIEFLY) == 0
+    assert "kept   01_memory on incident" in capsys.readouterr().err
+    assert contents(first, ".ipynb", ".json") == {**contents(first, ".ipynb"), **contents(first, ".json")}
+
+
+def test_a_log_is_exported_and_its_strings_are_harmless(tmp_path):
+    log = tmp_path / "<i>my $log$.csv"
+    log.write_text(LOG, encoding="utf-8")
+    assert export(tmp_path / "out", "--trace", str(log)) == 0
+    # Who may list the folder of results may read all in it.
+    case = next(path for path in (tmp_path / "out").iterdir() if path.is_dir() and path.name[0] != ".")
+    assert {path.stat().st_mode for path in case.iterdir() if path.is_dir()} == {case.stat().st_mode}
+    html = (tmp_path / "out/index.html").read_text(encoding="utf-8")
+    assert "<i>my" not in html
+    assert "&lt;i&gt;my $log$" in html
+    markdown = (tmp_path / "out/postmortem.md").read_text(encoding="utf-8")
+    assert "<i>my" not in markdown
+    for target in [part.split(")")[0] for part in markdown.split("](")[1:]]:
+        assert (tmp_path / "out" / target).exists()
+
+
+@pytest.mark.parametrize("rows", ["5,a,delete,\n", "5,a,delete,drops\n6,,increment,drops\n6,b,,drops\n"])
+def test_the_smallest_logs_are_no_exception(tmp_path, rows):
+    log = tmp_path / "tiny.csv"
+    log.write_text("time,session,op,counter\n" + rows, encoding="utf-8")
+    assert export(tmp_path / "out", "--trace", str(log), "--parameter", "max_entries=1") == 0
+
+
+def test_an_earlier_result_survives_a_parameter_that_will_not_do(tmp_path, capsys):
+    log = tmp_path / "log.csv"
+    log.write_text(LOG, encoding="utf-8")
+    assert export(tmp_path / "out", "--trace", str(log), "--notebook", "01_memory") == 0
+    before = contents(tmp_path / "out", ".json", ".png", ".html")
+    for bad in ("ttl=30 parsecs", "max_entries=1.5", "max_entries=x", "memory_limit_mib=nan", "memory_limit_mib=-1"):
+        capsys.readouterr()
+        assert export(tmp_path / "out", "--trace", str(log), "--notebook", "01_memory", "--parameter", bad) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+    for bad in ("go_version=1.22", "replications=0", "hours=-1", "prune_every=0"):
+        assert export(tmp_path / "out", "--trace", str(log), "--notebook", "01_memory", "--parameter", bad) == 2
+    assert contents(tmp_path / "out", ".json", ".png", ".html") == before
+
+
+def test_one_run_at_a_time_writes_to_a_folder(tmp_path, capsys):
+    with opened(tmp_path / "out"):
+        assert export(tmp_path / "out", "--workload", "steady", *BRIEFLY) == 2
+    assert "another run is writing to it" in capsys.readouterr().err
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder of notebooks of our own in the place of the project's."""
+    own = tmp_path / "notebooks"
+    own.mkdir()
+    monkeypatch.setattr(notebooks, "FOLDER", own)
+    return own
+
+
+def write(folder: Path, name: str, source: str, input: Path | None = None) -> Job:
+    parameters = new_code_cell(
+        "out: str = ''  # folder\nlate: int = 0  # s", id="parameters", metadata={"tags": ["parameters"]}
+    )
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    cells = [
+        new_markdown_cell("# ?", id="title"),
+        parameters,
+        new_code_cell(source, id="the-cell"),
+        new_code_cell(SEALED, id="end"),
+    ]
+    nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": kernel}), folder / f"{name}.ipynb")
+    input = input or folder / "input.txt"
+    input.touch()
+    return Job(name, "case", {"late": 0}, input)
+
+
+SEALED = """
+import json, pathlib
+pathlib.Path(out, "summary.json").write_text(json.dumps({"notebook": "n", "case": "case", "title": "t", "about": "a",
+    "answers": ["yes"], "claims": [], "figures": [], "tables": []}))
+"""
+
+
+def test_one_failure_is_told_by_cell_and_stops_no_other(folder, tmp_path):
+    jobs = [write(folder, "1_bad", "1 / 0"), write(folder, "2_good", "1 + 1")]
+    told = []
+    results = run_jobs(jobs, tmp_path / "out", 2, told.append)
+    assert [result.error for result in results] == ["ZeroDivisionError: division by zero", ""]
+    assert str(results[0]) == "FAILED 1_bad on case: cell the-cell: ZeroDivisionError: division by zero"
+    assert len(told) == 2
+    copy = nbformat.read(tmp_path / "out/case/1_bad.failed/1_bad.ipynb", as_version=4)
+    assert "ZeroDivisionError" in str(copy.cells)
+    write_report(results, tmp_path / "out", "ci")
+    html = (tmp_path / "out/index.html").read_text(encoding="utf-8")
+    assert "Failed in cell the-cell: ZeroDivisionError" in html
+    assert "yes" in html
+    # A failure is not taken for complete: it is run again.
+    assert not is_complete(jobs[0], tmp_path / "out")
+    assert run_jobs(jobs, tmp_path / "out", 1, told.append)[1].resumed
+
+
+def test_a_cell_that_takes_too_long_and_a_kernel_that_dies_are_told_as_such(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "CELL_TIMEOUT", 2)
+    slow = write(folder, "1_slow", "import time; time.sleep(60)")
+    dead = write(folder, "2_dead", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    results = run_jobs([slow, dead], tmp_path / "out", 2, lambda result: None)
+    assert [(result.cell, result.error) for result in results] == [
+        ("the-cell", "took longer than 2 s and was stopped"),
+        ("the-cell", "the kernel died (out of memory, killed, or crashed)"),
+    ]
+
+
+def test_what_changed_is_run_again_and_what_did_not_is_kept(folder, tmp_path):
+    out, input = tmp_path / "out", tmp_path / "input"
+    input.write_text("a")
+    job = write(folder, "1_n", "1", input)
+
+    def resumed(job):
+        return run_jobs([job], out, 1, lambda result: None)[0].resumed
+
+    assert not resumed(job)
+    assert resumed(job)
+    assert not is_complete(Job(job.notebook, job.case, {"late": 1}, input), out)
+    input.write_text("b")
+    assert not is_complete(job, out)
+    input.write_text("a")
+    assert is_complete(job, out)
+    write(folder, "1_n", "2", input)
+    assert not resumed(job)
+    assert resumed(job)
+    sealed = (job.folder(out) / SUMMARY).read_bytes()
+    (job.folder(out) / SUMMARY).write_text("{}")
+    assert not is_complete(job, out)
+    (job.folder(out) / SUMMARY).write_bytes(sealed)
+    assert is_complete(job, out)
+    (job.folder(out) / SUMMARY).unlink()
+    assert not is_complete(job, out)
+
+
+def test_a_failure_leaves_an_earlier_result_in_its_place(folder, tmp_path):
+    out = tmp_path / "out"
+    good = write(folder, "1_n", "1")
+    run_jobs([good], out, 1, lambda result: None)
+    run_jobs([write(folder, "1_n", "1 / 0")], out, 1, lambda result: None)
+    assert (out / "case/1_n.failed/failure.json").exists()
+    good = write(folder, "1_n", "1")
+    assert is_complete(good, out)
+    (good.folder(out) / SUMMARY).unlink()
+    run_jobs([good], out, 1, lambda result: None)
+    assert not (out / "case/1_n.failed").exists()
+
+
+def test_an_input_that_changes_meanwhile_makes_the_result_stale(folder, tmp_path):
+    input = tmp_path / "input"
+    input.write_text("a")
+    job = write(folder, "1_n", f"open({str(input)!r}, 'w').write('b')", input)
+    run_jobs([job], tmp_path / "out", 1, lambda result: None)
+    assert not is_complete(job, tmp_path / "out")
+
+
+def test_killed_and_started_again_it_resumes(tmp_path):
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "simlib", "run", "--profile", "ci", "--out", str(out), "--jobs", "1"]
+    quick = [*command, "--parameter", "hours=0.5", "--notebook", "01_memory", "--workload", "incident"]
+    process = subprocess.Popen(quick, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)
+    while not list(out.glob(".work/*/01_memory.ipynb")):
+        assert process.poll() is None
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (out / "index.html").exists()
+    assert not (out / "incident").exists()
+    again = subprocess.run(quick, capture_output=True, text=True, check=True)
+    assert "done   01_memory on incident" in again.stderr
+    assert (out / "index.html").exists()
+    # What the killed run had begun is gone, and so are its processes: they ended with it.
+    assert not (out / ".work").exists()
+
+
+def test_interrupted_it_ends_at_once_and_leaves_nothing_half_made(tmp_path):
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "simlib", "run", "--profile", "ci", "--out", str(out), "--workload", "incident"]
+    # In a group of its own: the interrupt from a terminal goes to all of it.
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True)
+    while not list(out.glob(".work/*/01_memory.ipynb")):
+        assert process.poll() is None
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    errors = process.communicate(timeout=20)[1].decode()
+    assert process.returncode == 130
+    assert errors.splitlines()[-1].endswith("interrupted; run it again to go on where it stopped")
+    assert not list(out.glob("incident/*.failed"))
+    assert not (out / ".work").exists()
+
+
+def test_a_result_is_one_line():
+    result = Result(Job("n", "c", {}, Path("x")), cell="a", error="E: one\ntwo")
+    assert str(result) == "FAILED n on c: cell a: E: one"
