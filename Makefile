@@ -35,9 +35,10 @@ run: $(READY) ## run every notebook on every workload (or on TRACE=FILE) and exp
 test: $(READY) ## run the tests
 	$(BIN)/python -m pytest $(ARGS)
 
-lint: $(READY) ## check style and imports
+lint: $(READY) ## check style, imports and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 lab: $(READY) ## open JupyterLab on the notebooks
 	$(BIN)/python -m jupyterlab --notebook-dir=. --LabApp.default_url=/lab/tree/notebooks
@@ -63,4 +64,4 @@ goldens: $(READY) ## rewrite the golden results that the tests compare with
 	$(BIN)/python -m tests.goldens
 
 clean: ## remove what was generated (not the environment)
-	rm -rf build .pytest_cache .ruff_cache .hypothesis
+	rm -rf build .mypy_cache .pytest_cache .ruff_cache .hypothesis
