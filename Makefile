@@ -11,7 +11,7 @@ BIN   := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint lab calibrate growth bench lock strip goldens clean
+.PHONY: help run test lint lab calibrate bench lock strip goldens clean
 
 help: ## explain every target
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,9 +45,6 @@ lab: $(READY) ## open JupyterLab on the notebooks
 
 calibrate: $(READY) ## measure the Go program on several Go versions and refit data/calibration/ (some 15 min)
 	$(BIN)/python -m simlib.calibration.calibrate
-
-growth: $(READY) ## measure how the engine's time and memory grow, up to 10^9 operations (some 10 min)
-	$(BIN)/python -m simlib.calibration.growth
 
 bench: $(READY) ## measure speeds side by side, as ratios
 	$(BIN)/python -m tests.bench

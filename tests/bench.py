@@ -28,7 +28,6 @@ import simpy
 from cachetools import LRUCache
 from tqdm import tqdm
 
-from simlib.calibration import growth
 from simlib.core.files import whole_file
 from simlib.core.units import HOUR, MINUTE
 from simlib.replay import ledger
@@ -45,6 +44,7 @@ from simlib.workloads.churn import simulate
 from simlib.workloads.generator import Traffic, generate
 from simlib.workloads.schema import Workload, load_workload
 from simlib.workloads.timetable import timetable
+from tests import growth
 
 ROUNDS = 5
 ROOT = Path(__file__).parents[1]

@@ -54,14 +54,8 @@ MANY = 1_000
 REFERENCE = 100_000
 """Increments of the stream that the structure is taken from."""
 
-MORE_MEMORY = 0.1
-"""By how much, as a share, the simulator's memory may differ between the streams that take most and least."""
-
 PRECISION = 0.001
 """To what share a load is found from which on something is reached."""
-
-FROM = 900_000
-"""Operations from which on the simulator's time is fitted: with fewer, to set up a run takes a share of it."""
 
 
 class Fit(NamedTuple):
@@ -569,47 +563,6 @@ class Scale:
         if not self.fits:
             message = "There are too few loads, or too little to count, to fit an exponent"
         return figures.exponents(self.exponents(), TOLERANCE, message)
-
-
-class Simulator:
-    """How the compiled engine itself grows, as measured (see `growth`): seconds and peak memory by operations."""
-
-    def __init__(self):
-        self.table = pd.read_csv(CALIBRATION / "growth.csv")
-
-    @cached_property
-    def time(self) -> Estimate:
-        """The exponent of the time over the operations from FROM on, its interval over the repeats."""
-        wide = self.table[self.table["operations"] >= FROM].pivot(
-            index="repeat", columns="operations", values="seconds"
-        )
-        return exponent(wide.columns.to_numpy(), wide.to_numpy())
-
-    @property
-    def memory(self) -> float:
-        """How many times as much memory as with the stream that takes least is taken with the one that takes most."""
-        means = self.table.groupby("operations")["peak_mib"].mean()
-        return float(means.max() / means.min())
-
-    def holds(self) -> bool:
-        """Whether time grows as the operations, within TOLERANCE of the interval, and memory by MORE_MEMORY at most."""
-        time = self.time
-        return time.low - TOLERANCE <= 1 <= time.high + TOLERANCE and self.memory <= 1 + MORE_MEMORY
-
-    def numbers(self) -> dict[str, float]:
-        """Exponent and ratio, and how far they were measured, for the record."""
-        time = self.time
-        numbers = {"time": time.mean, "time_low": time.low, "time_high": time.high, "most_to_least_memory": self.memory}
-        return {"most_operations": int(self.table["operations"].max()), **numbers}
-
-    def draw(self) -> figures.Drawing:
-        """Time and memory by the number of operations."""
-        last = self.table.iloc[-1]
-        message = (
-            f"The simulator's time grows as operations^{self.time.mean:.2f}; its memory, {self.memory - 1:.0%} apart, "
-            f"is {last['peak_mib']:.0f} MiB at {amount(last['operations'])} of them"
-        )
-        return figures.simulator(self.table, message)
 
 
 def shares_of(settled: Sequence[Totals]) -> dict[str, float]:

@@ -2,13 +2,10 @@
 
 import json
 import math
-import subprocess
-import sys
 from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,9 +14,8 @@ from scipy.stats import linregress
 from simlib.analysis import load, projection
 from simlib.analysis.load import ScaledLog, ScaledWorkload, Stores, loads, measure
 from simlib.analysis.projection import TRAFFIC, Fleet
-from simlib.analysis.scale import Scale, Simulator, lowest
+from simlib.analysis.scale import Scale, lowest
 from simlib.analysis.structure import Increments, Structure
-from simlib.calibration.growth import even_incident, peak_mib, run
 from simlib.cli.main import main
 from simlib.core.errors import InputError
 from simlib.core.statistics import estimate, exponent, slopes
@@ -37,7 +33,7 @@ from simlib.workloads.churn import simulate
 from simlib.workloads.generator import generate, generated
 from simlib.workloads.schema import load_workload, workload_names
 from tests.builders import kind, workload
-from tests.paths import LOGS, ROOT
+from tests.paths import LOGS
 
 SMALL = Settings(40, 5 * MINUTE, 16)
 
@@ -338,7 +334,7 @@ def briefly(monkeypatch):
 
 def claims(scale, fleet):
     made = {text: holds for text, holds, _ in (*scale.claims(), *fleet.claims())}
-    return {"engines": scale.engines_agree(), "simulator": Simulator().holds(), **made}
+    return {"engines": scale.engines_agree(), **made}
 
 
 @pytest.mark.parametrize("name", workload_names())
@@ -478,7 +474,7 @@ def test_on_one_instance_affinity_is_nothing(briefly):
 def test_every_drawing_says_something_and_has_its_numbers(briefly):
     scale = Scale(open_experiment("incident", replications=2, hours=1))
     fleet = Fleet(scale)
-    drawings = [scale.draw_memory(), scale.draw_time(), scale.draw_exponents(), Simulator().draw()]
+    drawings = [scale.draw_memory(), scale.draw_time(), scale.draw_exponents()]
     for drawing in (*drawings, fleet.draw_entries(), fleet.draw_busy()):
         assert len(drawing.message) > 20
         assert len(drawing.data) > 0
@@ -529,7 +525,7 @@ def test_the_notebook_runs_on_them(tmp_path, shape):
     assert main(["run", *arguments, "--out", str(out)]) == 0
     summary = json.loads((out / "log/07_scale/summary.json").read_text(encoding="utf-8"))
     assert all(claim["holds"] for claim in summary["claims"])
-    assert len(summary["figures"]) == 6
+    assert len(summary["figures"]) == 5
     # Of fleets whose size nothing can be said of there is no table.
     assert [table["name"] for table in summary["tables"]] == TABLES[shape]
     # What a fleet does is told where the answers are, not in the notebook alone.
@@ -546,48 +542,6 @@ def test_a_real_log_is_measured_reckoned_and_projected(briefly):
         assert scale.reckons
         assert fleet.projects
         assert len(scale.fits) >= 3
-
-
-# --- The simulator
-
-
-def test_the_simulators_growth_is_measured_in_processes_of_their_own(tmp_path):
-    out = tmp_path / "growth.csv"
-    command = [
-        sys.executable,
-        "-m",
-        "simlib.calibration.growth",
-        "--most",
-        "100000",
-        "--repeats",
-        "1",
-        "--out",
-        str(out),
-    ]
-    subprocess.run(command, check=True, capture_output=True)
-    table, kept = pd.read_csv(out), pd.read_csv(ROOT / "data/calibration/growth.csv")
-    assert list(table.columns) == list(kept.columns) == ["operations", "repeat", "seconds", "peak_mib"]
-    assert len(table) == 1
-    assert table["operations"].between(50_000, 200_000).all()
-    assert (table["seconds"] > 0).all()
-    assert table["peak_mib"].between(20, 2000).all()
-    assert kept["operations"].max() / kept["operations"].min() > 900
-
-
-def test_growth_measures_what_it_says():
-    rates = {name: kind.arrivals for name, kind in even_incident(1).kinds.items()}
-    assert all(arrivals.hourly is None for arrivals in rates.values())
-    measured = run(hours=0.05)
-    assert measured["operations"] > 1000
-    assert measured["seconds"] > 0
-    assert 20 < measured["peak_mib"] <= peak_mib()
-
-
-def test_a_growth_of_nothing_is_refused():
-    command = [sys.executable, "-m", "simlib.calibration.growth", "--most", "10"]
-    refused = subprocess.run(command, capture_output=True, text=True)
-    assert refused.returncode == 2
-    assert "at least 100,000 operations" in refused.stderr
 
 
 def test_a_trace_written_and_read_is_the_same_case_at_every_load(tmp_path):

@@ -268,7 +268,7 @@ def test_a_damaged_file_is_told_however_far_it_was_read(tmp_path):
 
 PEAK = """
 import sys
-from simlib.calibration.growth import peak_mib
+from tests.growth import peak_mib
 from simlib.traces.chunks import open_stream
 from simlib.replay.totals import Spec, tally
 print(tally(open_stream(sys.argv[1]), [Spec()])[0].increments, peak_mib())
