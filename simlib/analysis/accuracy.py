@@ -13,7 +13,8 @@ import pandas as pd
 from simlib.core.statistics import Estimate, estimate, format_percent
 from simlib.core.units import format_duration
 from simlib.experiments.experiment import LIVE_DESIGNS, Experiment, Replication
-from simlib.figures import figures
+from simlib.figures import accuracy as figures
+from simlib.figures.style import Drawing
 from simlib.replay import ledger
 from simlib.replay.observe import Observation, replay
 from simlib.traces.trace import COUNTERS, INCREMENT, Trace
@@ -165,7 +166,7 @@ class Accuracy:
         ]
         return sum(tables) / len(tables)
 
-    def draw_causes(self) -> figures.Drawing:
+    def draw_causes(self) -> Drawing:
         """Evictions by cause and by truth."""
         table = self.causes()
         total = table.to_numpy().sum()
@@ -181,7 +182,7 @@ class Accuracy:
             message += f"most by the {_CAUSES[worst]}"
         return figures.causes(table.rename(index=_CAUSES), message)
 
-    def draw_idle(self) -> figures.Drawing:
+    def draw_idle(self) -> Drawing:
         """How long evicted sessions had been idle, by truth; of the first run, the undecided left out."""
         table, ttl = self.settled[0].evictions, self.case.settings.ttl
         table = table[~table["undecided"]]
@@ -208,7 +209,7 @@ class Accuracy:
         none_yet = pd.DataFrame({"undercount": 0.0, "top_10": 1.0, "top_100": 1.0}, index=np.flatnonzero(rows < 0))
         return pd.concat([none_yet, error], ignore_index=True).assign(time=at - run.start)
 
-    def draw_snapshots(self) -> figures.Drawing:
+    def draw_snapshots(self) -> Drawing:
         """What an exported snapshot misses over time."""
         table = self.snapshots
         last = table.iloc[-1]
@@ -239,7 +240,7 @@ class Accuracy:
         enough = self.caps[(self.caps["cap"] >= self.most_live) & (self.caps["false"] == 0)]
         return int(enough["cap"].min()) if len(enough) else 0
 
-    def draw_caps(self) -> figures.Drawing:
+    def draw_caps(self) -> Drawing:
         """Where a cap above the number of live sessions still evicts live ones."""
         at_live = self.caps[self.caps["cap"] >= self.most_live].iloc[0]
         a_run = " a run" if len(self.case.runs) > 1 else ""

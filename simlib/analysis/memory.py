@@ -12,7 +12,8 @@ import pandas as pd
 from simlib.core.units import format_duration
 from simlib.experiments.experiment import LIVE_DESIGNS, Experiment
 from simlib.experiments.time_to_limit import TimeToLimit, format_hours, time_to_limit
-from simlib.figures import figures
+from simlib.figures import memory as figures
+from simlib.figures.style import Drawing
 from simlib.models import heap
 from simlib.replay import ledger
 from simlib.replay.observe import replay
@@ -134,7 +135,7 @@ class Memory:
             }
         ).drop(index="design")
 
-    def draw_heap(self) -> figures.Drawing:
+    def draw_heap(self) -> Drawing:
         """Heap over time, unbounded and bounded, with the limit and where it is reached."""
         run, at = self.case.first, self.case.first.grid()
         unbounded, bounded = (run.sample(run.entries(design), at) for design in LIVE_DESIGNS)
@@ -154,13 +155,13 @@ class Memory:
             self.death.hours.mean if self.death.reached else np.inf,
         )
 
-    def draw_growth(self) -> figures.Drawing:
+    def draw_growth(self) -> Drawing:
         """Who grows the unbounded maps."""
         run, entries = self.case.first, self.growth_by_class
         message = f"{entries.iloc[-1].sum():,.0f} entries at the end, {self._blame()}"
         return figures.growth_by_class(run.grid() - run.start, entries, message)
 
-    def draw_bound(self) -> figures.Drawing:
+    def draw_bound(self) -> Drawing:
         """What the bounded stores keep, against the cap and against what will be used again."""
         run, at, cap = self.case.first, self.case.first.grid(), self.case.settings.max_entries
         kept, in_use = run.sample(run.entries("bounded"), at), run.sample(run.in_use("bounded"), at)

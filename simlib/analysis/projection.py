@@ -19,7 +19,8 @@ from simlib.analysis.structure import Expected
 from simlib.core.statistics import Estimate, estimate, format_percent
 from simlib.core.units import HOUR, SECOND
 from simlib.experiments.time_to_limit import format_hours
-from simlib.figures import figures
+from simlib.figures import scale as figures
+from simlib.figures.style import BLUE, VERMILION, Drawing
 from simlib.models import heap
 from simlib.traces.routing import check_instances
 from simlib.traces.trace import COUNTERS
@@ -512,7 +513,7 @@ class Fleet:
                 rows.append((traffic, affinity, entries, peak, busy))
         return pd.DataFrame(rows, columns=["traffic", "affinity", "entries", "peak", "busy"])
 
-    def draw_entries(self) -> figures.Drawing:
+    def draw_entries(self) -> Drawing:
         """Entries of an instance, unbounded and bounded, by the traffic of the fleet."""
         more = self.entries_ratio
         message = f"Without session affinity the unbounded maps hold at least {amount(more)} times the entries in sum"
@@ -524,14 +525,14 @@ class Fleet:
         return figures.fleet(
             self._points,
             self._curves,
-            {"entries": ("unbounded, at the end", figures.VERMILION), "peak": ("bounded, at its peak", figures.BLUE)},
+            {"entries": ("unbounded, at the end", VERMILION), "peak": ("bounded, at its peak", BLUE)},
             ("entries of an instance", f"in sum over {self.instances:,} instances"),
             self.instances,
             0,
             message,
         )
 
-    def draw_busy(self) -> figures.Drawing:
+    def draw_busy(self) -> Drawing:
         """Share of the time that an instance's lock is held, by the traffic of the fleet."""
         busy = self.row(TRAFFIC[-1], True).values["busy"].mean
         how = "simulated" if self.row(TRAFFIC[-1], True).simulated else "projection"
@@ -544,7 +545,7 @@ class Fleet:
         return figures.fleet(
             self._points,
             self._curves,
-            {"busy": ("lock held", figures.VERMILION)},
+            {"busy": ("lock held", VERMILION)},
             (
                 "time a store's lock is held (%)",
                 f"in sum over {self.instances:,} (processors)",

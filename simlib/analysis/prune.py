@@ -13,7 +13,8 @@ import pandas as pd
 from simlib.core.statistics import Estimate, estimate, format_percent
 from simlib.core.units import SECOND, format_duration
 from simlib.experiments.experiment import Experiment, Replication
-from simlib.figures import figures
+from simlib.figures import prune as figures
+from simlib.figures.style import Drawing
 from simlib.models import cost
 from simlib.models.heap import GO_VERSIONS
 from simlib.replay import ledger
@@ -213,7 +214,7 @@ class PruneCost:
         values = np.percentile(ns, levels, method="inverted_cdf") if ns.size else np.zeros(len(levels))
         return pd.DataFrame({"percent_of_increments": levels, "at_most_us": values / 1000})
 
-    def draw_tail(self) -> figures.Drawing:
+    def draw_tail(self) -> Drawing:
         """The stall tail: the share of increments that hold the lock for longer than so long."""
         ns = np.sort(self.work[0].ns)
         longest = ns.max(initial=0)
@@ -231,7 +232,7 @@ class PruneCost:
         """The prunes of the first run (see `ledger.prunes`)."""
         return ledger.prunes(self.trace, self.case.first.observed[COUNTER, "bounded"])
 
-    def draw_prunes(self) -> figures.Drawing:
+    def draw_prunes(self) -> Drawing:
         """Entries scanned in a prune, by what triggered it."""
         table = self.prunes()
         over = table[table["overflow"]]
@@ -246,7 +247,7 @@ class PruneCost:
         work = {"TTL tick": visited[~table["overflow"]], "overflow": visited[table["overflow"]]}
         return figures.prune_work({name: np.sort(values) for name, values in work.items()}, message)
 
-    def draw_cliff(self) -> figures.Drawing:
+    def draw_cliff(self) -> Drawing:
         """Cost of an increment against the rate of new sessions, replayed, and the closed form of the cliff."""
         table, begins = self.cliff, self.cliff_replayed.mean
         most = _multiple(table["mean_ns"].max() / self.plain_ns)

@@ -19,7 +19,8 @@ from simlib.core.statistics import Estimate, estimate, exponent, format_percent,
 from simlib.core.units import SECOND, format_duration
 from simlib.experiments.experiment import LIVE_DESIGNS, Experiment
 from simlib.experiments.sweep import tally_workload
-from simlib.figures import figures
+from simlib.figures import scale as figures
+from simlib.figures.style import Drawing
 from simlib.models import cost, heap
 from simlib.models.heap import CALIBRATION, GO_VERSIONS
 from simlib.replay.ledger import Totals
@@ -518,7 +519,7 @@ class Scale:
         rates = f"times are those after {format_duration(self.traffic.warm_up)}"
         return f"{self.traffic.scope().capitalize()}, {how}, over {self.decades:.1f} decades; {rates}."
 
-    def draw_memory(self) -> figures.Drawing:
+    def draw_memory(self) -> Drawing:
         """Entries of both stores by load."""
         unbounded, capped = self.fit("unbounded", "at any load"), self.fit("bounded", "at the cap")
         grows = f"The unbounded map grows as load^{unbounded.measured.mean:.2f}" if unbounded else "The unbounded map"
@@ -535,7 +536,7 @@ class Scale:
         cap = self.case.settings.max_entries
         return figures.load_memory(self.growth, [fit.line for fit in fits], cap, self.binds_at, message)
 
-    def draw_time(self) -> figures.Drawing:
+    def draw_time(self) -> Drawing:
         """Share of the time for which the lock is held, by load."""
         fits = [fit for fit in self.fits if fit.what.startswith("time")]
         beyond = self.fit("time", "at the cap")
@@ -554,7 +555,7 @@ class Scale:
         texts = [f"load^{fit.measured.mean:.2f}\n(expected {fit.expected:.2f})" for fit in fits]
         return figures.load_time(self.growth, lines, texts, self.binds_at, message)
 
-    def draw_exponents(self) -> figures.Drawing:
+    def draw_exponents(self) -> Drawing:
         """The exponents beside what the structure says."""
         hold = sum(fit.holds for fit in self.fits)
         message = (

@@ -18,7 +18,8 @@ from simlib.core.errors import InputError
 from simlib.core.statistics import Estimate, estimate
 from simlib.core.units import HOUR, SECOND
 from simlib.experiments.experiment import LIVE_DESIGNS, Experiment, Replication
-from simlib.figures import figures
+from simlib.figures import validation as figures
+from simlib.figures.style import Drawing
 from simlib.models import cost, heap, theory
 from simlib.models.cost import PARTS
 from simlib.models.heap import CALIBRATION, GO_VERSIONS, MIB, heap_model
@@ -147,7 +148,7 @@ class Validation:
         errors = table.groupby(["go_version", "design"])[["error_grown", "error_after"]]
         return 100 * errors.agg(lambda column: column.abs().max())
 
-    def draw_heap(self) -> figures.Drawing:
+    def draw_heap(self) -> Drawing:
         """Live heap an entry, measured and modelled, on the newest Go."""
         version = GO_VERSIONS[-1]
         table = self.heap_measured
@@ -179,7 +180,7 @@ class Validation:
         """The largest error of the prices at held-back sizes, as a share."""
         return float(self.cost_table[list(PARTS)].abs().to_numpy().max())
 
-    def draw_cost(self) -> figures.Drawing:
+    def draw_cost(self) -> Drawing:
         """Time of a prune, measured and modelled, on the newest Go."""
         version = GO_VERSIONS[-1]
         table = pd.read_csv(CALIBRATION / "cost.csv", dtype={"go_version": str})
@@ -219,7 +220,7 @@ class Validation:
         over = self.stall[self.stall["measured_ns"] > 10_000]
         return float((over["model_ns"] / over["measured_ns"] - 1).abs().max())
 
-    def draw_stall(self) -> figures.Drawing:
+    def draw_stall(self) -> Drawing:
         """The cliff, predicted and real."""
         message = (
             f"The real store falls off the cliff where the model does; beyond it they differ by up to "
@@ -262,7 +263,7 @@ class Validation:
         """The largest error of the predicted time to the limit, as a share."""
         return float((self.deaths["predicted"] / self.deaths["real"] - 1).abs().max())
 
-    def draw_incident(self) -> figures.Drawing:
+    def draw_incident(self) -> Drawing:
         """Resident memory of real processes over the model's prediction, up to the limit."""
         real, predicted = self.deaths["real"].mean(), self.deaths["predicted"].mean()
         message = (
@@ -406,7 +407,7 @@ class Validation:
             ]
         )
 
-    def draw_theory(self) -> figures.Drawing:
+    def draw_theory(self) -> Drawing:
         """Simulated over expected for each closed form, with intervals."""
         forms = self.closed_forms
         if not forms:
@@ -432,7 +433,7 @@ class Validation:
         )
         return figures.ratios(ratios, message)
 
-    def draw_che(self) -> figures.Drawing:
+    def draw_che(self) -> Drawing:
         """How far Che's approximation holds."""
         table = self.che
         if table.empty:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from simlib.core.errors import InputError
 from simlib.core.files import whole_file
 from simlib.experiments.experiment import Experiment
-from simlib.figures.figures import Drawing, save
+from simlib.figures.style import Drawing, save
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,0 +1,118 @@
+"""The figures of `02_eviction_accuracy`."""
+
+from collections.abc import Mapping
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
+
+from simlib.figures.style import (
+    BLACK,
+    BLUE,
+    GREY,
+    OVER_LINES,
+    PALE,
+    STYLE,
+    VERMILION,
+    Drawing,
+    draw_band,
+    label_ends,
+    new_axes,
+    thousands,
+    time_unit,
+    write_legend,
+)
+
+
+def causes(table: pd.DataFrame, message: str) -> Drawing:
+    """Evictions by cause (rows) and truth (columns `dead`, `undecided`, `alive`), as bars with their counts."""
+    with matplotlib.rc_context(STYLE):
+        figure, axes = new_axes(message, "evictions", "")
+        left, top = np.zeros(len(table)), max(table.sum(axis=1).max(), 1)
+        for truth, colour, hatch in zip(table.columns, (PALE, "white", VERMILION), ("", "////", ""), strict=True):
+            axes.barh(table.index, table[truth], left=left, color=colour, hatch=hatch, edgecolor=GREY, linewidth=0.8)
+            left += table[truth].to_numpy()
+        for place, (_, row) in enumerate(table.iterrows()):
+            parts = ", ".join(f"{count:,.0f} {truth}" for truth, count in row.items() if count > 0)
+            axes.annotate(parts or "none", (0, place + 0.43), va="bottom", fontsize=10)
+        axes.set_xlim(0, top * 1.05)
+        axes.set_ylim(-0.6, len(table) - 0.2)
+        axes.set_yticks(range(len(table)), [f"by the {cause}" for cause in table.index])
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        axes.xaxis.set_major_formatter(thousands)
+        axes.grid(visible=False)
+    return Drawing(figure, table.rename_axis("cause").reset_index(), message)
+
+
+def idle(ages: Mapping[str, np.ndarray], ttl: int, message: str) -> Drawing:
+    """Share of evicted entries by how long they had been idle at most; `ages` in ns, sorted, by truth."""
+    unit, scale = time_unit(max([*(int(age[-1]) for age in ages.values() if len(age)), ttl, 1]))
+    levels = np.linspace(0, 1, 201)
+    with matplotlib.rc_context(STYLE):
+        figure, axes = new_axes(message, f"idle for at most ({unit})", "share of evicted entries (%)")
+        data, labels = {"share_percent": 100 * levels}, []
+        for (truth, age), colour, dash in zip(ages.items(), (GREY, VERMILION), ((0, (4, 1.2)), "-"), strict=True):
+            if len(age):
+                data[f"{truth}_{unit}"] = np.quantile(age, levels) / scale
+                axes.plot(data[f"{truth}_{unit}"], 100 * levels, color=colour, linestyle=dash)
+                labels.append((f"{truth} ({len(age):,})", colour, dash))
+        if not labels:
+            axes.annotate("none", (0.5, 0.5), xycoords="axes fraction", ha="center")
+        if ttl > 0:
+            axes.axvline(ttl / scale, color=BLACK, linewidth=1.2, linestyle=(0, (1, 1)))
+            axes.annotate("TTL", (ttl / scale, 104), xytext=(3, -2), textcoords="offset points", va="top")
+        axes.set_ylim(0, 104)
+        axes.set_xlim(left=0)
+        middle = np.median(np.concatenate(list(ages.values())) / scale) if labels else 0
+        write_legend(axes, labels, right=middle < axes.get_xlim()[1] / 2)
+    return Drawing(figure, pd.DataFrame(data), message)
+
+
+def snapshots(table: pd.DataFrame, warm_up: int, message: str) -> Drawing:
+    """Undercount and overlap of the top sessions over time; columns as of `ledger.snapshot_error`, and `time` ns."""
+    unit, scale = time_unit(int(table["time"].max()) if len(table) else 1)
+    time = table["time"] / scale
+    lines = (
+        ("undercount", "counts\nmissing", VERMILION, "-"),
+        ("top_10", "top 10\nshown", BLUE, (0, (4, 1.2))),
+        ("top_100", "top 100\nshown", BLACK, (0, (1.5, 1))),
+    )
+    with matplotlib.rc_context(STYLE):
+        figure, axes = new_axes(message, f"time from the start ({unit})", "share (%)")
+        for name, _, colour, dash in lines:
+            axes.plot(time, 100 * table[name], color=colour, linestyle=dash)
+        axes.set_ylim(0, 104)
+        axes.set_xlim(0, max(time.max(), 1e-9) if len(time) else 1)
+        axes.axvspan(0, warm_up / scale, color=PALE, linewidth=0)
+        axes.annotate(
+            "warm-up",
+            (warm_up / scale, 50),
+            xytext=(3, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=9,
+            bbox=OVER_LINES,
+        )
+        label_ends(axes, [(100 * float(table[name].iloc[-1]), text, colour) for name, text, colour, _ in lines])
+    return Drawing(figure, table.assign(**{f"time_{unit}": time}).drop(columns="time"), message)
+
+
+def caps(table: pd.DataFrame, live: int, shipped: int, message: str) -> Drawing:
+    """Live sessions evicted by the cap for 1 000 increments, against the cap; columns as of `Accuracy.caps`."""
+    with matplotlib.rc_context(STYLE):
+        figure, axes = new_axes(message, "cap (entries)", "live sessions evicted\nper 1,000 increments")
+        draw_band(axes, table, "cap", "low", "high")
+        axes.plot(table["cap"], table["per_1000"], color=VERMILION, marker="o", markersize=5)
+        axes.set_xscale("log")
+        wide = table["cap"].max() > 500 * table["cap"].min()
+        axes.xaxis.set_major_locator(LogLocator(subs=(1,) if wide else (1, 2, 5), numticks=20))
+        axes.xaxis.set_major_formatter(thousands)
+        axes.xaxis.set_minor_locator(NullLocator())
+        top = max(table["per_1000"].max(), 1e-3) * 1.15
+        axes.set_ylim(0, top)
+        for x, text, down in ((live, "most sessions\nlive at once", 2), (shipped, "cap in use", 32)):
+            if x > 0:
+                axes.axvline(x, color=BLACK, linewidth=1.2, linestyle=(0, (1, 1)))
+                axes.annotate(text, (x, top), xytext=(3, -down), textcoords="offset points", va="top", fontsize=9)
+    return Drawing(figure, table, message)
