@@ -32,8 +32,8 @@ $(READY): requirements.lock pyproject.toml
 run: $(READY) ## run every notebook on every workload (or on TRACE=FILE) and export the pack to build/
 	$(BIN)/python -m simlib run --profile $(PROFILE) --out "$$OUT" $(if $(TRACE),--trace "$$TRACE") $(ARGS)
 
-test: $(READY) ## run the tests
-	$(BIN)/python -m pytest $(ARGS)
+test: $(READY) ## run the tests, on every core
+	$(BIN)/python -m pytest --numprocesses logical --dist worksteal $(ARGS)
 
 lint: $(READY) ## check style, imports and types
 	$(BIN)/ruff check .
