@@ -10,8 +10,8 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from simlib.core.statistics import Estimate, estimate, format_percent
-from simlib.core.units import format_duration
+from simlib.core.numbers import format_duration, format_number, format_percent
+from simlib.core.statistics import Estimate, estimate
 from simlib.experiments.experiment import LIVE_DESIGNS, Experiment, Replication
 from simlib.figures import accuracy as figures
 from simlib.figures.style import Drawing
@@ -148,7 +148,7 @@ class Accuracy:
         return (
             f"Of {self._estimate(lambda settled: len(settled.evictions)).mean:,.0f} evictions{a_run} once it was warm, "
             f"{self.false_share.percent()} hit a session that went on{too_soon}; the counts that those held, "
-            f"{self.lost_share.percent()} of all, were lost, and the service logged {_number(self.extra_lines)} more "
+            f"{self.lost_share.percent()} of all, were lost, and the service logged {self.extra_lines.text()} more "
             f"lines, as counts began anew."
         )
 
@@ -248,7 +248,7 @@ class Accuracy:
         if at_live["false"] == 0:
             message += "evicts none of them"
         else:
-            message += f"still evicts {_mean(at_live['false'])} live ones{a_run}, as the dead take room; "
+            message += f"still evicts {format_number(at_live['false'])} live ones{a_run}, as the dead take room; "
             enough = self.enough_for_the_living()
             message += f"at {enough:,} it evicts none" if enough else "at every cap tried it evicts some"
         return figures.caps(self.caps, self.most_live, self.case.settings.max_entries, message)
@@ -302,14 +302,5 @@ def _false_by_the_cap(trace: Trace, observed: Observation) -> int:
     return int((~rows["dead"] & (rows["cause"] == "cap")).sum())
 
 
-def _mean(number: float) -> str:
-    """A mean number of things."""
-    return f"{number:,.0f}" if number >= 10 else f"{number:.2g}"
-
-
 def _share(flags: pd.Series) -> float:
     return float(flags.mean()) if len(flags) else np.nan
-
-
-def _number(value: Estimate) -> str:
-    return f"{value.mean:,.0f}" if np.isnan(value.low) else f"{value.mean:,.0f} ({value.low:,.0f} to {value.high:,.0f})"

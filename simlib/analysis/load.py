@@ -13,7 +13,8 @@ from typing import Protocol
 import numpy as np
 import pyarrow as pa
 
-from simlib.core.units import HOUR, SECOND, format_duration
+from simlib.core.numbers import format_duration
+from simlib.core.units import HOUR, SECOND
 from simlib.core.variates import session_keys, stream_key, uniform
 from simlib.experiments.experiment import Experiment
 from simlib.replay.ledger import Totals

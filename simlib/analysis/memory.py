@@ -9,9 +9,9 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from simlib.core.units import format_duration
+from simlib.core.numbers import format_duration, format_hours, format_number
 from simlib.experiments.experiment import LIVE_DESIGNS, Experiment
-from simlib.experiments.time_to_limit import TimeToLimit, format_hours, time_to_limit
+from simlib.experiments.time_to_limit import TimeToLimit, time_to_limit
 from simlib.figures import memory as figures
 from simlib.figures.style import Drawing
 from simlib.models import heap
@@ -87,7 +87,7 @@ class Memory:
             f"Unbounded, the two maps {'fill' if self.death.reached else 'would fill'} {limit} after "
             f"{self.death.short()} ({'; '.join(filter(None, [self.death.interval(), over_bytes]))})"
             f"{self._projected()}, "
-            f"gaining {f'{growth:,.0f}' if growth >= 100 else f'{growth:.3g}'} entries an hour, {self._blame()}; "
+            f"gaining {format_number(growth)} entries an hour, {self._blame()}; "
             f"bounded, they {peak}."
         )
 

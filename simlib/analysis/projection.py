@@ -16,9 +16,9 @@ import pandas as pd
 from simlib.analysis.load import Measured, measure_fleet
 from simlib.analysis.scale import ALWAYS, ENOUGH_EVICTED, FEWEST, MANY, PRECISION, Scale, amount, lowest, shares_of
 from simlib.analysis.structure import Expected
-from simlib.core.statistics import Estimate, estimate, format_percent
+from simlib.core.numbers import format_hours, format_memory, format_percent
+from simlib.core.statistics import Estimate, estimate
 from simlib.core.units import HOUR, SECOND
-from simlib.experiments.time_to_limit import format_hours
 from simlib.figures import scale as figures
 from simlib.figures.style import BLUE, VERMILION, Drawing
 from simlib.models import heap
@@ -588,4 +588,4 @@ def _shown(name: str, value: float, in_sum: bool = False) -> str:
         return f"{amount(value)} processors" if value >= 0.001 else "under 0.001 processors"
     if name in ("busy", *SHARES):
         return format_percent(value)
-    return figures.mebibytes(value) if name.endswith("mib") else f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
+    return format_memory(value) if name.endswith("mib") else f"{value:,.0f}" if value >= 10 else f"{value:.2g}"

@@ -10,8 +10,9 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from simlib.core.statistics import Estimate, estimate, format_percent
-from simlib.core.units import SECOND, format_duration
+from simlib.core.numbers import format_duration, format_number, format_percent
+from simlib.core.statistics import Estimate, estimate
+from simlib.core.units import SECOND
 from simlib.experiments.experiment import Experiment, Replication
 from simlib.figures import prune as figures
 from simlib.figures.style import Drawing
@@ -193,16 +194,16 @@ class PruneCost:
         """The answer to the notebook's question, in one sentence."""
         here = f"here there are {self.new_per_second.mean:.3g} new sessions a second"
         if np.isfinite(self.cliff_replayed.mean):
-            begins = f"{here}, and the cliff begins at {_rate(self.cliff_replayed)} when the stream is replayed"
+            begins = f"{here}, and the cliff begins at {self.cliff_replayed.text()} when the stream is replayed"
             if self.cliff_replayed.mean == 0:
                 begins = f"{here}, and the store is over the cliff at every speed replayed"
             if np.isfinite(self.cliff_per_second.mean):
-                begins += f"; were traffic even, at {_rate(self.cliff_per_second)} in closed form"
+                begins += f"; were traffic even, at {self.cliff_per_second.text()} in closed form"
         else:
             begins = f"{here}, and no replay, up to {self.cliff['new_per_second'].max():.3g}, falls off the cliff"
-        times = _multiple(self.mean_ns.mean / self.plain_ns)
+        times = format_number(self.mean_ns.mean / self.plain_ns)
         return (
-            f"An increment takes {_time(self.mean_ns)} on average, {times} times one of a known "
+            f"An increment takes {self.mean_ns.text(format_duration)} on average, {times} times one of a known "
             f"session without a prune; {self.stalled.percent()} of them sort the whole store, and the lock is held "
             f"{self.busy.percent()} of the time; {begins}."
         )
@@ -250,7 +251,7 @@ class PruneCost:
     def draw_cliff(self) -> Drawing:
         """Cost of an increment against the rate of new sessions, replayed, and the closed form of the cliff."""
         table, begins = self.cliff, self.cliff_replayed.mean
-        most = _multiple(table["mean_ns"].max() / self.plain_ns)
+        most = format_number(table["mean_ns"].max() / self.plain_ns)
         if begins == 0:
             message = f"At every speed new sessions sort the store; an increment costs up to {most} times the plain one"
         elif np.isfinite(begins):
@@ -342,17 +343,3 @@ def _lowest(low: float, high: float, reached: Callable[[float], bool]) -> float:
         middle = (low * high) ** 0.5
         low, high = (low, middle) if reached(middle) else (middle, high)
     return (low * high) ** 0.5
-
-
-def _multiple(times: float) -> str:
-    return f"{times:,.0f}" if times >= 100 else f"{times:.3g}"
-
-
-def _time(value: Estimate) -> str:
-    interval = "" if np.isnan(value.low) else f" ({format_duration(value.low)} to {format_duration(value.high)})"
-    return f"{format_duration(value.mean)}{interval}"
-
-
-def _rate(value: Estimate) -> str:
-    interval = "" if np.isnan(value.low) else f" ({value.low:.3g} to {value.high:.3g})"
-    return f"{value.mean:.3g}{interval}"

@@ -15,8 +15,9 @@ import pandas as pd
 from simlib.analysis.load import Measured, Scaled, loads, measure, scaled
 from simlib.analysis.structure import Expected, Increments, Structure
 from simlib.calibration.calibrate import cost_errors
-from simlib.core.statistics import Estimate, estimate, exponent, format_percent, slopes
-from simlib.core.units import SECOND, format_duration
+from simlib.core.numbers import format_duration, format_percent
+from simlib.core.statistics import Estimate, estimate, exponent, slopes
+from simlib.core.units import SECOND
 from simlib.experiments.experiment import LIVE_DESIGNS, Experiment
 from simlib.experiments.sweep import tally_workload
 from simlib.figures import scale as figures

@@ -3,10 +3,12 @@
 Owns how an interval is made. Replications are independent runs under different seeds, so Student's t applies.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
+
+from simlib.core.numbers import format_number, format_percent
 
 CONFIDENCE = 0.95
 
@@ -21,14 +23,13 @@ class Estimate:
     n: int
 
     def percent(self) -> str:
-        """A share as percent with its interval, for people."""
-        mean, low, high = map(format_percent, (self.mean, self.low, self.high))
-        return mean if self.n < 2 or mean == low == high else f"{mean} ({low} to {high})"
+        """Format a share as per cent, with its interval."""
+        return self.text(format_percent)
 
-
-def format_percent(share: float) -> str:
-    """A share as percent for people; what is too small to matter is told as such."""
-    return "under 0.001 %" if 0 < share < 1e-5 else f"{100 * share:.3g} %"
+    def text(self, form: Callable[[float], str] = format_number) -> str:
+        """Format the mean, and the interval where there is one that differs from it."""
+        mean, low, high = map(form, (self.mean, self.low, self.high))
+        return mean if np.isnan(self.low) or mean == low == high else f"{mean} ({low} to {high})"
 
 
 def estimate(values: Iterable[float], least: float = -np.inf, most: float = np.inf) -> Estimate:

@@ -49,18 +49,3 @@ def seconds(ns: int) -> int | float:
     """Nanoseconds as seconds: an int where they are whole, else a float."""
     whole, rest = divmod(ns, SECOND)
     return whole if rest == 0 else ns / SECOND
-
-
-def format_duration(ns: float) -> str:
-    """A duration for people, to three significant digits; days only where there are at least three."""
-    for name, unit, least in (
-        ("d", DAY, 3),
-        ("h", HOUR, 1),
-        ("min", MINUTE, 1),
-        ("s", SECOND, 1),
-        ("ms", MS, 1),
-        ("µs", US, 1),
-    ):
-        if abs(ns) >= least * unit:
-            return f"{ns / unit:.3g} {name}"
-    return f"{ns:.3g} ns"

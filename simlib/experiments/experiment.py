@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from simlib.core.errors import InputError
-from simlib.core.units import HOUR, format_duration, parse_duration
+from simlib.core.numbers import format_duration
+from simlib.core.units import HOUR, parse_duration
 from simlib.replay import ledger
 from simlib.replay.observe import Observation, Observed, reference
 from simlib.stores.stores import Settings

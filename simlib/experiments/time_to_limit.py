@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simlib.core.numbers import format_hours
 from simlib.core.statistics import Estimate, estimate
 from simlib.core.units import HOUR
 from simlib.experiments.experiment import Replication
@@ -82,13 +83,3 @@ def _projected(run: Replication, entries: np.ndarray, growth: float, limit: floa
 
 def _mean(hours: list[float]) -> Estimate:
     return estimate(hours, 0) if np.isfinite(hours).all() else Estimate(np.inf, np.nan, np.nan, len(hours))
-
-
-def format_hours(hours: float, digits: int = 3) -> str:
-    """A time given in hours, for people, in the unit that fits."""
-    if not np.isfinite(hours):
-        return "never"
-    for unit, length in (("years", 24 * 365.25), ("days", 24)):
-        if hours >= 3 * length:
-            return f"{hours / length:,.{digits}g} {unit}"
-    return f"{hours:.{digits}g} h" if hours >= 1 else f"{60 * hours:.{digits}g} min"

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, NullLocator
 
+from simlib.core.numbers import format_memory
 from simlib.figures.style import (
     BLACK,
     BLUE,
@@ -51,7 +52,7 @@ def load_memory(
         if len(table):
             last = table.iloc[-1]
             labels = [
-                (float(last[name]), f"{name}\n{mebibytes(float(last[f'{name}_mib']))}", colour)
+                (float(last[name]), f"{name}\n{format_memory(float(last[f'{name}_mib']))}", colour)
                 for name, colour in (("unbounded", VERMILION), ("bounded", BLUE))
                 if last[name] > 0
             ]
@@ -241,14 +242,6 @@ def fleet(
         )
     data = pd.concat([points.assign(line=False), curves.assign(line=True, simulated=False)], ignore_index=True)
     return Drawing(figure, data, message)
-
-
-def mebibytes(mib: float) -> str:
-    """Memory in the unit that fits, for people."""
-    for unit, size in (("TiB", 1 << 20), ("GiB", 1 << 10), ("MiB", 1)):
-        if mib >= size:
-            return f"{mib / size:.3g} {unit}"
-    return f"{mib * 1024:.3g} KiB"
 
 
 def _measured(axes: Axes, table: pd.DataFrame, name: str, colour: str, marker: str) -> None:

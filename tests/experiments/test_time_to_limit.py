@@ -8,7 +8,7 @@ import pytest
 from simlib.core.statistics import estimate
 from simlib.core.units import HOUR, MINUTE
 from simlib.experiments.experiment import Replication
-from simlib.experiments.time_to_limit import format_hours, time_to_limit
+from simlib.experiments.time_to_limit import time_to_limit
 from simlib.replay.observe import replay
 from simlib.traces.trace import Trace
 
@@ -79,11 +79,3 @@ def test_where_nothing_grows_it_takes_for_ever():
     outlook = time_to_limit([Replication(trace, 0, HOUR, observed, ("all",), np.zeros(1, int))], "unbounded", 10)
     assert outlook.hours.mean == math.inf
     assert outlook.short() == "never"
-
-
-@pytest.mark.parametrize(
-    ("hours", "text"),
-    [(0.5, "30 min"), (33.29, "33.3 h"), (71.9, "71.9 h"), (96, "4 days"), (24 * 365.25 * 14.1, "14.1 years")],
-)
-def test_hours_for_people(hours, text):
-    assert format_hours(hours) == text
