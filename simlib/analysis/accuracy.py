@@ -24,7 +24,7 @@ LOOKS = 60
 
 
 @dataclass(frozen=True)
-class Settled:
+class AfterWarmUp:
     """One run after its warm-up, both counters together: its evictions as rows (see `ledger.evictions`), and counts."""
 
     evictions: pd.DataFrame
@@ -35,20 +35,20 @@ class Settled:
     stale_hits: int
 
     @classmethod
-    def of(cls, run: Replication) -> "Settled":
+    def of(cls, replication: Replication) -> "AfterWarmUp":
         """What happened in a run after its warm-up."""
         evictions, numbers = [], np.zeros(5, dtype=np.int64)
-        for counter, trace in run.counters.items():
-            bounded, unbounded = run.observed[counter, "bounded"], run.observed[counter, "unbounded"]
-            settled = run.settled(counter)
+        for counter, trace in replication.counters.items():
+            bounded, unbounded = replication.observed[counter, "bounded"], replication.observed[counter, "unbounded"]
+            after_warm_up = replication.after_warm_up(counter)
             rows, prunes = ledger.evictions(trace, bounded), ledger.prunes(trace, bounded)
-            evictions.append(rows[settled[rows["row"]]])
+            evictions.append(rows[after_warm_up[rows["row"]]])
             numbers += [
-                int((settled & (trace.op == INCREMENT)).sum()),
-                int(ledger.log_lines(trace, bounded)[settled].sum()),
-                int(ledger.log_lines(trace, unbounded)[settled].sum()),
-                int(prunes["scanned"][settled[prunes["row"]]].sum()),
-                int(ledger.stale_hits(trace, bounded)[settled].sum()),
+                int((after_warm_up & (trace.op == INCREMENT)).sum()),
+                int(ledger.log_lines(trace, bounded)[after_warm_up].sum()),
+                int(ledger.log_lines(trace, unbounded)[after_warm_up].sum()),
+                int(prunes["scanned"][after_warm_up[prunes["row"]]].sum()),
+                int(ledger.stale_hits(trace, bounded)[after_warm_up].sum()),
             ]
         return cls(pd.concat(evictions, ignore_index=True), *numbers.tolist())
 
@@ -85,17 +85,17 @@ class Accuracy:
     Rates are of what happens after the warm-up (see `Replication.warm_up`).
     """
 
-    case: Experiment
+    experiment: Experiment
 
     @cached_property
-    def settled(self) -> list[Settled]:
+    def after_warm_up(self) -> list[AfterWarmUp]:
         """Each run after its warm-up."""
-        return [Settled.of(run) for run in self.case.runs]
+        return [AfterWarmUp.of(replication) for replication in self.experiment.replications]
 
     def estimates(self) -> pd.DataFrame:
         """Mean and 95 % interval over the replications of every headline number, a row each."""
 
-        def by(cause: str) -> Callable[[Settled], float]:
+        def by(cause: str) -> Callable[[AfterWarmUp], float]:
             return lambda s: 100 * _share(s.false[s.evictions["cause"] == cause])
 
         # Name, its number, and the most that it can be.
@@ -115,45 +115,49 @@ class Accuracy:
     @cached_property
     def false_share(self) -> Estimate:
         """False evictions as a share of all, over the replications."""
-        return self._estimate(lambda settled: settled.false_share, 1)
+        return self._estimate(lambda part: part.false_share, 1)
 
     @cached_property
     def undecided_share(self) -> Estimate:
         """Evictions that the end of a run leaves undecided, as a share of all."""
-        return self._estimate(lambda settled: settled.undecided_share, 1)
+        return self._estimate(lambda part: part.undecided_share, 1)
 
     @cached_property
     def lost_share(self) -> Estimate:
         """Counts lost to false evictions as a share of all increments."""
-        return self._estimate(lambda settled: settled.lost_share, 1)
+        return self._estimate(lambda part: part.lost_share, 1)
 
     @cached_property
     def extra_lines(self) -> Estimate:
         """Log lines more than with the unbounded maps on the same streams: paired differences."""
-        return self._estimate(lambda settled: settled.extra_lines)
+        return self._estimate(lambda part: part.extra_lines)
 
     def answer(self) -> str:
         """The answer to the notebook's question, in one sentence."""
-        totals = [run.totals(counter, "bounded") for run in self.case.runs for counter in COUNTERS]
-        evictions = sum(t.cap_evictions + t.ttl_evictions for t in totals) / len(self.case.runs)
+        totals = [
+            replication.totals(counter, "bounded")
+            for replication in self.experiment.replications
+            for counter in COUNTERS
+        ]
+        evictions = sum(t.cap_evictions + t.ttl_evictions for t in totals) / len(self.experiment.replications)
         if evictions == 0:
             return "Nothing is evicted here, so nothing is lost: neither bound ever acts."
         if not any(t.false_evictions for t in totals):
             return f"None of {evictions:,.0f} evictions hit a session that went on: no live count was lost."
-        a_run = " in a run" if len(self.case.runs) > 1 else ""
+        a_run = " in a run" if len(self.experiment.replications) > 1 else ""
         if np.isnan(self.false_share.mean):
             return f"All {evictions:,.0f} evictions{a_run} come in the warm-up: this is too short to give a rate."
         undecided = self.undecided_share.mean
         too_soon = f" ({format_percent(undecided)} came too near the end to tell)" if undecided >= 0.005 else ""
         return (
-            f"Of {self._estimate(lambda settled: len(settled.evictions)).mean:,.0f} evictions{a_run} once it was warm, "
+            f"Of {self._estimate(lambda part: len(part.evictions)).mean:,.0f} evictions{a_run} once it was warm, "
             f"{self.false_share.percent()} hit a session that went on{too_soon}; the counts that those held, "
             f"{self.lost_share.percent()} of all, were lost, and the service logged {self.extra_lines.text()} more "
             f"lines, as counts began anew."
         )
 
     def causes(self) -> pd.DataFrame:
-        """Mean evictions a run, a row a cause, a column a truth: `dead`, `undecided` and `alive`."""
+        """Mean evictions a replication, a row a cause, a column a truth: `dead`, `undecided` and `alive`."""
         tables = [
             pd.DataFrame(
                 {
@@ -162,7 +166,7 @@ class Accuracy:
                     "alive": (~t["dead"]).groupby(t["cause"], observed=False).sum(),
                 }
             )
-            for t in (settled.evictions for settled in self.settled)
+            for t in (part.evictions for part in self.after_warm_up)
         ]
         return sum(tables) / len(tables)
 
@@ -172,7 +176,7 @@ class Accuracy:
         total = table.to_numpy().sum()
         alive = table["alive"].sum()
         worst = table["alive"].idxmax()
-        a_run = " a run" if len(self.case.runs) > 1 else ""
+        a_run = " a run" if len(self.experiment.replications) > 1 else ""
         if total == 0:
             message = "Nothing is evicted after the warm-up"
         elif alive == 0:
@@ -183,8 +187,8 @@ class Accuracy:
         return figures.causes(table.rename(index=_CAUSES), message)
 
     def draw_idle(self) -> Drawing:
-        """How long evicted sessions had been idle, by truth; of the first run, the undecided left out."""
-        table, ttl = self.settled[0].evictions, self.case.settings.ttl
+        """How long evicted sessions had been idle, by truth; of the first replication, the undecided left out."""
+        table, ttl = self.after_warm_up[0].evictions, self.experiment.settings.ttl
         table = table[~table["undecided"]]
         idle = {truth: np.sort(table["idle"][table["dead"] == (truth == "dead")]) for truth in ("dead", "alive")}
         shortest = table["idle"].min() if len(table) else 0
@@ -200,14 +204,14 @@ class Accuracy:
     @cached_property
     def snapshots(self) -> pd.DataFrame:
         """How far a snapshot of the bounded `no_client` store of the first run is from the truth, over time."""
-        run = self.case.first
-        trace, at = run.counters["no_client"], run.grid(LOOKS)[1:]
+        replication = self.experiment.first
+        trace, at = replication.counters["no_client"], replication.grid(LOOKS)[1:]
         rows = np.searchsorted(trace.time, at, side="right") - 1
-        truth, observed = (run.observed["no_client", design] for design in ("unbounded", "bounded"))
+        truth, observed = (replication.observed["no_client", design] for design in ("unbounded", "bounded"))
         error = ledger.snapshot_error(trace, truth, observed, rows[rows >= 0])
         # Before the first operation there is nothing that a snapshot could miss.
         none_yet = pd.DataFrame({"undercount": 0.0, "top_10": 1.0, "top_100": 1.0}, index=np.flatnonzero(rows < 0))
-        return pd.concat([none_yet, error], ignore_index=True).assign(time=at - run.start)
+        return pd.concat([none_yet, error], ignore_index=True).assign(time=at - replication.start)
 
     def draw_snapshots(self) -> Drawing:
         """What an exported snapshot misses over time."""
@@ -217,23 +221,26 @@ class Accuracy:
             f"At the end a snapshot shows {1 - last['undercount']:.0%} of the counts in the unbounded maps, the dead "
             f"included, and {10 * last['top_10']:.0f} of their top 10 sessions"
         )
-        return figures.snapshots(table, self.case.first.warm_up, message)
+        return figures.snapshots(table, self.experiment.first.warm_up, message)
 
     @cached_property
     def caps(self) -> pd.DataFrame:
-        """Evictions of live sessions by the cap in replays of every run, a row a cap.
+        """Evictions of live sessions by the cap in replays of each replication, a row a cap.
 
-        Columns: `cap`, `false` such evictions in a run, `per_1000` of them for 1 000 increments, and `low` and `high`,
-        the 95 % interval of that; only where there are replications.
+        Columns: `cap`; `false`, such evictions in a replication; `per_1000` of them for 1 000 increments; `low` and
+        `high`, its 95 % interval, only over several replications.
         """
-        live, largest = self.most_live, max(8 * self.most_live, 2 * self.case.settings.max_entries, 8)
+        live, largest = self.most_live, max(8 * self.most_live, 2 * self.experiment.settings.max_entries, 8)
         caps = {max(live // 2, 1), max(live, 1), *np.geomspace(max(live // 2, 1), largest, 13).round().astype(int)}
         return pd.DataFrame([self._at_cap(int(cap)) for cap in sorted(caps)]).dropna(axis="columns")
 
     @cached_property
     def most_live(self) -> int:
         """The most sessions that were live at once in any run: those with a count that goes on."""
-        return max(int(ledger.live_sessions(run.counters["no_client"]).max(initial=0)) for run in self.case.runs)
+        return max(
+            int(ledger.live_sessions(replication.counters["no_client"]).max(initial=0))
+            for replication in self.experiment.replications
+        )
 
     def enough_for_the_living(self) -> int:
         """The smallest cap tried, at least the most live sessions at once, that evicts none of them; 0 if none does."""
@@ -243,7 +250,7 @@ class Accuracy:
     def draw_caps(self) -> Drawing:
         """Where a cap above the number of live sessions still evicts live ones."""
         at_live = self.caps[self.caps["cap"] >= self.most_live].iloc[0]
-        a_run = " a run" if len(self.case.runs) > 1 else ""
+        a_run = " a run" if len(self.experiment.replications) > 1 else ""
         message = f"With room for the {self.most_live:,} sessions live at once, the cap "
         if at_live["false"] == 0:
             message += "evicts none of them"
@@ -251,47 +258,53 @@ class Accuracy:
             message += f"still evicts {format_number(at_live['false'])} live ones{a_run}, as the dead take room; "
             enough = self.enough_for_the_living()
             message += f"at {enough:,} it evicts none" if enough else "at every cap tried it evicts some"
-        return figures.caps(self.caps, self.most_live, self.case.settings.max_entries, message)
+        return figures.caps(self.caps, self.most_live, self.experiment.settings.max_entries, message)
 
     def accounts_agree(self) -> bool:
         """Whether the evictions tell what the answers tell: how many counts began anew, and what was lost with them."""
         return all(
             int((~rows["dead"]).sum()) == int(anew.sum())
             and int(rows["count"][~rows["dead"]].sum()) == int(bounded.answers[trace.previous_row[anew]].sum())
-            for run in self.case.runs
-            for counter, trace in run.counters.items()
-            for bounded in [run.observed[counter, "bounded"]]
+            for replication in self.experiment.replications
+            for counter, trace in replication.counters.items()
+            for bounded in [replication.observed[counter, "bounded"]]
             for rows, anew in [(ledger.evictions(trace, bounded), ledger.restarts(trace, bounded))]
         )
 
     def replay_agrees(self) -> bool:
         """Whether replays under the cap in use evict as many live sessions as the live stores did."""
         return all(
-            self._false_at(run, self.case.settings.max_entries)
-            == _false_by_the_cap(run.counters["no_client"], run.observed["no_client", "bounded"])
-            for run in self.case.runs
+            self._false_at(replication, self.experiment.settings.max_entries)
+            == _false_by_the_cap(replication.counters["no_client"], replication.observed["no_client", "bounded"])
+            for replication in self.experiment.replications
         )
 
     def least_extra_lines(self) -> int:
-        """The fewest log lines that eviction added in any run, its warm-up included."""
+        """The fewest log lines that eviction added in any replication, its warm-up included."""
         lines = [
-            {design: sum(run.totals(counter, design).log_lines for counter in COUNTERS) for design in LIVE_DESIGNS}
-            for run in self.case.runs
+            {
+                design: sum(replication.totals(counter, design).log_lines for counter in COUNTERS)
+                for design in LIVE_DESIGNS
+            }
+            for replication in self.experiment.replications
         ]
         return min(each["bounded"] - each["unbounded"] for each in lines)
 
     def _at_cap(self, cap: int) -> dict[str, float]:
-        false = [self._false_at(run, cap) for run in self.case.runs]
-        increments = [max(run.totals("no_client", "bounded").increments, 1) for run in self.case.runs]
+        false = [self._false_at(replication, cap) for replication in self.experiment.replications]
+        increments = [
+            max(replication.totals("no_client", "bounded").increments, 1)
+            for replication in self.experiment.replications
+        ]
         rate = estimate(1000 * f / n for f, n in zip(false, increments, strict=True))
         return {"cap": cap, "false": float(np.mean(false)), "per_1000": rate.mean, "low": rate.low, "high": rate.high}
 
-    def _false_at(self, run: Replication, cap: int) -> int:
-        trace = run.counters["no_client"]
-        return _false_by_the_cap(trace, replay(trace, "bounded", replace(self.case.settings, max_entries=cap)))
+    def _false_at(self, replication: Replication, cap: int) -> int:
+        trace = replication.counters["no_client"]
+        return _false_by_the_cap(trace, replay(trace, "bounded", replace(self.experiment.settings, max_entries=cap)))
 
-    def _estimate(self, number: Callable[[Settled], float], most: float = np.inf) -> Estimate:
-        return estimate((number(settled) for settled in self.settled), 0, most)
+    def _estimate(self, number: Callable[[AfterWarmUp], float], most: float = np.inf) -> Estimate:
+        return estimate((number(part) for part in self.after_warm_up), 0, most)
 
 
 _CAUSES = {"cap": "cap", "ttl": "TTL"}

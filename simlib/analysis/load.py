@@ -94,11 +94,11 @@ class Scaled(Protocol):
         """What part of the case is looked at, in a few words."""
 
 
-def scaled(case: Experiment) -> Scaled:
+def scaled(experiment: Experiment) -> Scaled:
     """The traffic of a case at any load."""
-    if case.workload is None:
-        return ScaledLog(case.first.trace, case.settings)
-    return ScaledWorkload(case.workload, case.seeds, case.settings)
+    if experiment.workload is None:
+        return ScaledLog(experiment.first.trace, experiment.settings)
+    return ScaledWorkload(experiment.workload, experiment.seeds, experiment.settings)
 
 
 class ScaledWorkload:

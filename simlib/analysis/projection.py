@@ -129,7 +129,7 @@ class Fleet:
 
     def simulate(self, traffic: float) -> dict[bool, Instance]:
         """An instance at some traffic, by affinity, from a sample; empty where that is too much to simulate."""
-        of, settings = self.scale.traffic, self.scale.case.settings
+        of, settings = self.scale.traffic, self.scale.experiment.settings
         operations = traffic * of.operations
         each = operations / self.instances
         if not (of.increments and of.allows(traffic, MOST_DEALT) and each <= MOST_HEARD):
@@ -172,7 +172,7 @@ class Fleet:
         """
         among, lasts = self._among(affinity), max(self.scale.traffic.lasts, SECOND)
         references = [self.scale.reference(counter, among) for counter in COUNTERS]
-        limit = heap.entries_at(self.scale.case.memory_limit_mib, "unbounded", self.scale.go_version)
+        limit = heap.entries_at(self.scale.experiment.memory_limit_mib, "unbounded", self.scale.go_version)
         limit *= references[0].load * self.instances / traffic
         gains, losses = (np.concatenate(times) for times in zip(*(each.changes() for each in references), strict=True))
         times, steps = np.append(gains, losses), np.append(np.ones(gains.size), -np.ones(losses.size))
@@ -201,7 +201,7 @@ class Fleet:
     def projects(self) -> bool:
         """Whether the structure is good for a projection; what of a log is not simulated is else left open."""
         # A log may come in a way that no averages describe, so what is not seen to be right is not told of it.
-        return self.scale.reckons and (self.scale.case.simulated or self.projection_error() <= PROJECTION_LIMIT)
+        return self.scale.reckons and (self.scale.experiment.simulated or self.projection_error() <= PROJECTION_LIMIT)
 
     def left_open(self, traffic: float, affinity: bool) -> set[str]:
         """What of an instance is not told where it is not simulated: what was not seen to be right.
@@ -457,7 +457,7 @@ class Fleet:
             if np.isnan(self.projection_error()):
                 return "Nothing is projected: nothing that can be simulated is large enough to hold it to."
             return f"Nothing is projected: where it was simulated, that is off by {self.projection_error():.0%}."
-        most, limit = TRAFFIC[-1], f"{self.scale.case.memory_limit_mib:g} MiB"
+        most, limit = TRAFFIC[-1], f"{self.scale.experiment.memory_limit_mib:g} MiB"
         kept, dealt = (self.row(most, affinity).values for affinity in (True, False))
         label = "Simulated at" if self.row(most, True).simulated else "Projected to"
         return (

@@ -78,13 +78,13 @@ class PruneCost:
     Rates are of what happens after the warm-up (see `Replication.warm_up`).
     """
 
-    case: Experiment
+    experiment: Experiment
     go_version: str = GO_VERSIONS[-1]
 
     @cached_property
     def plain_ns(self) -> float:
         """Time in ns of an increment of a known session in a store of the usual size, without a prune."""
-        largest = max(run.totals(COUNTER, "bounded").peak_entries for run in self.case.runs)
+        largest = max(run.totals(COUNTER, "bounded").peak_entries for run in self.experiment.replications)
         return float(cost.prices(self.go_version).of("known", max(largest, 1)))
 
     @cached_property
@@ -98,7 +98,7 @@ class PruneCost:
                 run.end,
                 self.go_version,
             )
-            for run in self.case.runs
+            for run in self.experiment.replications
         ]
 
     @cached_property
@@ -124,12 +124,12 @@ class PruneCost:
     @property
     def trace(self) -> Trace:
         """The operations of the first run."""
-        return self.case.first.counters[COUNTER]
+        return self.experiment.first.counters[COUNTER]
 
     @cached_property
     def new_per_second(self) -> Estimate:
         """Rate at which sessions appear that the unbounded map does not hold, over the replications."""
-        return estimate((self._new_per_second(run) for run in self.case.runs), 0)
+        return estimate((self._new_per_second(run) for run in self.experiment.replications), 0)
 
     @cached_property
     def cliff_speeds(self) -> list[float]:
@@ -138,16 +138,16 @@ class PruneCost:
         In closed form: occupancy grows with the speed (see `ledger.occupancy`), so the speed is found by bisection. inf
         where no speed does at which the stream still lasts for two TTLs, or a bound is off.
         """
-        cap, ttl = self.case.settings.max_entries, self.case.settings.ttl
+        cap, ttl = self.experiment.settings.max_entries, self.experiment.settings.ttl
         if cap <= 0 or ttl <= 0:
-            return [np.inf] * len(self.case.runs)
+            return [np.inf] * len(self.experiment.replications)
         return [
             _lowest(
                 1e-6,
                 self._fastest,
                 lambda speed, trace=run.counters[COUNTER]: ledger.occupancy(trace, ttl, speed) >= cap,
             )
-            for run in self.case.runs
+            for run in self.experiment.replications
         ]
 
     @property
@@ -174,7 +174,7 @@ class PruneCost:
                 self._fastest,
                 lambda speed, run=run: self._replayed(run, speed).sorts_per_create > OVER_THE_CLIFF,
             )
-            for run in self.case.runs
+            for run in self.experiment.replications
         )
 
     @cached_property
@@ -231,7 +231,7 @@ class PruneCost:
 
     def prunes(self) -> pd.DataFrame:
         """The prunes of the first run (see `ledger.prunes`)."""
-        return ledger.prunes(self.trace, self.case.first.observed[COUNTER, "bounded"])
+        return ledger.prunes(self.trace, self.experiment.first.observed[COUNTER, "bounded"])
 
     def draw_prunes(self) -> Drawing:
         """Entries scanned in a prune, by what triggered it."""
@@ -270,7 +270,7 @@ class PruneCost:
         """Whether replays at the streams' own speed cost what the live stores cost."""
         return all(
             np.array_equal(self._replayed(run, 1).ns, work.ns)
-            for run, work in zip(self.case.runs, self.work, strict=True)
+            for run, work in zip(self.experiment.replications, self.work, strict=True)
         )
 
     def sorts_more_when_faster(self) -> bool:
@@ -286,12 +286,12 @@ class PruneCost:
     @cached_property
     def _fastest(self) -> float:
         """The speed at which the shortest run still lasts for two TTLs, so that more than its warm-up is left."""
-        ttl, times = self.case.settings.ttl, [run.counters[COUNTER].time for run in self.case.runs]
+        ttl, times = self.experiment.settings.ttl, [run.counters[COUNTER].time for run in self.experiment.replications]
         shortest = min(int(time[-1] - time[0]) if time.size else 0 for time in times)
         return shortest / (2.001 * ttl) if ttl > 0 else SPEEDS[-1]
 
     def _at_speed(self, speed: float) -> dict[str, float]:
-        work = [self._replayed(run, speed) for run in self.case.runs]
+        work = [self._replayed(run, speed) for run in self.experiment.replications]
         mean = estimate((each.mean_ns for each in work), 0)
         return {
             "speed": speed,
@@ -316,16 +316,18 @@ class PruneCost:
             late = (int(trace.time[0]) - run.start) / speed if len(trace) else 0
             faster = trace.faster(speed)
             warm = min(
-                run.warm_up if speed == 1 else max(run.warm_up / speed, self.case.settings.ttl),
+                run.warm_up if speed == 1 else max(run.warm_up / speed, self.experiment.settings.ttl),
                 run.duration / speed / 2,
             )
-            observed = replay(faster, "bounded", self.case.settings)
+            observed = replay(faster, "bounded", self.experiment.settings)
             self._at[key] = Work.of(faster, observed, warm - late, run.duration / speed - late, self.go_version)
         return self._at[key]
 
     def _at_speeds(self, speeds: Iterable[float]) -> Estimate:
         """The rate of new sessions at a speed of each run, over the replications; inf where one of them is."""
-        rates = [speed * self._new_per_second(run) for speed, run in zip(speeds, self.case.runs, strict=True)]
+        rates = [
+            speed * self._new_per_second(run) for speed, run in zip(speeds, self.experiment.replications, strict=True)
+        ]
         return estimate(rates, 0) if np.isfinite(rates).all() else Estimate(np.inf, np.nan, np.nan, len(rates))
 
     @staticmethod

@@ -110,18 +110,18 @@ class Jump(NamedTuple):
 class Scale:
     """A case at other loads, on one process."""
 
-    case: Experiment
+    experiment: Experiment
     go_version: str = GO_VERSIONS[-1]
 
     @cached_property
     def traffic(self) -> Scaled:
         """The case's traffic at any load."""
-        return scaled(self.case)
+        return scaled(self.experiment)
 
     @property
     def cap(self) -> float:
         """The cap of the bounded store; inf where there is none."""
-        return self.case.settings.max_entries if self.case.settings.max_entries > 0 else np.inf
+        return self.experiment.settings.max_entries if self.experiment.settings.max_entries > 0 else np.inf
 
     @property
     def counter(self) -> str:
@@ -131,13 +131,13 @@ class Scale:
     @cached_property
     def measured(self) -> dict[float, list[Measured]]:
         """What the stores of one process did at each load, a replication each."""
-        settings, replications = self.case.settings, range(self.traffic.replications)
+        settings, replications = self.experiment.settings, range(self.traffic.replications)
         return {load: [measure(self.traffic, load, n, settings) for n in replications] for load in loads(self.traffic)}
 
     @cached_property
     def loads(self) -> np.ndarray:
         """The loads measured; that of a thinned log is the share of the increments that came to be kept."""
-        if self.case.simulated:
+        if self.experiment.simulated:
             return np.array(list(self.measured))
         kept = [runs[0].whole[self.counter].increments for runs in self.measured.values()]
         return np.array(kept) / max(self.traffic.increments, 1)
@@ -170,7 +170,7 @@ class Scale:
     def busy_of(self, run: Measured) -> float:
         """Share of the time after the warm-up for which a store's lock is held; above 1 it cannot be."""
         lasts = max(self.traffic.lasts - self.traffic.warm_up, SECOND)
-        return cost.held_ns(run.settled[self.counter], self.case.settings, self.go_version) / lasts
+        return cost.held_ns(run.settled[self.counter], self.experiment.settings, self.go_version) / lasts
 
     @cached_property
     def price_error(self) -> float:
@@ -234,7 +234,7 @@ class Scale:
         As they are heard by the instances of a fleet without affinity, where there is more than one.
         """
         if (counter, instances) not in self._references:
-            load = REFERENCE / max(self.traffic.increments, 1e-12) if self.case.simulated else 1.0
+            load = REFERENCE / max(self.traffic.increments, 1e-12) if self.experiment.simulated else 1.0
             load = load if self.traffic.allows(load) else float(self.loads[-1])
             self._references[counter, instances] = Increments.of(
                 self.traffic.unseen(load), counter, load, instances, self.traffic.together
@@ -245,7 +245,7 @@ class Scale:
         """The reckoning of a counter's bounded store, on one instance of so many without affinity."""
         if (counter, instances) not in self._structures:
             of, bounds = self.reference(counter, instances), (self.traffic.lasts, self.traffic.warm_up)
-            self._structures[counter, instances] = Structure(of, self.case.settings, *bounds, self.go_version)
+            self._structures[counter, instances] = Structure(of, self.experiment.settings, *bounds, self.go_version)
         return self._structures[counter, instances]
 
     def at(self, load: float) -> Expected:
@@ -266,7 +266,7 @@ class Scale:
         A workload has no excuse. A log may come in a way that no averages describe: where what is reckoned from it
         fails the tests that it must pass on a workload, it is not used.
         """
-        ttl, together = self.case.settings.ttl, self.traffic.together
+        ttl, together = self.experiment.settings.ttl, self.traffic.together
         if not self.traffic.increments:
             return "Nothing is ever incremented, so there is nothing to reckon with"
         if not self.structure(self.counter).reckons:
@@ -275,7 +275,7 @@ class Scale:
             return f"A TTL of {format_duration(ttl)} is too short for a log laid over itself within about a second"
         # An error that is NaN was not seen to be small.
         passes = self.structure_error() <= STRUCTURE_LIMIT and all(fit.holds for fit in self._fits)
-        if not (self.case.simulated or (passes and self.sorts_as_it_should())):
+        if not (self.experiment.simulated or (passes and self.sorts_as_it_should())):
             return (
                 "What is reckoned from the gaps of this log is not what was measured, so nothing is projected from it"
             )
@@ -464,10 +464,10 @@ class Scale:
 
     def engines_agree(self) -> bool:
         """Whether the compiled engine gives the ledgers of the stores that heard the case's own runs."""
-        specs = [(design, self.case.settings) for design in LIVE_DESIGNS]
-        for number, run in enumerate(self.case.runs):
-            if self.case.workload:
-                found = tally_workload(self.case.workload, self.case.seeds[number], specs)
+        specs = [(design, self.experiment.settings) for design in LIVE_DESIGNS]
+        for number, run in enumerate(self.experiment.replications):
+            if self.experiment.workload:
+                found = tally_workload(self.experiment.workload, self.experiment.seeds[number], specs)
             else:
                 hears = [Spec(*spec, counter) for spec in specs for counter in COUNTERS]
                 totals = iter(tally(self.traffic.stream(1), hears))
@@ -516,7 +516,7 @@ class Scale:
 
     def note(self) -> str:
         """What was measured, in a sentence or two."""
-        how = "all arrival rates multiplied" if self.case.simulated else "thinned by session or laid over itself"
+        how = "all arrival rates multiplied" if self.experiment.simulated else "thinned by session or laid over itself"
         rates = f"times are those after {format_duration(self.traffic.warm_up)}"
         return f"{self.traffic.scope().capitalize()}, {how}, over {self.decades:.1f} decades; {rates}."
 
@@ -534,7 +534,7 @@ class Scale:
             most = self.unbounded.max(initial=0)
             message = f"The unbounded map holds up to {most:,.0f} entries, the bounded {self.peaks.max():,.0f}"
         fits = [fit for fit in self.fits if "entries" in fit.what]
-        cap = self.case.settings.max_entries
+        cap = self.experiment.settings.max_entries
         return figures.load_memory(self.growth, [fit.line for fit in fits], cap, self.binds_at, message)
 
     def draw_time(self) -> Drawing:

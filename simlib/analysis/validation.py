@@ -30,7 +30,7 @@ from simlib.traces.trace import COUNTERS, INCREMENT, Trace
 from simlib.workloads.churn import simulate
 from simlib.workloads.schema import load_workload
 
-HEAP_LIMIT, COST_LIMIT, DEATH_LIMIT, THEORY_LIMIT = 0.05, 0.20, 0.10, 0.10
+HEAP_LIMIT, COST_LIMIT, TIME_LIMIT, THEORY_LIMIT = 0.05, 0.20, 0.10, 0.10
 """The largest errors that the models may have: heap, cost, time to the limit; and a closed form where it applies."""
 
 LIVE_GO_OPERATIONS = 20_000
@@ -91,7 +91,7 @@ class Even:
 class Validation:
     """What the models of the suite were checked against, for a case and in general."""
 
-    case: Experiment
+    experiment: Experiment
 
     # --- The stores
 
@@ -109,12 +109,12 @@ class Validation:
             return "", 0, 0
         compared = differ = 0
         with golang.Program(program) as go:
-            for whole in self.case.first.counters.values():
+            for whole in self.experiment.first.counters.values():
                 trace = whole.first(LIVE_GO_OPERATIONS)
                 for design in LIVE_DESIGNS:
-                    ours = asdict(ledger.totals(trace, replay(trace, design, self.case.settings)))
+                    ours = asdict(ledger.totals(trace, replay(trace, design, self.experiment.settings)))
                     compared += len(trace)
-                    differ += ours != go.ledger(trace, design, self.case.settings)
+                    differ += ours != go.ledger(trace, design, self.experiment.settings)
             return go.version(), compared, differ
 
     def go_note(self) -> str:
@@ -249,7 +249,7 @@ class Validation:
         )
 
     @cached_property
-    def deaths(self) -> pd.DataFrame:
+    def limit_reached(self) -> pd.DataFrame:
         """For each seed the hours at which the limit was reached, `real` and `predicted`."""
         limit = load_workload("incident").memory_limit_mib
         rows = []
@@ -259,13 +259,13 @@ class Validation:
             rows.append({"seed": seed, "real": real, "predicted": predicted})
         return pd.DataFrame(rows).set_index("seed")
 
-    def death_error(self) -> float:
+    def limit_error(self) -> float:
         """The largest error of the predicted time to the limit, as a share."""
-        return float((self.deaths["predicted"] / self.deaths["real"] - 1).abs().max())
+        return float((self.limit_reached["predicted"] / self.limit_reached["real"] - 1).abs().max())
 
     def draw_incident(self) -> Drawing:
         """Resident memory of real processes over the model's prediction, up to the limit."""
-        real, predicted = self.deaths["real"].mean(), self.deaths["predicted"].mean()
+        real, predicted = self.limit_reached["real"].mean(), self.limit_reached["predicted"].mean()
         message = (
             f"Three real Go processes reached the limit after {real:.1f} h on average; predicted were {predicted:.1f} h"
         )
@@ -281,8 +281,8 @@ class Validation:
         from when each entry came and went. Exact, so 0.
         """
         return max(
-            abs(_entry_time(run, counter, design) - _residence(run, counter, design))
-            for run in self.case.runs
+            abs(_entry_time(replication, counter, design) - _residence(replication, counter, design))
+            for replication in self.experiment.replications
             for counter in COUNTERS
             for design in LIVE_DESIGNS
         )
@@ -290,28 +290,29 @@ class Validation:
     @cached_property
     def even(self) -> list[Even]:
         """Replications of the case's unwatched kinds under even arrivals; empty where the closed forms cover none."""
-        workload = theory.evened(self.case.workload) if self.case.workload else None
+        workload = theory.evened(self.experiment.workload) if self.experiment.workload else None
         if workload is None:
             return []
         longest = max(kind.mean_span for kind in theory.sessions(workload))
         lasts = int(min(max(6 * HOUR, 12 * longest), 24 * HOUR))
         workload = workload.lasting(lasts)
         return [
-            Even(simulate(workload, seed).only("no_client"), lasts // 3, lasts * 2 // 3) for seed in self.case.seeds
+            Even(simulate(workload, seed).only("no_client"), lasts // 3, lasts * 2 // 3)
+            for seed in self.experiment.seeds
         ]
 
     @cached_property
     def kinds(self) -> list[theory.Sessions]:
         """The kinds that the closed forms are about."""
-        workload = theory.evened(self.case.workload) if self.case.workload else None
+        workload = theory.evened(self.experiment.workload) if self.experiment.workload else None
         return theory.sessions(workload) if workload else []
 
     @cached_property
     def closed_forms(self) -> list[ClosedForm]:
         """Each closed form beside its simulation."""
-        if not self.even or self.case.settings.ttl <= 0:
+        if not self.even or self.experiment.settings.ttl <= 0:
             return []
-        kinds, ttl, every = self.kinds, self.case.settings.ttl, self.case.settings.prune_every
+        kinds, ttl, every = self.kinds, self.experiment.settings.ttl, self.experiment.settings.prune_every
         idle = Settings(0, ttl, every)
         bounded = [replay(even.trace, "bounded", idle) for even in self.even]
         evictions = [
@@ -345,7 +346,7 @@ class Validation:
 
     def _binding_cap(self, even: Even) -> float:
         """The cap below which more than half of the new entries sort the whole store."""
-        trace, settings = even.trace, self.case.settings
+        trace, settings = even.trace, self.experiment.settings
         seen = even.within(trace.time)
         low, high = 1, 2 * int(theory.idle_occupancy(self.kinds, settings.ttl)) + 8
         while high - low > 1:
@@ -365,7 +366,7 @@ class Validation:
         rows = []
         kinds = self.kinds
         if kinds and any(kind.gaps for kind in kinds):
-            room = theory.idle_occupancy(kinds, max(self.case.settings.ttl, SECOND))
+            room = theory.idle_occupancy(kinds, max(self.experiment.settings.ttl, SECOND))
             for cap in sorted({max(int(share * room), 2) for share in CHE_SHARES}):
                 simulated = estimate((1000 * _restarted(even, cap) for even in self.even), 0)
                 expected = 1000 * theory.false_evictions(kinds, cap)
@@ -382,7 +383,7 @@ class Validation:
 
     def cap_binds_per_second(self) -> float:
         """New sessions a second from which on, in closed form, the cap in use binds; inf where none is covered."""
-        cap, ttl = self.case.settings.max_entries, self.case.settings.ttl
+        cap, ttl = self.experiment.settings.max_entries, self.experiment.settings.ttl
         return theory.cap_binds_at(self.kinds, cap, ttl) * SECOND if self.kinds and cap > 0 and ttl > 0 else np.inf
 
     def theory_error(self) -> float:
@@ -464,7 +465,7 @@ class Validation:
             f"On {counts['streams']:,} streams of {counts['operations']:,} operations the stores and a real Go program "
             f"gave {same}; at sizes held back from their fit, the heap models are off by at most "
             f"{self.heap_error():.1%} and the prices by {self.cost_error():.0%}; the time until real processes reached "
-            f"the limit was predicted within {self.death_error():.1%}{held}."
+            f"the limit was predicted within {self.limit_error():.1%}{held}."
         )
 
     def origin(self) -> str:
@@ -474,23 +475,23 @@ class Validation:
         return f"Measured on {origin['date']} with {versions} on an {origin['processor']} processor."
 
 
-def _entry_time(run: Replication, counter: str, design: str) -> int:
+def _entry_time(replication: Replication, counter: str, design: str) -> int:
     """The sum over time of the entries in a store, ns; an exact int."""
-    trace = run.counters[counter]
+    trace = replication.counters[counter]
     if not len(trace):
         return 0
-    entries = np.cumsum(ledger.changes(trace, run.observed[counter, design])).tolist()
-    gaps = np.diff(np.append(trace.time, run.end)).tolist()
+    entries = np.cumsum(ledger.changes(trace, replication.observed[counter, design])).tolist()
+    gaps = np.diff(np.append(trace.time, replication.end)).tolist()
     return sum(n * gap for n, gap in zip(entries, gaps, strict=True))
 
 
-def _residence(run: Replication, counter: str, design: str) -> int:
+def _residence(replication: Replication, counter: str, design: str) -> int:
     """The sum of the times for which each entry was in a store, ns; an exact int."""
-    trace, observed = run.counters[counter], run.observed[counter, design]
+    trace, observed = replication.counters[counter], replication.observed[counter, design]
     created = trace.time[(trace.op == INCREMENT) & (observed.answers == 1)]
     deleted = trace.time[(trace.op != INCREMENT) & (observed.answers > 0)]
     evicted = ledger.evictions(trace, observed)["time"].to_numpy()
-    left = observed.final_counts.size * run.end
+    left = observed.final_counts.size * replication.end
     return sum(deleted.tolist()) + sum(evicted.tolist()) + left - sum(created.tolist())
 
 

@@ -112,7 +112,7 @@ class Replication:
                 ends.append(max(int(times[0]) for times in full) - self.start)
         return min(ends) if len(ends) > 1 else 0
 
-    def settled(self, counter: str) -> np.ndarray:
+    def after_warm_up(self, counter: str) -> np.ndarray:
         """Whether each operation of a counter stands after the warm-up; bool."""
         return self.counters[counter].time >= self.start + self.warm_up
 
@@ -147,11 +147,11 @@ class Experiment:
     memory_limit_mib: float
     settings: Settings
     seeds: tuple[int, ...]
-    runs: tuple[Replication, ...]
+    replications: tuple[Replication, ...]
 
     @property
     def first(self) -> Replication:
-        return self.runs[0]
+        return self.replications[0]
 
     @property
     def simulated(self) -> bool:
@@ -168,8 +168,8 @@ class Experiment:
             return f"Event log {self.name}: {len(self.first.trace):,} operations, one realisation; {bounds}."
         n, lasts = len(self.seeds), format_duration(self.first.duration)
         seeds = f"seed {self.seeds[0]}" if n == 1 else f"seeds {self.seeds[0]} to {self.seeds[-1]}, drawn: the first"
-        runs = f"{n} replication{'s' if n > 1 else ''}"
-        return f"Workload {self.name} over {lasts}, {runs} ({seeds}); {bounds}."
+        several = f"{n} replication{'s' if n > 1 else ''}"
+        return f"Workload {self.name} over {lasts}, {several} ({seeds}); {bounds}."
 
 
 def open_experiment(
@@ -225,9 +225,9 @@ def _simulated(
 ) -> Experiment:
     workload = workload.lasting(hours * HOUR) if hours else workload
     seeds = tuple(range(seed, seed + replications))
-    runs = tuple(_simulated_run(workload, each, settings) for each in seeds)
-    for each, run in zip(seeds, runs, strict=True):
-        if len(run.trace) == 0:
+    found = tuple(_simulated_replication(workload, each, settings) for each in seeds)
+    for each, replication in zip(seeds, found, strict=True):
+        if len(replication.trace) == 0:
             lasts = format_duration(workload.duration)
             raise InputError(
                 f"workload {workload.name}: nothing is counted within {lasts} (seed {each}): let it last longer"
@@ -241,11 +241,11 @@ def _simulated(
         memory_limit_mib=limit or workload.memory_limit_mib,
         settings=settings,
         seeds=seeds,
-        runs=runs,
+        replications=found,
     )
 
 
-def _simulated_run(workload: Workload, seed: int, settings: Settings) -> Replication:
+def _simulated_replication(workload: Workload, seed: int, settings: Settings) -> Replication:
     observed = {(counter, design): Observed(design, settings) for counter in COUNTERS for design in LIVE_DESIGNS}
     listeners = {counter: [observed[counter, design] for design in LIVE_DESIGNS] for counter in COUNTERS}
     trace = simulate(workload, seed, listeners)
@@ -278,5 +278,7 @@ def _log(path: Path, limit: float, settings: Settings) -> Experiment:
         memory_limit_mib=limit or LOG_MEMORY_LIMIT_MIB,
         settings=settings,
         seeds=(),
-        runs=(Replication(trace, start, int(trace.time[-1]) - start, observed, SEEN, np.digitize(seen, [2, 10])),),
+        replications=(
+            Replication(trace, start, int(trace.time[-1]) - start, observed, SEEN, np.digitize(seen, [2, 10])),
+        ),
     )

@@ -28,12 +28,12 @@ def heap(
     bounded_mib: np.ndarray,
     limit_mib: float,
     message: str,
-    death_hours: float,
+    limit_hours: float,
 ) -> Drawing:
     """Resident memory of both maps over time, unbounded and bounded on one axis, with the limit.
 
     `at` ns from the start, (n,); `unbounded_mib` holds `low`, `middle`, `high` and `bounded_mib` is one line, each MiB
-    of shape (n,). `death_hours` is where the unbounded line meets the limit; inf or later than the end: not drawn.
+    of shape (n,). `limit_hours` is where the unbounded line meets the limit; inf or later than the end: not drawn.
     """
     unit, scale = time_unit(at[-1])
     hours, middle = at / scale, unbounded_mib["middle"]
@@ -51,8 +51,8 @@ def heap(
             )
         else:
             axes.annotate(f"limit {limit_mib:g} MiB, far above", (0.01, 0.98), xycoords="axes fraction", va="top")
-        if death_hours * HOUR <= at[-1]:
-            axes.plot([death_hours * HOUR / scale], [limit_mib], marker="X", markersize=10, color=BLACK)
+        if limit_hours * HOUR <= at[-1]:
+            axes.plot([limit_hours * HOUR / scale], [limit_mib], marker="X", markersize=10, color=BLACK)
         axes.set_ylim(0, top * 1.12)
         axes.set_xlim(0, max(hours[-1], 1e-9))
         label_ends(

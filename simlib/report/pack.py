@@ -35,7 +35,7 @@ class Pack:
 
     out: str
     notebook: str
-    case: Experiment
+    experiment: Experiment
     answers: list[str] = field(default_factory=list)
     claims: list[dict] = field(default_factory=list)
     figures: list[dict] = field(default_factory=list)
@@ -67,7 +67,7 @@ class Pack:
 
     def figure(self, drawing: Drawing, name: str, note: str) -> "Shown":
         """Save a drawing under a name, its caption being `note` and where it comes from; shown as it was saved."""
-        caption = f"{note} {self.case.caption()}"
+        caption = f"{note} {self.experiment.caption()}"
         save(drawing, self.folder, name)
         self.figures.append({"name": name, "message": drawing.message, "caption": caption})
         return Shown(caption, (self.folder / f"{name}.png").read_bytes())
@@ -84,13 +84,13 @@ class Pack:
         """Write the summary: everything above with settings, seeds, versions and the hash of each stream."""
         summary = {
             "notebook": self.notebook,
-            "case": self.case.name,
-            "title": self.case.title,
-            "about": self.case.about,
-            "source": self.case.source,
-            "settings": asdict(self.case.settings),
-            "seeds": list(self.case.seeds),
-            "streams_sha256": [run.trace.digest for run in self.case.runs],
+            "case": self.experiment.name,
+            "title": self.experiment.title,
+            "about": self.experiment.about,
+            "source": self.experiment.source,
+            "settings": asdict(self.experiment.settings),
+            "seeds": list(self.experiment.seeds),
+            "streams_sha256": [run.trace.digest for run in self.experiment.replications],
             "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONED}},
             "answers": self.answers,
             "claims": self.claims,

@@ -19,8 +19,8 @@ from simlib.stores.stores import Settings
 from simlib.traces.trace import COUNTERS, OPS, Trace
 
 
-def case_of(operations, settings):
-    """A case of one run, of no_client operations (time in s, session, op)."""
+def experiment_of(operations, settings):
+    """An experiment of one replication, of no_client operations (time in s, session, op)."""
     times, sessions, ops = zip(*operations, strict=True)
     n = len(ops)
     trace = Trace.of([t * SECOND for t in times], sessions, [OPS.index(op) for op in ops], np.zeros(n))
@@ -29,8 +29,10 @@ def case_of(operations, settings):
         for design in ("unbounded", "bounded"):
             observed[counter, design] = Observed(design, settings)
             observed[counter, design].hear(trace.only(counter))
-    run = Replication(trace, 0, times[-1] * SECOND, observed, ("all",), np.zeros(trace.ids.size, dtype=np.int64))
-    return Experiment("hand", "By hand", "for a test", "test", None, 64.0, settings, (), (run,))
+    replication = Replication(
+        trace, 0, times[-1] * SECOND, observed, ("all",), np.zeros(trace.ids.size, dtype=np.int64)
+    )
+    return Experiment("hand", "By hand", "for a test", "test", None, 64.0, settings, (), (replication,))
 
 
 # A cap of 1 and no TTL: every change of session evicts the one before. a at 0, b at 10 (evicts a, which comes back),
@@ -40,7 +42,7 @@ TURNS += [(9000, "a", "delete")]
 
 
 def test_accuracy_by_hand():
-    accuracy = Accuracy(case_of(TURNS, Settings(max_entries=1, ttl=0)))
+    accuracy = Accuracy(experiment_of(TURNS, Settings(max_entries=1, ttl=0)))
     assert accuracy.false_share.mean == pytest.approx(1 / 3)
     assert accuracy.lost_share.mean == pytest.approx(1 / 4)
     # Unbounded a's count is 1, 2: two lines, as with eviction it is 1, 1: the log is no longer here.
@@ -56,14 +58,14 @@ def test_rates_are_those_after_the_warm_up_and_sentences_are_of_the_whole():
     # after the warm-up.
     operations = [(0, "a", "increment"), (101, "b", "increment"), (102, "a", "increment"), (260, "c", "increment")]
     settings = Settings(max_entries=0, ttl=100 * SECOND, prune_every=1)
-    accuracy = Accuracy(case_of(operations, settings))
+    accuracy = Accuracy(experiment_of(operations, settings))
     # a and b, once more, expire at 260.
     assert accuracy.false_share.mean == pytest.approx(1 / 3)
     assert accuracy.lost_share.mean == pytest.approx(1 / 3)
     # A warm-up of one TTL, at most half of the run, may swallow every eviction: the rates then say nothing, and the
     # answer still does not say that nothing was lost.
     swallowed = Accuracy(
-        case_of(
+        experiment_of(
             [(0, "a", "increment"), (10, "b", "increment"), (11, "a", "increment"), (40, "b", "delete")],
             Settings(max_entries=0, ttl=9 * SECOND, prune_every=1),
         )
@@ -73,7 +75,7 @@ def test_rates_are_those_after_the_warm_up_and_sentences_are_of_the_whole():
 
 
 def test_where_nothing_is_evicted_nothing_is_lost():
-    accuracy = Accuracy(case_of(TURNS, Settings(max_entries=0, ttl=0)))
+    accuracy = Accuracy(experiment_of(TURNS, Settings(max_entries=0, ttl=0)))
     assert math.isnan(accuracy.false_share.mean)
     assert accuracy.answer().startswith("Nothing is evicted here")
 
@@ -85,7 +87,7 @@ def test_the_cap_that_spares_the_living():
         for name in ("a", "b", *(f"stranger-{turn}-{number}" for number in range(10))):
             operations.append((time, name, "increment"))
             time += 1
-    accuracy = Accuracy(case_of(operations, Settings(max_entries=2, ttl=0)))
+    accuracy = Accuracy(experiment_of(operations, Settings(max_entries=2, ttl=0)))
     # Both are live throughout, and a stranger never is; each is last seen before the other and ten strangers: the
     # store must hold 12.
     assert accuracy.most_live == 2
@@ -97,22 +99,22 @@ def test_the_cap_that_spares_the_living():
 def test_the_warm_up_ends_once_the_store_is_full():
     # An entry a second up to a cap of 100, then full in second 99 of 1 000.
     operations = [(number, f"s{number:04}", "increment") for number in range(1000)]
-    case = case_of(operations, Settings(max_entries=100, ttl=0))
-    assert case.first.warm_up == 99 * SECOND
+    experiment = experiment_of(operations, Settings(max_entries=100, ttl=0))
+    assert experiment.first.warm_up == 99 * SECOND
     # The evictions, from second 100 on, all come after it.
-    assert len(Accuracy(case).settled[0].evictions) == 900
-    assert Accuracy(case).settled[0].increments == 901
+    assert len(Accuracy(experiment).after_warm_up[0].evictions) == 900
+    assert Accuracy(experiment).after_warm_up[0].increments == 901
 
 
 def test_costs_by_hand():
-    case = case_of(TURNS, Settings(max_entries=1, ttl=0))
-    ns = cost.increment_ns(case.first.counters["no_client"], case.first.observed["no_client", "bounded"])
+    experiment = experiment_of(TURNS, Settings(max_entries=1, ttl=0))
+    ns = cost.increment_ns(experiment.first.counters["no_client"], experiment.first.observed["no_client", "bounded"])
     at = cost.prices()
     created = float(at.of("known", 1)) + at.creating
     # With the TTL off nothing is scanned; two entries are copied and sorted, as part of what a whole prune takes.
     sort = float(at.of("sort", 2) - at.of("scan", 2))
     assert ns.tolist() == pytest.approx([created, created + sort, created + sort, created + sort])
-    prune = PruneCost(case)
+    prune = PruneCost(experiment)
     assert prune.mean_ns.mean == pytest.approx(created + 0.75 * sort)
     assert prune.busy.mean == pytest.approx(sum(ns) / (9000 * SECOND))
     assert prune.replay_agrees()
@@ -120,8 +122,8 @@ def test_costs_by_hand():
 
 def test_a_prune_that_scans_and_sorts_costs_what_was_measured_of_one():
     operations = [(number, f"s{number}", "increment") for number in range(2049)]
-    case = case_of(operations, Settings(ttl=10**6 * SECOND))
-    ns = cost.increment_ns(case.first.counters["no_client"], case.first.observed["no_client", "bounded"])
+    experiment = experiment_of(operations, Settings(ttl=10**6 * SECOND))
+    ns = cost.increment_ns(experiment.first.counters["no_client"], experiment.first.observed["no_client", "bounded"])
     at = cost.prices()
     assert ns[-1] == pytest.approx(float(at.of("known", 2048) + at.creating + at.of("sort", 2049)), rel=0.01)
 
@@ -129,7 +131,7 @@ def test_a_prune_that_scans_and_sorts_costs_what_was_measured_of_one():
 def test_the_cliff_in_closed_form_is_where_replays_fall_off_it():
     """Steady arrivals of one event each: occupancy is rate x TTL, so the cap binds at cap / TTL a second."""
     operations = [(number, f"s{number}", "increment") for number in range(4000)]
-    prune = PruneCost(case_of(operations, Settings(max_entries=100, ttl=50 * SECOND, prune_every=16)))
+    prune = PruneCost(experiment_of(operations, Settings(max_entries=100, ttl=50 * SECOND, prune_every=16)))
     assert prune.cliff_per_second.mean == pytest.approx(100 / 50, rel=0.01)
     table = prune.cliff.set_index("speed")["sorted_percent"]
     assert table[0.5 * prune.cliff_speed] == 0
@@ -140,7 +142,7 @@ def test_the_cliff_in_closed_form_is_where_replays_fall_off_it():
 
 @pytest.mark.parametrize("settings", [Settings(max_entries=0), Settings(ttl=0)])
 def test_without_a_cap_or_a_ttl_there_is_no_cliff(settings):
-    prune = PruneCost(case_of(TURNS, settings))
+    prune = PruneCost(experiment_of(TURNS, settings))
     assert prune.cliff_per_second.mean == math.inf
     assert "closed form" not in prune.answer()
 
@@ -151,9 +153,9 @@ def flood():
 
 
 def test_what_more_of_something_does(flood):
-    """Directions on one simulated case: a smaller cap loses more and scans less; a longer TTL evicts less by it."""
-    run = flood.first
-    trace = run.counters["no_client"]
+    """A smaller cap loses more and scans less; a longer TTL evicts less by it."""
+    replication = flood.first
+    trace = replication.counters["no_client"]
     small, large = (_totals(trace, replace(flood.settings, max_entries=cap)) for cap in (500, 4000))
     assert small.false_evictions > large.false_evictions
     assert small.entries_scanned < large.entries_scanned

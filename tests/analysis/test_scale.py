@@ -444,7 +444,7 @@ def test_the_limit_is_reached_when_a_simulation_reaches_it_and_never_without_a_l
     assert steady.row(TRAFFIC[-1], True).values["hours"].mean == math.inf
     fleet = Fleet(Scale(open_experiment("orphans", replications=2, hours=2)))
     hours = fleet.row(TRAFFIC[-1], True).values["hours"].mean
-    limit = heap.entries_at(fleet.scale.case.memory_limit_mib, "unbounded", fleet.scale.go_version)
+    limit = heap.entries_at(fleet.scale.experiment.memory_limit_mib, "unbounded", fleet.scale.go_version)
     crowd = load_workload("orphans").times(TRAFFIC[-1] / fleet.instances).lasting(int(hours * HOUR))
     found = tally(generated(crowd, 7), [Spec("unbounded", counter=counter) for counter in COUNTERS])
     assert sum(totals.final_entries for totals in found) == pytest.approx(limit, rel=0.1)

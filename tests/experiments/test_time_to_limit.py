@@ -50,32 +50,32 @@ def steady(per_minute, minutes):
 
 def test_a_limit_that_was_reached_is_a_fact():
     # Entry number 601 comes at minute 60 of a run of 10 a minute.
-    outlook = time_to_limit([steady(10, 120)], "unbounded", 601)
-    assert outlook.reached
-    assert outlook.hours.mean == pytest.approx(1)
-    assert math.isnan(outlook.hours.low)
+    found = time_to_limit([steady(10, 120)], "unbounded", 601)
+    assert found.reached
+    assert found.hours.mean == pytest.approx(1)
+    assert math.isnan(found.hours.low)
 
 
 def test_a_limit_beyond_the_end_is_projected_at_the_growth_of_the_second_half():
     # 600 an hour, 1 200 at the end: 6 000 after ten hours, and even growth leaves no doubt.
-    outlook = time_to_limit([steady(10, 120)], "unbounded", 6000)
-    assert not outlook.reached
-    assert outlook.growth.mean == pytest.approx(600, rel=0.01)
-    assert outlook.hours.mean == pytest.approx(10, rel=0.01)
-    assert outlook.hours.low == pytest.approx(10, rel=0.01)
+    found = time_to_limit([steady(10, 120)], "unbounded", 6000)
+    assert not found.reached
+    assert found.growth.mean == pytest.approx(600, rel=0.01)
+    assert found.hours.mean == pytest.approx(10, rel=0.01)
+    assert found.hours.low == pytest.approx(10, rel=0.01)
 
 
 def test_over_replications_the_interval_is_that_of_their_mean():
-    outlook = time_to_limit([steady(10, 120), steady(12, 120), steady(15, 120)], "unbounded", 601)
+    found = time_to_limit([steady(10, 120), steady(12, 120), steady(15, 120)], "unbounded", 601)
     expected = estimate([1, 50 / 60, 40 / 60])
-    assert outlook.reached
-    assert outlook.hours.mean == pytest.approx(expected.mean)
-    assert outlook.hours.high == pytest.approx(expected.high)
+    assert found.reached
+    assert found.hours.mean == pytest.approx(expected.mean)
+    assert found.hours.high == pytest.approx(expected.high)
 
 
 def test_where_nothing_grows_it_takes_for_ever():
     trace = Trace.of([0, HOUR], ["a", "a"], [0, 0], [0, 0])
     observed = {(counter, "unbounded"): replay(trace.only(counter), "unbounded") for counter in ("no_client", "drops")}
-    outlook = time_to_limit([Replication(trace, 0, HOUR, observed, ("all",), np.zeros(1, int))], "unbounded", 10)
-    assert outlook.hours.mean == math.inf
-    assert outlook.short() == "never"
+    found = time_to_limit([Replication(trace, 0, HOUR, observed, ("all",), np.zeros(1, int))], "unbounded", 10)
+    assert found.hours.mean == math.inf
+    assert found.short() == "never"

@@ -128,8 +128,8 @@ def test_a_go_version_that_was_not_measured_is_refused():
 
 
 def test_real_processes_reached_the_limit_when_it_was_predicted(checks):
-    assert len(checks.deaths) == 3
-    assert checks.death_error() <= 0.10
+    assert len(checks.limit_reached) == 3
+    assert checks.limit_error() <= 0.10
     assert 1 < heap.resident_per_live() < 2.2
 
 
@@ -149,4 +149,4 @@ def test_go_and_python_gave_the_same_ledgers(checks):
 
 def test_without_go_the_notebook_says_so(checks, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert "Go is not installed here" in Validation(checks.case).go_note()
+    assert "Go is not installed here" in Validation(checks.experiment).go_note()
