@@ -14,11 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from simlib.core.errors import InputError
+from simlib.core.places import CACHE
 from simlib.stores.stores import Settings
 from simlib.traces.trace import Trace
 
 SOURCE = Path(__file__).parent / "go"
-BUILD = Path(__file__).parents[2] / "build" / "go"
+BUILD = CACHE / "go"
 
 
 def toolchain() -> Path:

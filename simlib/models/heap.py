@@ -9,12 +9,11 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 from scipy.special import bdtrc, gammaln
 
-CALIBRATION = Path(__file__).parents[2] / "data" / "calibration"
+from simlib.core.places import CALIBRATION
 
 MIB = 1 << 20
 

@@ -12,23 +12,22 @@ import nbformat
 
 from simlib.core.errors import InputError
 from simlib.core.files import whole_file
+from simlib.core.places import NOTEBOOKS
 
 GIVEN_BY_OPTION = ("out", "trace", "workload")
 """Parameters that `run` sets from options of its own."""
 
-FOLDER = Path(__file__).parents[2] / "notebooks"
-
 
 def notebook_names() -> list[str]:
     """The notebooks that the runner executes, by name: those that begin with a number."""
-    return sorted(path.stem for path in FOLDER.glob("[0-9]*.ipynb"))
+    return sorted(path.stem for path in NOTEBOOKS.glob("[0-9]*.ipynb"))
 
 
 def notebook_path(name: str) -> Path:
     """The file of a notebook. Raises InputError for a name there is not, listing those there are."""
     if name not in notebook_names():
         raise InputError(f"no notebook {name!r}: choose one of {', '.join(notebook_names())}")
-    return FOLDER / f"{name}.ipynb"
+    return NOTEBOOKS / f"{name}.ipynb"
 
 
 def parameters_cell(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:

@@ -14,9 +14,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidato
 
 from simlib.core.distributions import LONGEST, Distribution, parse_bounded
 from simlib.core.errors import InputError
+from simlib.core.places import WORKLOADS
 from simlib.core.units import HOUR
-
-PRESETS = Path(__file__).parents[2] / "data" / "workloads"
 
 FASTEST = 1e9
 """The highest rate that a workload may hold, in arrivals an hour."""
@@ -233,7 +232,7 @@ class _UniqueKeys(yaml.SafeLoader):
 
 def workload_names() -> list[str]:
     """The presets in `data/workloads/`, by name."""
-    return sorted(path.stem for path in PRESETS.glob("*.yaml"))
+    return sorted(path.stem for path in WORKLOADS.glob("*.yaml"))
 
 
 def workload_file(name: str | Path) -> Path:
@@ -246,7 +245,7 @@ def workload_file(name: str | Path) -> Path:
         return path
     if str(name) not in workload_names():
         raise InputError(f"no workload {str(name)!r}: choose one of {', '.join(workload_names())}, or a .yaml file")
-    return PRESETS / f"{name}.yaml"
+    return WORKLOADS / f"{name}.yaml"
 
 
 def load_workload(name: str | Path) -> Workload:

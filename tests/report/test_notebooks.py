@@ -6,13 +6,14 @@ import nbformat
 import pytest
 
 from simlib.core.errors import InputError
-from simlib.report.notebooks import FOLDER, declared_parameters, notebook_names, parameters_cell, read_parameters, strip
+from simlib.core.places import NOTEBOOKS
+from simlib.report.notebooks import declared_parameters, notebook_names, parameters_cell, read_parameters, strip
 
-NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
-NUMBERED = [FOLDER / f"{name}.ipynb" for name in notebook_names()]
+FILES = sorted(NOTEBOOKS.glob("*.ipynb"))
+NUMBERED = [NOTEBOOKS / f"{name}.ipynb" for name in notebook_names()]
 
 
-@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.fixture(params=FILES, ids=lambda path: path.stem)
 def notebook(request):
     return nbformat.read(request.param, as_version=4)
 
@@ -21,7 +22,7 @@ def code(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_is_valid_and_stripped_as_the_command_strips(path, tmp_path):
     copy = tmp_path / path.name
     copy.write_bytes(path.read_bytes())

@@ -106,7 +106,7 @@ def folder(tmp_path, monkeypatch):
     """A folder of notebooks of our own in the place of the project's."""
     own = tmp_path / "notebooks"
     own.mkdir()
-    monkeypatch.setattr(notebooks, "FOLDER", own)
+    monkeypatch.setattr(notebooks, "NOTEBOOKS", own)
     return own
 
 

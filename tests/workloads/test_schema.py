@@ -7,8 +7,9 @@ import yaml
 from pydantic import ValidationError
 
 from simlib.core.errors import InputError
+from simlib.core.places import WORKLOADS
 from simlib.core.units import HOUR, MINUTE, SECOND
-from simlib.workloads.schema import PRESETS, Distribution, load_workload, workload_names
+from simlib.workloads.schema import Distribution, load_workload, workload_names
 
 GOOD = """
 title: A test
@@ -34,7 +35,7 @@ def test_presets_load_and_cannot_be_changed(name):
 
 @pytest.mark.parametrize("name", workload_names())
 def test_every_number_of_a_preset_has_its_sentence(name):
-    for line in (PRESETS / f"{name}.yaml").read_text(encoding="utf-8").splitlines():
+    for line in (WORKLOADS / f"{name}.yaml").read_text(encoding="utf-8").splitlines():
         field, _, rest = line.partition(":")
         value, _, comment = rest.partition("#")
         if field.strip() in ("title", "about") or not re.fullmatch(r"\s*[a-z_]+", field):

@@ -1,0 +1,20 @@
+"""Locates the notebooks and the data: the top-level folders of a checkout, or their copies in an installed package."""
+
+import os
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[1]
+
+SHIPPED = PACKAGE / "_shipped"
+"""Where a wheel carries the copies; a checkout has no such folder."""
+
+INSTALLED = SHIPPED.is_dir()
+
+_ROOT = SHIPPED if INSTALLED else PACKAGE.parent
+
+NOTEBOOKS = _ROOT / "notebooks"
+WORKLOADS = _ROOT / "data" / "workloads"
+CALIBRATION = _ROOT / "data" / "calibration"
+
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "simlib" if INSTALLED else _ROOT / "build"
+"""What can be built again, such as Go programs. An installed package may lie where its user must not write."""
