@@ -174,10 +174,7 @@ def _replay(options: argparse.Namespace) -> int:
         raise InputError(f"unknown design {options.design!r}: choose one of {', '.join(DESIGNS)}")
     if options.counter not in COUNTERS:
         raise InputError(f"unknown counter {options.counter!r}: choose one of {', '.join(COUNTERS)}")
-    try:
-        settings = Settings(options.max_entries, parse_duration(options.ttl), options.prune_every)
-    except ValueError as error:
-        raise InputError(str(error)) from None
+    settings = Settings(options.max_entries, parse_duration(options.ttl), options.prune_every)
     (totals,) = tally(open_stream(options.trace), [Spec(options.design, settings, options.counter)])
     result = ledger.report(options.design, settings, totals)
     if options.json:
@@ -299,7 +296,7 @@ def _integers(text: str) -> list[int]:
 def _durations(text: str) -> list[int]:
     try:
         return [parse_duration(part) for part in text.split(",")]
-    except ValueError as error:
+    except InputError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 

@@ -1,15 +1,15 @@
-"""The ways a command can end without its work done that are no defect, each told in one line."""
+"""Expected failures, reported in one line; anything else that is raised is a defect."""
 
 
-class InputError(Exception):
-    """Input that cannot be used, the user's to mend; its text says what, where, and what would be right.
+class InputError(ValueError):
+    """Report input that the user has to correct; the text says what is wrong, where, and what would be right.
 
     The commands print it on one line and exit with status 2.
     """
 
 
 class Stopped(Exception):
-    """Work that could not go on although its input was good; its text says what and why. What is finished is kept.
+    """Report work that could not go on although its input was good; the text says what and why.
 
-    The commands print it on one line and exit with status 1.
+    The results finished before it are kept. The commands print it on one line and exit with status 1.
     """

@@ -6,6 +6,8 @@ Owns the reading and writing of durations such as `30m`; refuses what it cannot 
 import re
 from decimal import Decimal
 
+from simlib.core.errors import InputError
+
 NS = 1
 US = 1_000
 MS = 1_000_000
@@ -26,22 +28,22 @@ _SECONDS = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)", re.ASCII)
 def parse_duration(text: str) -> int:
     """Nanoseconds of a duration written as Go writes it (`30m`, `1h30m`, `1.5s`); a bare number is seconds.
 
-    Raises ValueError with one line that says what would be right.
+    Raises InputError with one line that says what would be right.
     """
     text = text.strip()
     if len(text) > 60:
-        raise ValueError(f"{text[:57] + '...'!r} is not a duration: it is too long to be one")
+        raise InputError(f"{text[:57] + '...'!r} is not a duration: it is too long to be one")
     if _SECONDS.fullmatch(text):
         total = Decimal(text) * SECOND
     elif whole := _WHOLE.fullmatch(text):
         total = sum(Decimal(part[1]) * UNITS[part[2]] for part in _PART.finditer(whole[2]))
         total = -total if whole[1] == "-" else total
     else:
-        raise ValueError(f"{text!r} is not a duration: write a number and a unit ({', '.join(UNITS)}), such as 30m")
+        raise InputError(f"{text!r} is not a duration: write a number and a unit ({', '.join(UNITS)}), such as 30m")
     if abs(total) > MAX_NS:
-        raise ValueError(f"{text!r} is too long: a duration may be at most {MAX_NS // DAY} d")
+        raise InputError(f"{text!r} is too long: a duration may be at most {MAX_NS // DAY} d")
     if total and abs(total) < 1:
-        raise ValueError(f"{text!r} is too short: a duration is a whole number of nanoseconds")
+        raise InputError(f"{text!r} is too short: a duration is a whole number of nanoseconds")
     return int(total)
 
 

@@ -214,10 +214,7 @@ def check_numbers(
         raise InputError(f"hours: {hours:g} is out of range: 0 for the workload's own, at most {LONGEST // HOUR}")
     if not 0 <= memory_limit_mib < float("inf"):
         raise InputError(f"memory_limit_mib: {memory_limit_mib:g} is out of range: 0 for the workload's own, or more")
-    try:
-        return Settings(max_entries, parse_duration(ttl), prune_every)
-    except ValueError as error:
-        raise InputError(str(error)) from None
+    return Settings(max_entries, parse_duration(ttl), prune_every)
 
 
 def _simulated(

@@ -112,10 +112,7 @@ def grid(
     for design in designs:
         if design not in DESIGNS:
             raise InputError(f"unknown design {design!r}: choose one of {', '.join(DESIGNS)}")
-    try:
-        settings = [Settings(*each) for each in product(max_entries, ttls, prune_everys)]
-    except ValueError as error:
-        raise InputError(str(error)) from None
+    settings = [Settings(*each) for each in product(max_entries, ttls, prune_everys)]
     return in_order(
         Point(workload, seed, design, each)
         for workload, seed, design in product(workloads, seeds, designs)

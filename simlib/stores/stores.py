@@ -15,6 +15,7 @@ from heapq import heapify, heappop, heappush
 from itertools import pairwise, takewhile
 from typing import NamedTuple, Protocol
 
+from simlib.core.errors import InputError
 from simlib.core.units import MAX_NS, MINUTE
 
 MISSING = "__missing__"
@@ -24,7 +25,7 @@ MISSING = "__missing__"
 class Settings:
     """The numbers of a bounded store; `max_entries` or `ttl` (ns) of 0 or less switches that bound off.
 
-    Raises ValueError if `prune_every` (increments) is below 1, or a number is more than 64 bits hold.
+    Raises InputError if `prune_every` (increments) is below 1, or a number is more than 64 bits hold.
     """
 
     max_entries: int = 2048
@@ -33,10 +34,10 @@ class Settings:
 
     def __post_init__(self):
         if self.prune_every < 1:
-            raise ValueError(f"prune_every must be at least 1, not {self.prune_every}")
+            raise InputError(f"prune_every must be at least 1, not {self.prune_every}")
         for name, value in vars(self).items():
             if abs(value) > MAX_NS:
-                raise ValueError(f"{name}: {value} is out of range: at most {MAX_NS}")
+                raise InputError(f"{name}: {value} is out of range: at most {MAX_NS}")
 
 
 class Prune(NamedTuple):

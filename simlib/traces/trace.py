@@ -191,6 +191,8 @@ def reading(path: str | Path) -> Iterator[str]:
         if path.stat().st_size == 0:
             raise InputError(f"{path}: the file is empty; its first line must name the columns")
         yield ending
+    except InputError:
+        raise
     except OSError as error:
         if isinstance(error, gzip.BadGzipFile) and not _begins_as_gzip(path):
             raise InputError(f"{path}: not a gzip file, though its name ends in .gz") from None
