@@ -37,7 +37,7 @@ from simlib.replay.surface import surface
 from simlib.replay.totals import Spec, tally
 from simlib.report.notebooks import notebook_names, notebook_path
 from simlib.report.runner import PROFILES
-from simlib.stores.stores import Settings
+from simlib.stores.contract import Settings
 from simlib.traces.chunks import open_stream, stream_of
 from simlib.traces.trace import COUNTERS, INCREMENT, Trace
 from simlib.workloads.churn import simulate

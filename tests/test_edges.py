@@ -14,7 +14,9 @@ from simlib.core.errors import InputError
 from simlib.core.units import SECOND
 from simlib.replay import ledger
 from simlib.replay.observe import reference, replay
-from simlib.stores.stores import BoundedStore, Settings, UnboundedStore
+from simlib.stores.bounded import BoundedStore
+from simlib.stores.contract import Settings
+from simlib.stores.unbounded import UnboundedStore
 from simlib.traces.trace import FORMATS, OPS, Trace, read_trace, write_trace
 from tests.naive import naive_ledger
 

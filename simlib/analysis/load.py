@@ -19,7 +19,7 @@ from simlib.core.variates import session_keys, stream_key, uniform
 from simlib.experiments.experiment import Experiment
 from simlib.replay.ledger import Totals
 from simlib.replay.totals import Spec, Tally, tally
-from simlib.stores.stores import Settings
+from simlib.stores.contract import Settings
 from simlib.traces.chunks import Chunk, Stream
 from simlib.traces.codes import COMES_BACK, IS_DELETE, IS_DROPS
 from simlib.traces.routing import dealt, joined, rows_of

@@ -49,7 +49,7 @@ class Work:
         prunes = prunes[settled[prunes["row"]]]
         return cls(
             ns=cost.increment_ns(trace, observed, go_version)[settled[increment]],
-            creates=int((observed.answers[increment & settled] == 1).sum()),
+            creates=int(ledger.created(trace, observed)[settled].sum()),
             sorts=int((prunes["sorted"] > 0).sum()),
             scanned=int(prunes["scanned"].sum()),
             lasts=max(ends - begins, SECOND),

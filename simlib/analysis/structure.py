@@ -19,7 +19,7 @@ from scipy.special import ndtri
 from simlib.core.units import MS, SECOND
 from simlib.models import cost
 from simlib.models.heap import GO_VERSIONS
-from simlib.stores.stores import Settings
+from simlib.stores.contract import Settings
 from simlib.traces.chunks import Stream
 from simlib.traces.codes import IS_DELETE, IS_DROPS
 from simlib.traces.routing import instance_of

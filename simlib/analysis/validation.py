@@ -25,7 +25,7 @@ from simlib.models.cost import PARTS
 from simlib.models.heap import CALIBRATION, GO_VERSIONS, MIB, heap_model
 from simlib.replay import ledger
 from simlib.replay.observe import replay
-from simlib.stores.stores import Settings
+from simlib.stores.contract import Settings
 from simlib.traces.trace import COUNTERS, INCREMENT, Trace
 from simlib.workloads.churn import simulate
 from simlib.workloads.schema import load_workload
@@ -354,7 +354,7 @@ class Validation:
             observed = replay(trace, "bounded", Settings(cap, settings.ttl, settings.prune_every))
             prunes = ledger.prunes(trace, observed)
             sorts = (seen[prunes["row"]] & (prunes["sorted"] > 0)).sum()
-            low, high = (cap, high) if sorts > (seen & (observed.answers == 1)).sum() / 2 else (low, cap)
+            low, high = (cap, high) if sorts > (seen & ledger.created(trace, observed)).sum() / 2 else (low, cap)
         return float(high)
 
     @cached_property
@@ -488,7 +488,7 @@ def _entry_time(replication: Replication, counter: str, design: str) -> int:
 def _residence(replication: Replication, counter: str, design: str) -> int:
     """The sum of the times for which each entry was in a store, ns; an exact int."""
     trace, observed = replication.counters[counter], replication.observed[counter, design]
-    created = trace.time[(trace.op == INCREMENT) & (observed.answers == 1)]
+    created = trace.time[ledger.created(trace, observed)]
     deleted = trace.time[(trace.op != INCREMENT) & (observed.answers > 0)]
     evicted = ledger.evictions(trace, observed)["time"].to_numpy()
     left = observed.final_counts.size * replication.end

@@ -25,7 +25,8 @@ from simlib.models.cost import PARTS, prices_of
 from simlib.models.heap import CALIBRATION, GO_VERSIONS, KEY_LENGTH, MIB, HeapModel
 from simlib.replay import ledger
 from simlib.replay.observe import replay
-from simlib.stores.stores import DESIGNS, Settings
+from simlib.stores.contract import Settings
+from simlib.stores.registry import INCIDENT
 from simlib.traces.trace import COUNTERS, Trace
 from simlib.workloads.churn import simulate
 from simlib.workloads.schema import load_workload, workload_names
@@ -69,7 +70,7 @@ def measure_heap(programs: dict[str, Path]) -> pd.DataFrame:
     rows = []
     for version, program in programs.items():
         with golang.Program(program) as go:
-            for design in DESIGNS:
+            for design in INCIDENT:
                 for entries, kept, key_length, held_back in tqdm(tasks, desc=f"heap, {design}, Go {version}"):
                     task = {
                         "design": design,
@@ -100,7 +101,7 @@ def fit_heap(table: pd.DataFrame) -> list[HeapModel]:
     """The heap model of each design and Go version, by least squares on relative errors, no factor below 0."""
     models = []
     for version in GO_VERSIONS:
-        for design in DESIGNS:
+        for design in INCIDENT:
             mine = table[(table["go_version"] == version) & (table["design"] == design)]
             terms, measured = _heap_terms(mine[~mine["held_back"]])
             weight = 1 / np.maximum(measured, NOTHING * np.tile(measured[: measured.size // 2], 2))
@@ -222,7 +223,7 @@ def conform(program: Path) -> dict[str, int]:
     total = STREAMS + 4 * len(workload_names())
     with golang.Program(program) as go:
         for trace, settings in tqdm(chain(drawn, simulated), total=total, desc="conformance"):
-            for design in DESIGNS:
+            for design in INCIDENT:
                 ours = asdict(ledger.totals(trace, replay(trace, design, settings)))
                 counted["streams"] += 1
                 counted["operations"] += len(trace)

@@ -15,7 +15,7 @@ import numpy as np
 
 from simlib.core.errors import InputError
 from simlib.core.places import CACHE
-from simlib.stores.stores import Settings
+from simlib.stores.contract import Settings
 from simlib.traces.trace import Trace
 
 SOURCE = Path(__file__).parent / "go"

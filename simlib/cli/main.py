@@ -166,12 +166,12 @@ def _simulate(options: argparse.Namespace) -> int:
 def _replay(options: argparse.Namespace) -> int:
     from simlib.replay import ledger
     from simlib.replay.totals import Spec, tally
-    from simlib.stores.stores import DESIGNS, Settings
+    from simlib.stores.contract import Settings
+    from simlib.stores.registry import find_design
     from simlib.traces.chunks import open_stream
     from simlib.traces.trace import COUNTERS
 
-    if options.design not in DESIGNS:
-        raise InputError(f"unknown design {options.design!r}: choose one of {', '.join(DESIGNS)}")
+    find_design(options.design)
     if options.counter not in COUNTERS:
         raise InputError(f"unknown counter {options.counter!r}: choose one of {', '.join(COUNTERS)}")
     settings = Settings(options.max_entries, parse_duration(options.ttl), options.prune_every)

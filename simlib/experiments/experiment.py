@@ -17,13 +17,15 @@ from simlib.core.numbers import format_duration
 from simlib.core.units import HOUR, parse_duration
 from simlib.replay import ledger
 from simlib.replay.observe import Observation, Observed, reference
-from simlib.stores.stores import Settings
+from simlib.stores.contract import Settings
+from simlib.stores.registry import INCIDENT
 from simlib.traces.trace import COUNTERS, INCREMENT, Trace, read_trace
 from simlib.workloads.churn import simulate
 from simlib.workloads.schema import LONGEST, Workload, load_workload
 from simlib.workloads.timetable import session_ids
 
-LIVE_DESIGNS = ("unbounded", "bounded")
+LIVE_DESIGNS = INCIDENT
+"""The designs whose stores every experiment observes."""
 
 LOG_MEMORY_LIMIT_MIB = 64.0
 """What the two maps of a log may fill unless told otherwise: a log does not say what its process could afford."""

@@ -25,15 +25,13 @@ from simlib.experiments.journal import Journal
 from simlib.replay import ledger
 from simlib.replay.ledger import Totals
 from simlib.replay.totals import Spec, tally
-from simlib.stores.stores import DESIGNS, Settings
+from simlib.stores.contract import Settings
+from simlib.stores.registry import DESIGNS, find_design
 from simlib.traces.trace import COUNTERS
 from simlib.workloads.generator import generated
 from simlib.workloads.schema import Workload
 
 JOURNAL, TABLE = "sweep.jsonl", "sweep.csv"
-
-WITHOUT_SETTINGS = ("unbounded",)
-"""Designs that no setting changes: one point, however many settings there are."""
 
 BATCH = 64
 """Stores that hear a stream at most in one task, so that a kill costs no more than that."""
@@ -55,18 +53,17 @@ CODE = code_digest()
 
 @dataclass(frozen=True)
 class Point:
-    """One store of a design over one workload under one seed; `settings` is None for a design that has none."""
+    """One store of a design over one workload under one seed; settings that the design does not use are the default."""
 
     workload: Workload
     seed: int
     design: str
-    settings: Settings | None
+    settings: Settings
 
     @property
     def place(self) -> tuple:
         """Where the point stands in the canonical order: workloads by name, designs as `stores` lists them."""
-        settings = () if self.settings is None else (*vars(self.settings).values(),)
-        return (*self.stream, list(DESIGNS).index(self.design), settings)
+        return (*self.stream, list(DESIGNS).index(self.design), *vars(self.settings).values())
 
     @property
     def stream(self) -> tuple:
@@ -76,8 +73,7 @@ class Point:
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over all that the result depends on: the whole workload, seed, design, settings and code."""
-        settings = None if self.settings is None else asdict(self.settings)
-        content = [repr(self.workload), self.seed, self.design, settings, CODE]
+        content = [repr(self.workload), self.seed, self.design, asdict(self.settings), CODE]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
     def labels(self) -> dict:
@@ -86,7 +82,7 @@ class Point:
 
     def report(self, totals: Totals) -> dict:
         """The columns of the table that say what the store was and did, as `replay --json` prints them."""
-        return ledger.report(self.design, self.settings or Settings(), totals)
+        return ledger.report(self.design, self.settings, totals)
 
 
 def grid(
@@ -110,13 +106,12 @@ def grid(
         if not 0 <= seed <= MAX_NS:
             raise InputError(f"seed {seed} is out of range: from 0 to {MAX_NS}")
     for design in designs:
-        if design not in DESIGNS:
-            raise InputError(f"unknown design {design!r}: choose one of {', '.join(DESIGNS)}")
+        find_design(design)
     settings = [Settings(*each) for each in product(max_entries, ttls, prune_everys)]
     return in_order(
-        Point(workload, seed, design, each)
+        Point(workload, seed, design, find_design(design).used(each))
         for workload, seed, design in product(workloads, seeds, designs)
-        for each in ([None] if design in WITHOUT_SETTINGS else settings)
+        for each in settings
     )
 
 
@@ -194,7 +189,7 @@ class _Task:
         return f"{self.points[0].workload.name} under seed {self.points[0].seed}"
 
     def submit(self, executor: Executor) -> Future:
-        stores = [(point.design, point.settings or Settings()) for point in self.points]
+        stores = [(point.design, point.settings) for point in self.points]
         return executor.submit(_run, self.points[0].workload, self.points[0].seed, stores)
 
 

@@ -15,7 +15,7 @@ from simlib.models.heap import CALIBRATION, GO_VERSIONS, table_bytes
 from simlib.replay import ledger
 from simlib.replay.ledger import Totals
 from simlib.replay.observe import Observation
-from simlib.stores.stores import Settings
+from simlib.stores.contract import Settings
 from simlib.traces.trace import INCREMENT, Trace
 
 PARTS = ("known", "scan", "sort", "expired")
@@ -89,7 +89,7 @@ def increment_ns(trace: Trace, observed: Observation, go_version: str = GO_VERSI
     at = prices(go_version)
     increment = trace.op == INCREMENT
     sizes = np.maximum(np.cumsum(ledger.changes(trace, observed)), 1)
-    cost = at.of("known", sizes) + at.creating * (observed.answers == 1)
+    cost = at.of("known", sizes) + at.creating * ledger.created(trace, observed)
     work = ledger.prunes(trace, observed)
     scanned, expired, in_order = (work[name].to_numpy() for name in ("scanned", "expired", "sorted"))
     per_expired = np.maximum(at.of("expired", scanned) - at.of("scan", scanned) / np.maximum(scanned, 1), 0)

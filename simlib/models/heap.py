@@ -14,6 +14,7 @@ import numpy as np
 from scipy.special import bdtrc, gammaln
 
 from simlib.core.places import CALIBRATION
+from simlib.stores.registry import DESIGNS, INCIDENT, find_design
 
 MIB = 1 << 20
 
@@ -110,12 +111,12 @@ def _trie(peak: np.ndarray, entries: np.ndarray, deleted: bool, writes: bool) ->
 
 
 _TABLES: dict[tuple[str, str], Callable] = {
-    ("unbounded", "1.23"): _buckets,
-    ("bounded", "1.23"): _buckets,
-    ("unbounded", "1.24"): _trie,
-    ("bounded", "1.24"): _groups,
-    ("unbounded", "1.27"): _trie,
-    ("bounded", "1.27"): _groups,
+    ("sync.Map", "1.23"): _buckets,
+    ("map", "1.23"): _buckets,
+    ("sync.Map", "1.24"): _trie,
+    ("map", "1.24"): _groups,
+    ("sync.Map", "1.27"): _trie,
+    ("map", "1.27"): _groups,
 }
 
 
@@ -125,7 +126,8 @@ def table_bytes(design: str, go_version: str, peak: np.ndarray, entries: np.ndar
     Arrays of one shape; float64.
     """
     peak, entries = (np.asarray(each, dtype=np.float64) for each in (peak, entries))
-    return _TABLES[design, go_version](peak, entries, deleted, design == "bounded")
+    go_map = find_design(design).go_map
+    return _TABLES[go_map, go_version](peak, entries, deleted, go_map == "map")
 
 
 @dataclass(frozen=True)
@@ -164,11 +166,16 @@ def _calibrated() -> dict:
 
 
 def heap_model(design: str, go_version: str) -> HeapModel:
-    """The fitted model of a map. Raises ValueError for a Go version that was not measured."""
+    """Return the model fitted to the incident's design on the same Go map, those being what was measured.
+
+    Raises ValueError for a Go version that was not measured, and InputError for an unknown design.
+    """
+    go_map = find_design(design).go_map
+    measured = next(name for name in INCIDENT if DESIGNS[name].go_map == go_map)
     if go_version not in GO_VERSIONS:
         raise ValueError(f"Go {go_version!r} was not measured: choose one of {', '.join(GO_VERSIONS)}")
     return HeapModel(
-        **next(row for row in _calibrated()["models"] if (row["design"], row["go_version"]) == (design, go_version))
+        **next(row for row in _calibrated()["models"] if (row["design"], row["go_version"]) == (measured, go_version))
     )
 
 

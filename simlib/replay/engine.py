@@ -94,6 +94,7 @@ _read = {kind: types.Array(kind, 1, "C", readonly=True) for kind in (int64, uint
         int64,
         int64,
         int64[::1],
+        int64[::1],
         int64[:, ::1],
         int64[::1],
     ),
@@ -118,6 +119,7 @@ def advance(
     ttl,
     prune_every,
     answers,
+    created,
     prunes,
     evicted,
 ):
@@ -129,8 +131,9 @@ def advance(
     counter are passed over. O(1) a row, amortised, and O(log entries) for each eviction by the cap among simultaneous
     entries.
 
-    Unless they are empty, `answers` (n,), `prunes` (rows as of `stores.Prune`) and `evicted` (the row of the last
-    increment of each entry evicted) are filled in. Within a prune and an instant evictions by the TTL have no order.
+    Unless they are empty, `answers` (n,), `created` (the number of each increment that created an entry), `prunes`
+    (rows as of `Prune`) and `evicted` (the row of the last increment of each entry evicted) are filled in. Within a
+    prune and an instant evictions by the TTL have no order.
 
     It is one function, as each call that is passed an array costs more than all else that a row needs.
     """
@@ -204,6 +207,8 @@ def advance(
                 nodes[node].key, nodes[node].word, nodes[node].chain = key, second, heads[at]
                 heads[at] = node
                 newer = uint32(1)
+                if detailed:
+                    created[creates] = increments
                 creates += 1
                 size += 1
                 before = size
@@ -393,18 +398,19 @@ class CompiledStore:
             self._number_no_more()
         log, row = self._log[: 0 if told else None], 0
         while row < time.size:
-            row = self._advance(log, time, session, word, code, rank, row, counter, NONE, NO_PRUNES, NONE)
+            row = self._advance(log, time, session, word, code, rank, row, counter, NONE, NONE, NO_PRUNES, NONE)
             if row < time.size:
                 self._settle()
         self.rows += time.size
 
-    def hear_in_detail(self, time, session, code, rank, sessions: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Hear a whole stream; return its answers, prunes and the row of each evicted entry's last increment."""
+    def hear_in_detail(self, time, session, code, rank, sessions: int) -> tuple[np.ndarray, ...]:
+        """Hear a whole stream; return `answers`, `created`, `prunes` and `evicted` as of `advance`."""
         self._make_room(min(time.size, sessions), logged=False)
         answers, prunes = np.zeros(max(time.size, 1), np.int64), np.empty((time.size, 5), np.int64)
-        evicted = np.empty(max(time.size, 1), np.int64)
-        self._advance(self._log[:0], time, session, NONE, code, rank, 0, 0, answers, prunes, evicted)
-        return answers[: time.size], prunes[: self.state[PRUNED]].copy(), evicted[: self.state[GONE]].copy()
+        created, evicted = np.empty((2, max(time.size, 1)), np.int64)
+        self._advance(self._log[:0], time, session, NONE, code, rank, 0, 0, answers, created, prunes, evicted)
+        created = created[: self.state[CREATES]].copy()
+        return answers[: time.size], created, prunes[: self.state[PRUNED]].copy(), evicted[: self.state[GONE]].copy()
 
     @property
     def entries(self) -> np.ndarray:
@@ -431,10 +437,10 @@ class CompiledStore:
         assert s[CREATES] == s[CAP_EVICTIONS] + s[TTL_EVICTIONS] + s[DELETES_HIT] + counts.size, "entries"
         assert s[INCREMENTS] == s[DELETED_COUNTS] + s[EVICTED_COUNTS] + counts.sum(), "counts do not balance"
 
-    def _advance(self, log, time, session, word, code, rank, row, counter, answers, prunes, evicted) -> int:
+    def _advance(self, log, time, session, word, code, rank, row, counter, *details) -> int:
         columns = time, session, word, code, rank, row, counter, self.rows
         kept = self.nodes, self.heads, self.state, self.false, log
-        return advance(*kept, *columns, *self.bounds, answers, prunes, evicted)
+        return advance(*kept, *columns, *self.bounds, *details)
 
     def _make_room(self, more: int, logged: bool) -> None:
         """Room for so many new entries, or for as many as the cap ever lets in; and to log them, should all go."""

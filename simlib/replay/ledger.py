@@ -11,7 +11,8 @@ import pandas as pd
 
 from simlib.core.units import MINUTE, seconds
 from simlib.replay.observe import Observation
-from simlib.stores.stores import Prune, Settings
+from simlib.stores.contract import Prune, Settings
+from simlib.stores.registry import find_design
 from simlib.traces.trace import INCREMENT, Trace
 
 
@@ -49,13 +50,13 @@ def totals(trace: Trace, observed: Observation) -> Totals:
     work = prunes(trace, observed)
     by_cap = int(work["capped"].sum())
     false = ~evicted["dead"].to_numpy()
-    entries = np.cumsum(_changes(trace, answers, evicted["row"]))
+    entries = np.cumsum(_changes(trace, observed, evicted["row"]))
     final = observed.final_counts
     result = Totals(
         increments=counts.size,
         deletes=held.size,
         deletes_hit=int((held > 0).sum()),
-        creates=int((counts == 1).sum()),
+        creates=observed.created.size,
         stale_hits=int(stale_hits(trace, observed).sum()),
         cap_evictions=by_cap,
         ttl_evictions=len(evicted) - by_cap,
@@ -77,13 +78,17 @@ def totals(trace: Trace, observed: Observation) -> Totals:
 
 
 def report(design: str, settings: Settings, totals: Totals) -> dict:
-    """The totals with the design and its settings, as `replay --json` prints them; None where a design has no such."""
-    bounded = design != "unbounded"
+    """The totals with the design and its settings, as `replay --json` prints them; None for settings that the
+    design does not use.
+
+    Raises InputError for an unknown design.
+    """
+    used = find_design(design).settings
     return {
         "design": design,
-        "max_entries": settings.max_entries if bounded else None,
-        "ttl_seconds": seconds(settings.ttl) if bounded else None,
-        "prune_every": settings.prune_every if bounded else None,
+        "max_entries": settings.max_entries if "max_entries" in used else None,
+        "ttl_seconds": seconds(settings.ttl) if "ttl" in used else None,
+        "prune_every": settings.prune_every if "prune_every" in used else None,
         **asdict(totals),
     }
 
@@ -177,7 +182,7 @@ def occupancy(trace: Trace, ttl: int, speed: float) -> float:
 
 def changes(trace: Trace, observed: Observation) -> np.ndarray:
     """Entries gained or lost by each operation, its evictions included; int64, (n,). Their sum is the store's size."""
-    return _changes(trace, _answers(trace, observed), _removals(trace, observed)[0])
+    return _changes(trace, observed, _removals(trace, observed)[0])
 
 
 def kept_in_use(trace: Trace, observed: Observation) -> np.ndarray:
@@ -185,11 +190,18 @@ def kept_in_use(trace: Trace, observed: Observation) -> np.ndarray:
 
     The rest of the entries only wait for a delete, a prune or the end of the stream.
     """
-    answers, increment = _answers(trace, observed), trace.op == INCREMENT
+    increment = trace.op == INCREMENT
     used_next = np.append(increment, False)[trace.next_row]
-    change = np.where(increment, used_next.astype(np.int64) - (answers > 1), 0)
+    change = used_next * increment - _hits(trace, observed).astype(np.int64)
     evicted = evictions(trace, observed)
     return np.cumsum(change - np.bincount(evicted["row"][~evicted["dead"]], minlength=len(trace)))
+
+
+def created(trace: Trace, observed: Observation) -> np.ndarray:
+    """Whether each operation is an increment that created an entry, as the store reports; bool, (n,)."""
+    found = np.zeros(len(trace), dtype=bool)
+    found[np.flatnonzero(trace.op == INCREMENT)[observed.created - 1]] = True
+    return found
 
 
 def log_lines(trace: Trace, observed: Observation) -> np.ndarray:
@@ -200,8 +212,8 @@ def log_lines(trace: Trace, observed: Observation) -> np.ndarray:
 
 def stale_hits(trace: Trace, observed: Observation) -> np.ndarray:
     """Whether each operation is an increment of an entry idle for longer than the TTL; bool, (n,)."""
-    hit = (trace.op == INCREMENT) & (_answers(trace, observed) > 1)
-    if observed.design == "unbounded" or observed.settings.ttl <= 0:
+    hit = _hits(trace, observed)
+    if "ttl" not in find_design(observed.design).settings or observed.settings.ttl <= 0:
         return np.zeros_like(hit)
     return hit & (trace.time - trace.time[trace.previous_row] > observed.settings.ttl)
 
@@ -209,10 +221,10 @@ def stale_hits(trace: Trace, observed: Observation) -> np.ndarray:
 def restarts(trace: Trace, observed: Observation) -> np.ndarray:
     """Whether each operation is an increment that starts a session's count anew although none deleted it; bool, (n,).
 
-    Told by the answers alone: each is the end of one false eviction.
+    Each is the end of one false eviction.
     """
     before = np.append(trace.op == INCREMENT, False)[trace.previous_row]
-    return (trace.op == INCREMENT) & (_answers(trace, observed) == 1) & before & (trace.previous_row >= 0)
+    return created(trace, observed) & before & (trace.previous_row >= 0)
 
 
 def live_sessions(trace: Trace) -> np.ndarray:
@@ -253,8 +265,14 @@ def _overlap(truth: np.ndarray, counts: np.ndarray, k: int) -> float:
     return float(np.isin(top, found[counts[found] > 0]).mean())
 
 
-def _changes(trace: Trace, answers: np.ndarray, removals: np.ndarray) -> np.ndarray:
-    change = np.where(trace.op == INCREMENT, answers == 1, -(answers > 0).astype(np.int64))
+def _hits(trace: Trace, observed: Observation) -> np.ndarray:
+    """Whether each operation is an increment that found an entry; bool, (n,)."""
+    return (trace.op == INCREMENT) & ~created(trace, observed)
+
+
+def _changes(trace: Trace, observed: Observation, removals: np.ndarray) -> np.ndarray:
+    deletes_hit = (trace.op != INCREMENT) & (_answers(trace, observed) > 0)
+    change = created(trace, observed) - deletes_hit.astype(np.int64)
     return change - np.bincount(removals, minlength=len(trace))
 
 

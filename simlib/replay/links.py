@@ -15,7 +15,7 @@ from numba import boolean, int32, int64, njit, uint8, uint64, void
 from simlib.core.units import MAX_NS
 from simlib.replay.ledger import Totals
 from simlib.replay.totals import Spec, tally
-from simlib.stores.stores import Settings
+from simlib.stores.contract import Settings
 from simlib.traces.chunks import stream_of
 from simlib.traces.trace import COUNTERS, INCREMENT, Trace
 

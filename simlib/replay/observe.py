@@ -4,7 +4,7 @@ Owns nothing of what the answers mean: `ledger` works that out. A store is obser
 compiled, and an `Observation` reads the same from both.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Protocol
@@ -12,7 +12,8 @@ from typing import Protocol
 import numpy as np
 
 from simlib.core import gc as collector
-from simlib.stores.stores import Prune, Settings, Store, make_store
+from simlib.stores.contract import Prune, Settings, Store
+from simlib.stores.registry import find_design, make_store
 from simlib.traces.trace import INCREMENT, Trace
 
 
@@ -25,6 +26,10 @@ class Observation(Protocol):
     @property
     def answers(self) -> np.ndarray:
         """For each operation the count returned, or the count that a delete removed; int64, (n,)."""
+
+    @property
+    def created(self) -> np.ndarray:
+        """The number of each increment that created an entry, from 1; int64, (creates,)."""
 
     @property
     def prunes(self) -> np.ndarray:
@@ -45,10 +50,10 @@ class Observed:
     a live simulation spends a tenth of its time in this hand-over.
     """
 
-    def __init__(self, design: str, settings: Settings | None = None):
+    def __init__(self, design: str, settings: Settings | None = None, future: Sequence[int] | None = None):
         self.design = design
         self.settings = settings or Settings()
-        self.store: Store = make_store(design, settings)
+        self.store: Store = make_store(design, settings, future)
         self._answers: list[int] = []
         answer, store_increment, store_delete = self._answers.append, self.store.increment, self.store.delete
 
@@ -63,6 +68,10 @@ class Observed:
     @property
     def answers(self) -> np.ndarray:
         return np.array(self._answers, dtype=np.int64)
+
+    @property
+    def created(self) -> np.ndarray:
+        return np.array(self.store.created, dtype=np.int64)
 
     @property
     def prunes(self) -> np.ndarray:
@@ -102,6 +111,7 @@ class Replayed:
     design: str
     settings: Settings
     answers: np.ndarray
+    created: np.ndarray
     prunes: np.ndarray
     evicted: np.ndarray
     final_counts: np.ndarray
@@ -110,19 +120,16 @@ class Replayed:
         return self.evicted
 
 
-BOUNDS: dict[str, Callable[[Settings], tuple[int, int]]] = {
-    "unbounded": lambda settings: (0, 0),
-    "bounded": lambda settings: (settings.max_entries, settings.ttl),
-}
-"""The designs that are the compiled store under some cap and TTL (ns)."""
-
-
 def reference(trace: Trace, design: str = "bounded", settings: Settings | None = None) -> Observed:
     """Run a new store of `stores` over every operation of a trace of one counter.
 
     Raises ValueError for an unknown design.
     """
-    observed = Observed(design, settings)
+    future = None
+    if find_design(design).needs_future:
+        is_increment, next_row = trace.op == INCREMENT, trace.next_row
+        future = np.where(np.append(is_increment, False)[next_row], next_row, len(trace))[is_increment].tolist()
+    observed = Observed(design, settings, future)
     observed.hear(trace)
     return observed
 
@@ -131,10 +138,10 @@ def replay(trace: Trace, design: str = "bounded", settings: Settings | None = No
     """What `reference` observes, from the compiled store. Raises ValueError for an unknown design."""
     from simlib.replay import engine as kernel
 
-    settings = settings or Settings()
-    if design not in BOUNDS:
+    compiled, settings = find_design(design).compiled, settings or Settings()
+    if compiled is None:
         return reference(trace, design, settings)
-    store = kernel.CompiledStore(*BOUNDS[design](settings), settings.prune_every)
+    store = kernel.CompiledStore(*compiled(settings))
     rank = trace.rank[trace.session] if trace.has_ties else kernel.NO_RANK
     heard = store.hear_in_detail(trace.time, trace.session.astype(np.int64), trace.op, rank, trace.ids.size)
     return Replayed(design, settings, *heard, store.nodes["count"][store.entries])

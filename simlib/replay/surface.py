@@ -22,7 +22,7 @@ from numba import boolean, int32, int64, njit, uint8, void
 from simlib.core.units import MAX_NS, seconds
 from simlib.replay.ledger import Totals
 from simlib.replay.links import NEVER, Links
-from simlib.stores.stores import Settings
+from simlib.stores.contract import Settings
 from simlib.traces.trace import DELETE, Trace
 
 FIELDS = tuple(Totals.__dataclass_fields__)

@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 
 from simlib.replay.engine import NO_RANK, CompiledStore
 from simlib.replay.ledger import Totals
-from simlib.replay.observe import BOUNDS
-from simlib.stores.stores import Settings
+from simlib.stores.contract import Settings
+from simlib.stores.registry import find_design
 from simlib.traces.chunks import Chunk, Stream
 from simlib.traces.codes import IS_DELETE, IS_DROPS
 from simlib.traces.trace import COUNTERS
@@ -40,12 +40,11 @@ class Tally:
     """
 
     def __init__(self, spec: Spec, most_ghosts: int = MOST_GHOSTS, part: int = 0, parts: int = 1):
-        if spec.design not in BOUNDS:
-            raise ValueError(f"unknown design {spec.design!r}: choose one of {', '.join(BOUNDS)}")
+        compiled = find_design(spec.design).compiled
+        if compiled is None:
+            raise ValueError(f"design {spec.design!r} is not compiled: it is replayed over a whole trace")
         self.counter = COUNTERS.index(spec.counter)
-        self.store = CompiledStore(
-            *BOUNDS[spec.design](spec.settings), spec.settings.prune_every, most_ghosts, part, parts
-        )
+        self.store = CompiledStore(*compiled(spec.settings), most_ghosts, part, parts)
         self._last_time: int | None = None
         self._ids = np.empty(0, dtype=object)
         """The id of each node's entry, where it does not follow from a number; the store's cap keeps them few."""

@@ -14,7 +14,7 @@ from numba import int64, njit, types, uint8, uint64, void
 
 from simlib.core.units import MAX_NS, SECOND
 from simlib.core.variates import mixed
-from simlib.stores.stores import MISSING
+from simlib.stores.contract import MISSING
 from simlib.traces.codes import IS_DROPS, NONE
 from simlib.traces.trace import (
     COUNTERS,

@@ -25,7 +25,7 @@ import pandas as pd
 from simlib.core.errors import InputError
 from simlib.core.files import whole_file
 from simlib.core.units import MAX_NS, SECOND
-from simlib.stores.stores import MISSING
+from simlib.stores.contract import MISSING
 
 OPS = ("increment", "delete")
 COUNTERS = ("no_client", "drops")

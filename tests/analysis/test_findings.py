@@ -15,7 +15,7 @@ from simlib.experiments.experiment import Experiment, Replication, open_experime
 from simlib.models import cost
 from simlib.replay import ledger
 from simlib.replay.observe import Observed
-from simlib.stores.stores import Settings
+from simlib.stores.contract import Settings
 from simlib.traces.trace import COUNTERS, OPS, Trace
 
 

@@ -25,7 +25,7 @@ from simlib.models import cost, heap, theory
 from simlib.replay import ledger
 from simlib.replay.observe import reference, replay
 from simlib.replay.totals import Spec, tally
-from simlib.stores.stores import Settings
+from simlib.stores.contract import Settings
 from simlib.traces.chunks import stream_of
 from simlib.traces.routing import rows_of
 from simlib.traces.trace import COUNTERS, INCREMENT, Trace, read_trace, write_trace

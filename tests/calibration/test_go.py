@@ -15,7 +15,8 @@ from simlib.calibration import golang
 from simlib.core.units import HOUR, MINUTE
 from simlib.replay import ledger
 from simlib.replay.observe import reference, replay
-from simlib.stores.stores import DESIGNS, Settings
+from simlib.stores.contract import Settings
+from simlib.stores.registry import DESIGNS
 from simlib.traces.trace import COUNTERS, Trace, read_trace
 from simlib.workloads.churn import simulate
 from simlib.workloads.schema import load_workload, workload_names

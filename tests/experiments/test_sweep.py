@@ -23,7 +23,7 @@ from simlib.experiments.executors import local_processes
 from simlib.experiments.sweep import COLUMNS, JOURNAL, TABLE, Point, grid, opened, unfinished, write_table
 from simlib.replay import ledger
 from simlib.replay.observe import replay
-from simlib.stores.stores import Settings
+from simlib.stores.contract import Settings
 from simlib.traces.trace import COUNTERS
 from simlib.workloads.churn import simulate
 from tests.builders import kind, workload
@@ -101,12 +101,12 @@ def test_a_grid_has_every_combination_once_in_one_order():
     points = small()
     assert len(points) == 2 * 2 * (1 + 4)
     assert [(p.workload.name, p.seed, p.design, p.settings) for p in points[:6]] == [
-        ("a", 1, "unbounded", None),
+        ("a", 1, "unbounded", Settings()),
         ("a", 1, "bounded", Settings(10, 0, 16)),
         ("a", 1, "bounded", Settings(10, MINUTE, 16)),
         ("a", 1, "bounded", Settings(40, 0, 16)),
         ("a", 1, "bounded", Settings(40, MINUTE, 16)),
-        ("a", 2, "unbounded", None),
+        ("a", 2, "unbounded", Settings()),
     ]
     assert small(seeds=(2, 1, 2), designs=("unbounded", "bounded"), max_entries=(10, 40, 10)) == points
     assert grid(SMALL[::-1] * 2, (1, 2), ("unbounded", "bounded"), (10, 40), (0, MINUTE), [16]) == points
@@ -478,7 +478,7 @@ def test_a_point_is_known_by_all_that_its_result_depends_on():
         Point(SMALL[0].model_copy(update={"duration": HOUR}), 1, "bounded", Settings()),
         Point(SMALL[0].model_copy(update={"kinds": SMALL[1].kinds}), 1, "bounded", Settings()),
         Point(SMALL[0], 2, "bounded", Settings()),
-        Point(SMALL[0], 1, "unbounded", None),
+        Point(SMALL[0], 1, "unbounded", Settings()),
         Point(SMALL[0], 1, "bounded", Settings(ttl=1)),
     ]
     assert len({each.fingerprint for each in (point, *others)}) == 6

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from simlib.core.units import MINUTE
 from simlib.replay import ledger
 from simlib.replay.observe import replay
-from simlib.stores.stores import Settings, make_store
+from simlib.stores.contract import Settings
+from simlib.stores.registry import make_store
 from simlib.traces.trace import OPS, Trace
 
 

@@ -11,7 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from simlib.replay import ledger
 from simlib.replay.observe import Observed, reference, replay
-from simlib.stores.stores import DESIGNS, Settings
+from simlib.stores.contract import Settings
+from simlib.stores.registry import DESIGNS
 from simlib.traces.trace import OPS, Trace, read_trace
 from tests.naive import NaiveStore, naive_ledger, next_op
 from tests.paths import LOGS

@@ -11,7 +11,7 @@ import pytest
 from simlib.core.units import HOUR
 from simlib.replay import ledger
 from simlib.replay.observe import reference, replay
-from simlib.stores.stores import Settings
+from simlib.stores.contract import Settings
 from simlib.traces.trace import INCREMENT, Trace, read_trace
 from simlib.workloads.churn import simulate
 from simlib.workloads.schema import load_workload, workload_names

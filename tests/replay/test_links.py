@@ -11,7 +11,7 @@ from simlib.replay.links import Links
 from simlib.replay.observe import reference, replay
 from simlib.replay.surface import FEW, surface
 from simlib.replay.totals import tally
-from simlib.stores.stores import Settings
+from simlib.stores.contract import Settings
 from simlib.traces.trace import COUNTERS, Trace, read_trace
 from simlib.workloads.churn import simulate
 from simlib.workloads.schema import load_workload, workload_names

@@ -11,7 +11,7 @@ from simlib.core.units import HOUR, MINUTE
 from simlib.replay import ledger
 from simlib.replay.observe import reference, replay
 from simlib.replay.surface import surface
-from simlib.stores.stores import Settings
+from simlib.stores.contract import Settings
 from simlib.traces.trace import COUNTERS, Trace, read_trace
 from simlib.workloads.churn import simulate
 from simlib.workloads.generator import generate

@@ -16,7 +16,7 @@ from simlib.core.units import HOUR, MINUTE
 from simlib.replay import ledger
 from simlib.replay.observe import reference
 from simlib.replay.totals import Spec, tally
-from simlib.stores.stores import Settings
+from simlib.stores.contract import Settings
 from simlib.traces.chunks import open_stream, stream_of
 from simlib.traces.trace import COUNTERS, Trace, read_trace, write_trace
 from simlib.workloads.churn import simulate

@@ -3,7 +3,9 @@
 import pytest
 
 from simlib.core.units import MINUTE
-from simlib.stores.stores import DESIGNS, MISSING, BoundedStore, Settings, make_store
+from simlib.stores.bounded import BoundedStore
+from simlib.stores.contract import MISSING, Settings
+from simlib.stores.registry import DESIGNS, make_store
 
 TTL = 30 * MINUTE
 OFF = Settings(max_entries=0, ttl=0)

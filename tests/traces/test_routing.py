@@ -10,7 +10,7 @@ from simlib.core.units import HOUR, MINUTE
 from simlib.replay import ledger
 from simlib.replay.observe import reference
 from simlib.replay.totals import Spec, Tally, tally
-from simlib.stores.stores import Settings
+from simlib.stores.contract import Settings
 from simlib.traces.chunks import open_stream, stream_of
 from simlib.traces.codes import COMES_BACK, IS_DELETE
 from simlib.traces.routing import check_instances, dealt, instance_of, joined, rows_of

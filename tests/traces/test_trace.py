@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from simlib.core.errors import InputError
-from simlib.stores.stores import MISSING
+from simlib.stores.contract import MISSING
 from simlib.traces.trace import FORMATS, Trace, read_trace, write_trace
 
 SECOND = 10**9

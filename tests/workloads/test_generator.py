@@ -11,7 +11,7 @@ from simlib.experiments.sweep import tally_workload
 from simlib.replay import ledger
 from simlib.replay.observe import reference
 from simlib.replay.totals import Spec, Tally, tally
-from simlib.stores.stores import Settings
+from simlib.stores.contract import Settings
 from simlib.traces.trace import COUNTERS, INCREMENT, Trace
 from simlib.workloads.churn import simulate
 from simlib.workloads.generator import Traffic, generate, generated

@@ -1,112 +1,19 @@
-"""The stores under study, readable and exact: what each keeps, and what each removes when.
+"""The bounded store as it was shipped: a cap on every increment, an idle TTL on every `prune_every`-th.
 
-A store never reads a clock: `now`, in integer nanoseconds, is passed in and must not go backwards. Beside its
-entries a store keeps only its two logs, `prunes` and `evicted`; every figure is worked out from those and from what the
-calls returned, in `ledger`. The Go code scans and sorts its whole map in a prune. These stores account for that
-work without doing it: a prune here costs what it removes.
-
-Standard library only. Next: `replay` and `churn` drive them, through the same three calls.
+The Go code scans and sorts its whole map in a prune. This store accounts for that work without doing it: a prune here
+costs what it removes. Refuses time that goes backwards.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from itertools import pairwise, takewhile
-from typing import NamedTuple, Protocol
 
-from simlib.core.errors import InputError
-from simlib.core.units import MAX_NS, MINUTE
-
-MISSING = "__missing__"
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The numbers of a bounded store; `max_entries` or `ttl` (ns) of 0 or less switches that bound off.
-
-    Raises InputError if `prune_every` (increments) is below 1, or a number is more than 64 bits hold.
-    """
-
-    max_entries: int = 2048
-    ttl: int = 30 * MINUTE
-    prune_every: int = 256
-
-    def __post_init__(self):
-        if self.prune_every < 1:
-            raise InputError(f"prune_every must be at least 1, not {self.prune_every}")
-        for name, value in vars(self).items():
-            if abs(value) > MAX_NS:
-                raise InputError(f"{name}: {value} is out of range: at most {MAX_NS}")
-
-
-class Prune(NamedTuple):
-    """One call of prune: in which increment (the store's own count, from 1), the work of its phases, their removals.
-
-    `scanned` entries were visited by the TTL phase, which removed `expired`; `sorted` were copied and sorted by the cap
-    phase, which removed `capped`.
-    """
-
-    increment: int
-    scanned: int
-    sorted: int
-    expired: int
-    capped: int
-
-
-class Store(Protocol):
-    """What every design offers. `len()` and `snapshot()` observe and change nothing."""
-
-    prunes: list[tuple[int, int, int, int, int]]
-    """A row as of `Prune` for each call of prune; plain tuples, as there may be millions."""
-    evicted: list[str]
-    """The ids that prunes removed, in order; within a prune those that expired stand first."""
-
-    def increment(self, session: str, now: int) -> int:
-        """Count one event of a session at `now` (ns); return its count. An empty id counts as `__missing__`."""
-
-    def delete(self, session: str) -> int:
-        """Remove a session's entry; return the count it held, 0 if there was none. An empty id is ignored."""
-
-    def snapshot(self) -> dict[str, int]:
-        """A copy of session id -> count. O(entries)."""
-
-    def __len__(self) -> int: ...
-
-    def check(self) -> None:
-        """Raise AssertionError if the store contradicts itself. O(entries)."""
-
-
-class UnboundedStore:
-    """The `sync.Map` that leaked: only a delete ever removes an entry. Every call is O(1)."""
-
-    def __init__(self):
-        self.prunes = []
-        self.evicted = []
-        self._counts: dict[str, int] = {}
-
-    def increment(self, session: str, now: int) -> int:
-        session = session or MISSING
-        count = self._counts[session] = self._counts.get(session, 0) + 1
-        return count
-
-    def delete(self, session: str) -> int:
-        return self._counts.pop(session, 0)
-
-    def snapshot(self) -> dict[str, int]:
-        return dict(self._counts)
-
-    def __len__(self) -> int:
-        return len(self._counts)
-
-    def check(self) -> None:
-        assert all(count > 0 for count in self._counts.values())
-        assert not self.prunes
-        assert not self.evicted
+from simlib.core.units import MAX_NS
+from simlib.stores.contract import MISSING, CompiledRule, Design, Settings
 
 
 class BoundedStore:
-    """The bounded store as it was shipped: a cap on every increment, an idle TTL on every `prune_every`-th.
+    """The shipped store, exactly.
 
     An increment is O(1), amortised, and O(log n) for each entry that the cap removes from among simultaneous ones.
     Entries stand in the order of their last increment, which under an idle TTL is also the order of expiry. Only among
@@ -114,13 +21,14 @@ class BoundedStore:
     group can be cut by the cap: while it is the oldest, a heap holds its ids.
     """
 
-    def __init__(self, settings: Settings | None = None):
+    def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or Settings()
-        self.prunes = []
-        self.evicted = []
-        self._cap = self.settings.max_entries if self.settings.max_entries > 0 else float("inf")
+        self.created: list[int] = []
+        self.prunes: list[tuple[int, int, int, int, int]] = []
+        self.evicted: list[str] = []
+        self._cap = self.settings.max_entries if self.settings.max_entries > 0 else MAX_NS
         self._ttl = max(self.settings.ttl, 0)
-        self._ttl_prune_every = self.settings.prune_every if self._ttl else float("inf")
+        self._ttl_prune_every = self.settings.prune_every if self._ttl else MAX_NS
         self._entries: OrderedDict[str, tuple[int, int]] = OrderedDict()
         self._increments = 0
         self._now = float("-inf")
@@ -128,7 +36,7 @@ class BoundedStore:
         """No entry was last seen before this: nothing is looked at for expiry while this has not expired."""
         self._shared: set[int] = set()
         """Every instant at which several of the entries were last seen, and some that no longer are."""
-        self._tied_at = None
+        self._tied_at: int | None = None
         self._tied: list[str] = []
 
     def increment(self, session: str, now: int) -> int:
@@ -150,6 +58,7 @@ class BoundedStore:
         else:
             count = 1
             entries[session] = 1, now
+            self.created.append(increments)
             size = len(entries)
             if size <= self._cap:
                 if increments % self._ttl_prune_every:
@@ -241,19 +150,16 @@ class BoundedStore:
         while True:
             session = heappop(self._tied)
             entry = entries.get(session)
-            # The heap is not told of deletes and later increments: what they left behind is passed over here.
+            # Deletes and later increments do not reach the heap: the items they left behind are skipped here.
             if entry and entry[1] == oldest:
                 return session
 
 
-DESIGNS: dict[str, Callable[[Settings], Store]] = {
-    "unbounded": lambda settings: UnboundedStore(),
-    "bounded": BoundedStore,
-}
-
-
-def make_store(design: str, settings: Settings | None = None) -> Store:
-    """A new, empty store of a design. Raises ValueError for an unknown design, naming those there are."""
-    if design not in DESIGNS:
-        raise ValueError(f"unknown design {design!r}: choose one of {', '.join(DESIGNS)}")
-    return DESIGNS[design](settings or Settings())
+DESIGN = Design(
+    name="bounded",
+    factory=BoundedStore,
+    go_map="map",
+    colour="#0072b2",
+    role="shipped",
+    compiled=lambda settings: CompiledRule(max(settings.max_entries, 0), max(settings.ttl, 0), settings.prune_every),
+)
