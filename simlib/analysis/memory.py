@@ -1,7 +1,4 @@
-"""The findings of `01_memory`: how fast the maps grow, who grows them, when the process dies, whether the bound holds.
-
-Owns the sentences and the numbers in them; draws through `figures`. Next: the notebook.
-"""
+"""The findings of `01_memory`: how fast the maps grow, from which sessions, until when, and whether the bound holds."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,131 +6,115 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from simlib.core.numbers import format_duration, format_hours, format_number
+from simlib.core.numbers import format_count, format_duration, format_memory, format_number, format_percent
 from simlib.experiments.experiment import LIVE_DESIGNS, Experiment
 from simlib.experiments.time_to_limit import TimeToLimit, time_to_limit
 from simlib.figures import memory as figures
-from simlib.figures.style import Drawing
+from simlib.figures.style import Drawing, LeftOut
 from simlib.models import heap
 from simlib.replay import ledger
 from simlib.replay.observe import replay
 from simlib.traces.trace import COUNTERS, INCREMENT
 
 SHARES = {"low": 1 - heap.SPREAD, "middle": 1.0, "high": 1 + heap.SPREAD}
-"""Resident memory as a share of what is modelled."""
+"""Resident memory as a share of the modelled memory."""
 
 
 @dataclass(frozen=True)
 class Memory:
-    """What the two maps of a case hold and take, on one Go version."""
+    """Entries and memory of the two maps of an experiment, on one Go version."""
 
     experiment: Experiment
     go_version: str
 
     @cached_property
-    def times_to_limit(self) -> dict[str, TimeToLimit]:
+    def oom_at(self) -> dict[str, TimeToLimit]:
         """When the unbounded maps reach the memory limit, at `low`, `middle` and `high` resident memory."""
+        limit = self.experiment.memory_limit_mib
         return {
             size: time_to_limit(
                 self.experiment.replications,
                 "unbounded",
-                heap.entries_at(self.experiment.memory_limit_mib, "unbounded", self.go_version, share),
+                heap.entries_at(limit, "unbounded", self.go_version, share),
             )
             for size, share in SHARES.items()
         }
 
     @property
-    def time_to_limit(self) -> TimeToLimit:
-        """When the unbounded maps reach the limit, as modelled."""
-        return self.times_to_limit["middle"]
+    def oom(self) -> TimeToLimit:
+        """When the unbounded maps reach the memory limit, as modelled."""
+        return self.oom_at["middle"]
 
     @cached_property
     def peak_entries(self) -> dict[str, int]:
-        """The largest number of entries in any one store of a design after an operation, over all runs."""
+        """The largest number of entries in any one store of a design after an operation, over all replications."""
+        return {design: max(self._peaks(design).values()) for design in LIVE_DESIGNS}
+
+    def _peaks(self, design: str) -> dict[str, int]:
+        """The largest number of entries of each counter's store, over all replications."""
         return {
-            design: max(
-                replication.totals(counter, design).peak_entries
-                for replication in self.experiment.replications
-                for counter in COUNTERS
-            )
-            for design in LIVE_DESIGNS
+            counter: max(each.totals(counter, design).peak_entries for each in self.experiment.replications)
+            for counter in COUNTERS
         }
 
     @cached_property
     def overshoot(self) -> int:
-        """Entries by which a bounded store exceeded its cap after an operation; 0 where it never did or has none."""
+        """Entries by which a bounded store exceeded its cap after an operation; 0 where it did not or has none."""
         cap = self.experiment.settings.max_entries
         return max(self.peak_entries["bounded"] - cap, 0) if cap > 0 else 0
 
     @cached_property
     def bounded_peak_mib(self) -> float:
-        """Resident memory of both bounded stores, each at its largest over all runs and after much churn."""
-        largest = [
-            max(replication.totals(counter, "bounded").peak_entries for replication in self.experiment.replications)
-            for counter in COUNTERS
-        ]
-        return float(self._bounded_mib(np.array(largest)).sum())
+        """Resident memory of both bounded stores, each at its largest over all replications and after much churn."""
+        return float(self._bounded_mib(np.array(list(self._peaks("bounded").values()))).sum())
 
     def _bounded_mib(self, entries: np.ndarray) -> np.ndarray:
         return heap.resident_mib(entries, "bounded", self.go_version, heap.churned(self.go_version))
 
     @cached_property
     def growth_by_class(self) -> pd.DataFrame:
-        """Entries of the unbounded maps in the first run at the instants of its grid, a column a class."""
+        """Entries of the unbounded maps in the first replication at the instants of its grid, a column a class."""
         return self.experiment.first.entries_by_class("unbounded", self.experiment.first.grid())
 
+    # --- Sentences and tables
+
     def answer(self) -> str:
-        """The answer to the notebook's question, in one sentence."""
-        peak = f"peak at {self.peak_entries['bounded']:,} entries in a store and {self.bounded_peak_mib:.2g} MiB in all"
-        growth, limit = self.time_to_limit.growth.mean, f"{self.experiment.memory_limit_mib:g} MiB"
-        if not np.isfinite(self.time_to_limit.hours.mean):
-            return f"The unbounded maps do not go on growing here; the bounded stores {peak}."
-        soonest, latest = (format_hours(self.times_to_limit[size].hours.mean) for size in ("high", "low"))
-        over_bytes = f"{soonest} to {latest} within {heap.SPREAD:.0%} of memory"
+        """Answer the notebook's question in two sentences."""
+        bounded = (
+            f"Bounded, they need {format_memory(self.bounded_peak_mib)}, and no store holds more than "
+            f"{format_count(self.peak_entries['bounded'])} entries."
+        )
+        if not self.oom.finite:
+            return f"The unbounded maps do not grow here. {bounded}"
+        limit = format_memory(self.experiment.memory_limit_mib)
+        share, who = self._blame()
+        reach = "reach" if self.oom.reached else "would reach"
+        leak = f"they {reach} {limit} in {self.oom.text()}, {share} of their entries {who}"
+        return f"The unbounded maps leak: {leak}. {bounded}"
+
+    def limit_table(self) -> pd.DataFrame:
+        """When the unbounded maps reach the memory limit, a row for each resident memory, as text."""
+        names = {"low": "10 % less", "middle": "as modelled", "high": "10 % more"}
+        return pd.DataFrame(
+            {
+                "resident memory": names[size],
+                "limit reached in": found.text(),
+                "95 % interval": found.interval(),
+                "entries gained an hour": format_number(found.growth.mean),
+            }
+            for size, found in self.oom_at.items()
+        ).set_index("resident memory")
+
+    def limit_note(self) -> str:
+        """Say how the figure shows the limit, in a sentence."""
+        limit = format_memory(self.experiment.memory_limit_mib)
+        if self.oom.reached:
+            return f"The cross marks where the limit of {limit} is reached."
+        if not self.oom.finite:
+            return f"The limit of {limit} is not reached."
+        half = format_duration(self.experiment.first.duration / 2)
         return (
-            f"Unbounded, the two maps {'fill' if self.time_to_limit.reached else 'would fill'} {limit} after "
-            f"{self.time_to_limit.short()} ({'; '.join(filter(None, [self.time_to_limit.interval(), over_bytes]))})"
-            f"{self._projected()}, "
-            f"gaining {format_number(growth)} entries an hour, {self._blame()}; "
-            f"bounded, they {peak}."
-        )
-
-    @cached_property
-    def least_surplus(self) -> int:
-        """The smallest lead, in entries, of the unbounded maps over the bounded stores after any operation."""
-        return min(
-            int((replication.entries("unbounded") - replication.entries("bounded")).min(initial=0))
-            for replication in self.experiment.replications
-        )
-
-    def hours_to_limit(self) -> dict[str, float]:
-        """Hours until the limit by resident memory, and the 95 % interval as modelled."""
-        hours = {f"hours_at_{size}_memory": outlook.hours.mean for size, outlook in self.times_to_limit.items()}
-        return {**hours, "interval_low": self.time_to_limit.hours.low, "interval_high": self.time_to_limit.hours.high}
-
-    def limits_in_order(self) -> bool:
-        """Whether the limit is reached no later at more memory."""
-        low, middle, high = (self.times_to_limit[size].hours.mean for size in ("low", "middle", "high"))
-        return high <= middle <= low
-
-    def final_entries(self) -> int:
-        """Entries in both unbounded maps as the first run ends."""
-        return sum(self.experiment.first.observed[counter, "unbounded"].final_counts.size for counter in COUNTERS)
-
-    def never_cleaned_up(self) -> int:
-        """Count the sessions, by counter, whose last operation is an increment, from the first trace alone."""
-        traces = self.experiment.first.counters.values()
-        return sum(int(((trace.next_row == len(trace)) & (trace.op == INCREMENT)).sum()) for trace in traces)
-
-    def replays_alike(self) -> bool:
-        """Whether a replay of the first run's trace gives the ledgers of the stores that heard it live."""
-        replication = self.experiment.first
-        return all(
-            ledger.totals(
-                replication.counters[counter], replay(replication.counters[counter], design, self.experiment.settings)
-            )
-            == replication.totals(counter, design)
-            for counter, design in replication.observed
+            f"The limit of {limit} lies beyond the end; the time to it is projected from the growth of the last {half}."
         )
 
     def table(self) -> pd.DataFrame:
@@ -147,70 +128,90 @@ class Memory:
             }
         ).drop(index="design")
 
+    def _blame(self) -> tuple[str, str]:
+        """The share of the entries left behind of the class that has most, and the name of this class."""
+        final = self.growth_by_class.iloc[-1]
+        who = f"from “{final.idxmax()}” sessions" if self.experiment.simulated else f"from sessions {final.idxmax()}"
+        return format_percent(final.max() / max(final.sum(), 1)), who
+
+    # --- Claims
+
+    @cached_property
+    def least_surplus(self) -> int:
+        """The smallest lead, in entries, of the unbounded maps over the bounded stores after any operation."""
+        return min(
+            int((replication.entries("unbounded") - replication.entries("bounded")).min(initial=0))
+            for replication in self.experiment.replications
+        )
+
+    def hours_to_limit(self) -> dict[str, float]:
+        """Hours until the limit by resident memory, and the 95 % interval as modelled."""
+        hours = {f"hours_at_{size}_memory": found.hours.mean for size, found in self.oom_at.items()}
+        return {**hours, "interval_low": self.oom.hours.low, "interval_high": self.oom.hours.high}
+
+    def limits_in_order(self) -> bool:
+        """Whether the limit is reached no later at more memory."""
+        low, middle, high = (self.oom_at[size].hours.mean for size in ("low", "middle", "high"))
+        return high <= middle <= low
+
+    def final_entries(self) -> int:
+        """Entries in both unbounded maps at the end of the first replication."""
+        return sum(self.experiment.first.observed[counter, "unbounded"].final_counts.size for counter in COUNTERS)
+
+    def never_cleaned_up(self) -> int:
+        """Count the sessions, by counter, whose last operation is an increment, from the first trace alone."""
+        traces = self.experiment.first.counters.values()
+        return sum(int(((trace.next_row == len(trace)) & (trace.op == INCREMENT)).sum()) for trace in traces)
+
+    def replays_alike(self) -> bool:
+        """Whether a replay of the first trace gives the ledgers of the stores that received it live."""
+        first, settings = self.experiment.first, self.experiment.settings
+        return all(
+            ledger.totals(first.counters[counter], replay(first.counters[counter], design, settings))
+            == first.totals(counter, design)
+            for counter, design in first.observed
+        )
+
+    # --- Figures
+
     def draw_heap(self) -> Drawing:
-        """Heap over time, unbounded and bounded, with the limit and where it is reached."""
+        """Draw resident memory over time, unbounded and bounded, with the limit."""
         replication, at = self.experiment.first, self.experiment.first.grid()
         unbounded, bounded = (replication.sample(replication.entries(design), at) for design in LIVE_DESIGNS)
-        where = "reach" if self.time_to_limit.reached else "would reach"
-        message = (
-            f"Unbounded, the maps {where} {self.experiment.memory_limit_mib:g} MiB after {self.time_to_limit.short()}; "
-            f"bounded, they stay within {self.bounded_peak_mib:.2g} MiB"
-        )
-        if not np.isfinite(self.time_to_limit.hours.mean):
-            message = f"The unbounded maps do not grow; the bounded ones stay within {self.bounded_peak_mib:.2g} MiB"
+        grows = "do not grow here"
+        if self.oom.finite:
+            grows = f"{'reach' if self.oom.reached else 'would reach'} their limit in {self.oom.text()}"
         return figures.heap(
             at - replication.start,
             {size: heap.resident_mib(unbounded, "unbounded", self.go_version, share) for size, share in SHARES.items()},
             self._bounded_mib(bounded),
             self.experiment.memory_limit_mib,
-            message,
-            self.time_to_limit.hours.mean if self.time_to_limit.reached else np.inf,
+            f"The unbounded maps {grows}; bounded, they need {format_memory(self.bounded_peak_mib)}",
+            self.oom.hours.mean if self.oom.reached else None,
         )
 
-    def draw_growth(self) -> Drawing:
-        """Who grows the unbounded maps."""
+    def draw_growth(self) -> Drawing | LeftOut:
+        """Draw the growth of the unbounded maps by class of session."""
         replication, entries = self.experiment.first, self.growth_by_class
-        message = f"{entries.iloc[-1].sum():,.0f} entries at the end, {self._blame()}"
+        if not entries.to_numpy().any():
+            return LeftOut("No figure: the unbounded maps stay empty, so nobody grows them.")
+        share, who = self._blame()
+        message = f"{share} of the entries left behind come {who}"
         return figures.growth_by_class(replication.grid() - replication.start, entries, message)
 
     def draw_bound(self) -> Drawing:
-        """What the bounded stores keep, against the cap and against what will be used again."""
-        replication, at, cap = self.experiment.first, self.experiment.first.grid(), self.experiment.settings.max_entries
-        kept, in_use = (
-            replication.sample(replication.entries("bounded"), at),
-            replication.sample(replication.in_use("bounded"), at),
-        )
-        idle = f"on average {1 - in_use.sum() / max(kept.sum(), 1):.0%} of what is kept is not used again in this run"
+        """Draw the entries of the fuller bounded store, against the cap and those that will be used again."""
+        replication, cap = self.experiment.first, self.experiment.settings.max_entries
+        peaks, at = self._peaks("bounded"), self.experiment.first.grid()
+        kept, in_use = replication.kept(max(peaks, key=peaks.get), at)
+        unused = format_percent(1 - in_use.sum() / max(kept.sum(), 1))
         peak = self.peak_entries["bounded"]
-        if cap <= 0:
-            message = f"With no cap a store holds up to {peak:,} entries, and {idle}"
-        elif self.overshoot:
-            message = f"A store exceeds its cap of {cap:,} by {self.overshoot:,}, and {idle}"
+        if self.overshoot:
+            message = f"A store exceeds its cap of {format_count(cap)} by {format_count(self.overshoot)} entries"
         elif peak == cap:
-            message = f"The bound holds: no store exceeds its cap of {cap:,}, and {idle}"
+            message = f"No store exceeds its cap of {format_count(cap)}; {unused} of its entries are not used again"
+        elif cap > 0:
+            message = f"The cap is never reached: at most {format_count(peak)} entries, {unused} not used again"
         else:
-            message = f"At most {peak:,} entries in a store, so the cap of {cap:,} never acts; {idle}"
-        return figures.bound(at - replication.start, kept, in_use, cap, message)
-
-    def _projected(self) -> str:
-        """What a time that lies beyond the end of a run stands on."""
-        if self.time_to_limit.reached:
-            return ""
-        return f", were it to grow on as in the second half of {format_duration(self.experiment.first.duration)}"
-
-    def limit_note(self) -> str:
-        """What the figure shows of the limit."""
-        if self.time_to_limit.reached:
-            return f"the cross is where the limit of {self.experiment.memory_limit_mib:g} MiB is reached."
-        return f"the limit of {self.experiment.memory_limit_mib:g} MiB is not reached within it."
-
-    def _blame(self) -> str:
-        final = self.growth_by_class.iloc[-1]
-        if final.sum() == 0:
-            return "none of which stay"
-        who = (
-            f"from sessions of kind “{final.idxmax()}”"
-            if self.experiment.simulated
-            else f"for sessions {final.idxmax()}"
-        )
-        return f"{final.max() / final.sum():.0%} of them {who}"
+            message = f"With no cap a store holds up to {format_count(peak)} entries, {unused} not used again"
+        return figures.bound(at - replication.start, kept, in_use, cap if cap > 0 else None, message)

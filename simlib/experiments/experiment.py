@@ -1,7 +1,6 @@
-"""One case to investigate: a workload simulated under several seeds, or an engineer's own event log.
+"""One experiment: a workload simulated under several seeds, or an engineer's own event log.
 
-Owns what makes the two look alike to a notebook: one run a replication, each with its trace, the stores that heard it,
-and classes of sessions to ascribe the growth to. Next: `outlook`, `figures` and the notebooks.
+Both look alike to a notebook: replications, each with its trace, the stores that received it, and classes of sessions.
 """
 
 from collections.abc import Mapping
@@ -13,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from simlib.core.errors import InputError
-from simlib.core.numbers import format_duration
+from simlib.core.numbers import format_count, format_duration
 from simlib.core.units import HOUR, parse_duration
 from simlib.replay import ledger
 from simlib.replay.observe import Observation, Observed, reference
@@ -28,14 +27,14 @@ LIVE_DESIGNS = INCIDENT
 """The designs whose stores every experiment observes."""
 
 LOG_MEMORY_LIMIT_MIB = 64.0
-"""What the two maps of a log may fill unless told otherwise: a log does not say what its process could afford."""
+"""Memory limit assumed for a log, which does not say how much its process could use."""
 
-SEEN = ("seen once", "seen 2 to 9 times", "seen 10 times or more")
+SEEN = ("seen once", "seen two to nine times", "seen ten times or more")
 
 
 @dataclass(frozen=True, eq=False)
 class Replication:
-    """One replication: every operation from `start` (ns) for `duration` (ns), and the stores that heard it.
+    """One replication: every operation from `start` (ns) for `duration` (ns), and the stores that received it.
 
     `observed` holds a store for each (counter, design). `class_of` is the class of each session of the trace, an index
     into `classes`; int64, (sessions,).
@@ -50,17 +49,17 @@ class Replication:
 
     @property
     def end(self) -> int:
-        """When the run ends, ns."""
+        """End of the replication, ns."""
         return self.start + self.duration
 
     @cached_property
     def counters(self) -> dict[str, Trace]:
-        """The operations of each counter by themselves."""
+        """The operations of each counter."""
         return {counter: self.trace.only(counter) for counter in COUNTERS}
 
     @cached_property
     def ledgers(self) -> dict[tuple[str, str], ledger.Totals]:
-        """The ledger of each (counter, design), every one checked to balance."""
+        """The ledger of each (counter, design), each checked to balance."""
         return {key: ledger.totals(self.counters[key[0]], observed) for key, observed in self.observed.items()}
 
     def totals(self, counter: str, design: str) -> ledger.Totals:
@@ -74,7 +73,7 @@ class Replication:
     def entries_by_class(self, design: str, at: np.ndarray) -> pd.DataFrame:
         """Entries in both stores of a design at instants (ns), a column a class.
 
-        Only right for a design that never evicts: a removal is ascribed to the session that acts.
+        Only for a design that never evicts: a removal counts for the session of the operation.
         """
         changes, classes = self._changes(design), self.class_of[self.trace.session]
         columns = {}
@@ -82,24 +81,18 @@ class Replication:
             columns[name] = self.sample(np.cumsum(np.where(classes == number, changes, 0)), at)
         return pd.DataFrame(columns)
 
-    def in_use(self, design: str) -> np.ndarray:
-        """Entries in both stores of a design that will be used again, after each operation; int64, (n,)."""
-        return np.cumsum(
-            self._scattered(
-                {
-                    c: np.diff(ledger.kept_in_use(t, self.observed[c, design]), prepend=0)
-                    for c, t in self.counters.items()
-                }
-            )
-        )
+    def kept(self, counter: str, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Entries of a bounded store at instants (ns), and those of them that will be used again; int64, (n,) each."""
+        trace, observed = self.counters[counter], self.observed[counter, "bounded"]
+        entries, in_use = np.cumsum(ledger.changes(trace, observed)), ledger.kept_in_use(trace, observed)
+        return _sampled(trace, entries, at), _sampled(trace, in_use, at)
 
     @cached_property
     def warm_up(self) -> int:
-        """Time in ns until the bounded stores no longer show that they began empty, at most half of the run.
+        """Time in ns until the bounded stores no longer show that they began empty, at most half of the replication.
 
-        No long-running service begins empty: rates leave out what happens before this. A store holds nothing that was
-        idle for a TTL, and a full one just the entries last seen: after one TTL, or once it is full, what it holds no
-        longer depends on how it began.
+        No long-running service begins empty, so rates leave out the time before this. After one TTL, or once a store
+        is full, its contents no longer depend on how it began.
         """
         settings, ends = self.observed["no_client", "bounded"].settings, [self.duration // 2]
         if settings.ttl > 0:
@@ -115,31 +108,34 @@ class Replication:
         return min(ends) if len(ends) > 1 else 0
 
     def after_warm_up(self, counter: str) -> np.ndarray:
-        """Whether each operation of a counter stands after the warm-up; bool."""
+        """Whether each operation of a counter comes after the warm-up; bool."""
         return self.counters[counter].time >= self.start + self.warm_up
 
     def grid(self, points: int = 400) -> np.ndarray:
-        """Instants in ns, evenly from the start of the run to its end; int64, (points + 1,)."""
+        """Instants in ns, evenly spaced from the start to the end; int64, (points + 1,)."""
         return self.start + np.array([self.duration * i // points for i in range(points + 1)], dtype=np.int64)
 
     def sample(self, values: np.ndarray, at: np.ndarray) -> np.ndarray:
-        """What `values` (one for each operation) stood at, at instants (ns); 0 before the first operation."""
-        return np.append(values, 0)[np.searchsorted(self.trace.time, at, side="right") - 1]
+        """Sample `values` (one for each operation) at instants (ns); 0 before the first operation."""
+        return _sampled(self.trace, values, at)
 
     def _changes(self, design: str) -> np.ndarray:
-        return self._scattered({c: ledger.changes(t, self.observed[c, design]) for c, t in self.counters.items()})
-
-    def _scattered(self, by_counter: dict[str, np.ndarray]) -> np.ndarray:
-        """Values given for the operations of each counter, at the places of those operations in the whole trace."""
+        """Entries gained or lost in both stores of a design by each operation of the trace; int64, (n,)."""
         values = np.zeros(len(self.trace), dtype=np.int64)
         for number, counter in enumerate(COUNTERS):
-            values[self.trace.counter == number] = by_counter[counter]
+            values[self.trace.counter == number] = ledger.changes(
+                self.counters[counter], self.observed[counter, design]
+            )
         return values
+
+
+def _sampled(trace: Trace, values: np.ndarray, at: np.ndarray) -> np.ndarray:
+    return np.append(values, 0)[np.searchsorted(trace.time, at, side="right") - 1]
 
 
 @dataclass(frozen=True, eq=False)
 class Experiment:
-    """What a notebook looks into: its name, what it is, where it comes from, and its runs, the first in most detail."""
+    """The subject of a notebook: its name, its source and its replications; the first is shown in most detail."""
 
     name: str
     title: str
@@ -157,19 +153,21 @@ class Experiment:
 
     @property
     def simulated(self) -> bool:
-        """Whether a workload was simulated; else it is a log."""
+        """Whether a workload was simulated; otherwise it is a log."""
         return self.workload is not None
 
     def caption(self) -> str:
-        """Where the figures of this case come from, in a sentence or two."""
+        """State the source and the settings of the figures, in a sentence or two."""
         settings = self.settings
-        cap = f"cap {settings.max_entries:,}" if settings.max_entries > 0 else "no cap"
+        cap = f"cap {format_count(settings.max_entries)}" if settings.max_entries > 0 else "no cap"
         ttl = f"TTL {format_duration(settings.ttl)}" if settings.ttl > 0 else "no TTL"
-        bounds = f"{cap}, {ttl}, prune every {settings.prune_every} increments"
+        bounds = f"{cap}, {ttl}, prune every {format_count(settings.prune_every)} increments"
         if not self.simulated:
-            return f"Event log {self.name}: {len(self.first.trace):,} operations, one realisation; {bounds}."
+            return (
+                f"Event log {self.name}: {format_count(len(self.first.trace))} operations, one realisation; {bounds}."
+            )
         n, lasts = len(self.seeds), format_duration(self.first.duration)
-        seeds = f"seed {self.seeds[0]}" if n == 1 else f"seeds {self.seeds[0]} to {self.seeds[-1]}, drawn: the first"
+        seeds = f"seed {self.seeds[0]}" if n == 1 else f"seeds {self.seeds[0]} to {self.seeds[-1]}, the first is drawn"
         several = f"{n} replication{'s' if n > 1 else ''}"
         return f"Workload {self.name} over {lasts}, {several} ({seeds}); {bounds}."
 
@@ -190,7 +188,7 @@ def open_experiment(
 
     `hours` and `memory_limit_mib` of 0 leave the workload's own; a log is taken whole.
 
-    Raises InputError for input that will not do.
+    Raises InputError for input that cannot be used.
     """
     settings = check_numbers(replications, hours, memory_limit_mib, max_entries, ttl, prune_every)
     if trace:
@@ -206,9 +204,9 @@ def check_numbers(
     ttl: str = "30m",
     prune_every: int = 256,
 ) -> Settings:
-    """The settings of the bounded store, once all numbers that describe a case are in range.
+    """Check all numbers that describe an experiment; return the settings of the bounded store.
 
-    Raises InputError for the first that is not.
+    Raises InputError for the first that is out of range.
     """
     if replications < 1:
         raise InputError(f"replications: {replications} is too few: at least 1")
@@ -229,7 +227,7 @@ def _simulated(
         if len(replication.trace) == 0:
             lasts = format_duration(workload.duration)
             raise InputError(
-                f"workload {workload.name}: nothing is counted within {lasts} (seed {each}): let it last longer"
+                f"workload {workload.name}: nothing is counted within {lasts} (seed {each}): make it last longer"
             )
     return Experiment(
         name=workload.name,
@@ -246,8 +244,8 @@ def _simulated(
 
 def _simulated_replication(workload: Workload, seed: int, settings: Settings) -> Replication:
     observed = {(counter, design): Observed(design, settings) for counter in COUNTERS for design in LIVE_DESIGNS}
-    listeners = {counter: [observed[counter, design] for design in LIVE_DESIGNS] for counter in COUNTERS}
-    trace = simulate(workload, seed, listeners)
+    receivers = {counter: [observed[counter, design] for design in LIVE_DESIGNS] for counter in COUNTERS}
+    trace = simulate(workload, seed, receivers)
     kinds = tuple(workload.kinds)
     class_of = np.zeros(trace.ids.size, dtype=np.int64)
     by_id = pd.Index(trace.ids)
@@ -260,7 +258,7 @@ def _simulated_replication(workload: Workload, seed: int, settings: Settings) ->
 def _log(path: Path, limit: float, settings: Settings) -> Experiment:
     trace = read_trace(path)
     if len(trace) == 0:
-        raise InputError(f"{path}: the log holds no rows, so there is nothing to look into")
+        raise InputError(f"{path}: the log holds no rows")
     observed = {
         (counter, design): reference(trace.only(counter), design, settings)
         for counter in COUNTERS
@@ -271,7 +269,7 @@ def _log(path: Path, limit: float, settings: Settings) -> Experiment:
     return Experiment(
         name=path.name.split(".")[0],
         title=f"Event log {path.name}",
-        about=f"{len(trace):,} operations of {trace.ids.size:,} sessions.",
+        about=f"{format_count(len(trace))} operations of {format_count(trace.ids.size)} sessions.",
         source=f"log {path.name}",
         workload=None,
         memory_limit_mib=limit or LOG_MEMORY_LIMIT_MIB,

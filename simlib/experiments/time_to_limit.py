@@ -1,7 +1,4 @@
-"""When does the process die? The time at which a run's entries reach a limit, or would if it went on as it did.
-
-Owns the projection beyond the end of a replication. Next: `figures` and the notebooks.
-"""
+"""When do the entries reach a limit? The time in the replications, or a projection beyond their end."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,40 +11,45 @@ from simlib.core.units import HOUR
 from simlib.experiments.experiment import Replication
 
 WINDOWS = 10
-"""Windows of equal length in the second half of a replication, whose growth the projection rests on."""
+"""Windows of equal length in the second half of a replication; their growth is projected."""
 
 
 @dataclass(frozen=True)
 class TimeToLimit:
-    """Hours from the start until the limit, and whether every run reached it (else some of it is projection).
+    """Hours from the start until the limit, and whether every replication reached it; otherwise it is projected.
 
-    `hours` is inf where nothing grows. `growth` is entries gained an hour over the second half of the runs.
+    `hours` is infinite where nothing grows. `growth` is entries gained an hour over the second half.
     """
 
     hours: Estimate
     reached: bool
     growth: Estimate
 
-    def short(self) -> str:
-        """The time alone, for a title."""
+    @property
+    def finite(self) -> bool:
+        """Whether the limit is reached at all."""
+        return bool(np.isfinite(self.hours.mean))
+
+    def text(self) -> str:
+        """Format the time, for a sentence."""
         return format_hours(self.hours.mean)
 
     def interval(self) -> str:
-        """The 95 % interval, in words; empty where there is none."""
+        """Format the 95 % interval of the time, with the digits that tell its ends apart."""
         if np.isnan(self.hours.low):
-            return ""
+            return "none"
         for digits in range(3, 8):
             low, high = format_hours(self.hours.low, digits), format_hours(self.hours.high, digits)
             if low != high:
                 break
-        return f"95 % interval {low} to {high}"
+        return f"up to {high}" if self.hours.low <= 0 else f"{low} to {high}"
 
 
 def time_to_limit(replications: Sequence[Replication], design: str, limit: float) -> TimeToLimit:
-    """When the entries of a design reach `limit`, with its 95 % interval.
+    """Estimate when the entries of a design reach `limit`, with a 95 % interval.
 
-    Over several runs the interval is that of their mean. A single run that reached the limit is a fact and has none;
-    one that did not is projected from its growth in windows, which are taken as independent.
+    Over several replications the interval is that of their mean. A single one that reached the limit has none; one
+    that did not is projected from its growth in windows, which are taken as independent.
     """
     reached, hours, growths = [], [], []
     for replication in replications:
@@ -71,7 +73,7 @@ def time_to_limit(replications: Sequence[Replication], design: str, limit: float
 
 
 def growth_in_windows(replication: Replication, design: str) -> np.ndarray:
-    """Entries gained an hour in each of the windows of the second half of a run; float64, (WINDOWS,)."""
+    """Measure the entries gained an hour in each window of the second half of a replication; float64, (WINDOWS,)."""
     bounds = replication.grid(2 * WINDOWS)[WINDOWS:]
     hours = replication.duration / (2 * WINDOWS) / HOUR
     return np.diff(replication.sample(replication.entries(design), bounds)) / hours if hours else np.zeros(WINDOWS)

@@ -16,6 +16,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
+from simlib.core.numbers import format_count
 from simlib.core.units import DAY, HOUR, MINUTE
 
 # Okabe and Ito's colours, safe for the colour-blind; the lines differ in dash and weight too, for print in grey.
@@ -56,6 +57,13 @@ class Drawing:
     message: str
 
 
+@dataclass(frozen=True)
+class LeftOut:
+    """A figure that would have nothing to show, and why, in a sentence."""
+
+    reason: str
+
+
 def save(drawing: Drawing, folder: Path, name: str) -> None:
     """Write `name`.svg, .png and .csv (the table) into a folder. The same drawing gives the same bytes."""
     with matplotlib.rc_context(STYLE):
@@ -65,6 +73,7 @@ def save(drawing: Drawing, folder: Path, name: str) -> None:
 
 
 def new_axes(message: str, x: str, y: str) -> tuple[Figure, Axes]:
+    """Begin a figure of one pair of axes with its title and the labels of the axes."""
     figure = Figure(figsize=SIZE, layout="constrained")
     axes = figure.subplots()
     write_title(figure, message)
@@ -76,6 +85,7 @@ def new_axes(message: str, x: str, y: str) -> tuple[Figure, Axes]:
 
 
 def write_title(figure: Figure, message: str) -> None:
+    """Write the message above a figure, in as many lines as it needs."""
     # A dollar sign in a name would start mathematics.
     figure.suptitle(textwrap.fill(message, 54).replace("$", r"\$"), x=0.01, ha="left", fontsize=12, fontweight="bold")
 
@@ -128,7 +138,7 @@ def label_ends(
 
 
 def draw_band(axes: Axes, table: pd.DataFrame, x: str, low: str, high: str, unit: float = 1) -> None:
-    """The interval around a line, where the table has one."""
+    """Shade the interval around a line, where the table has one."""
     if low in table:
         bounds = table[low].clip(lower=0) / unit, table[high] / unit
         axes.fill_between(table[x], *bounds, color=VERMILION, alpha=0.25, linewidth=0)
@@ -148,7 +158,7 @@ def write_legend_at(
     apart: float,
     fontsize: float = STYLE["font.size"],
 ) -> None:
-    """Write each (text, colour, dash) below the last, from a place on and so far apart, in fractions of the axes."""
+    """Write each (text, colour, dash) below the last, `apart` from it; places in fractions of the axes."""
     for place, (text, colour, dash) in enumerate(labels):
         y = top - apart * place
         axes.plot([left, left + 0.08], [y, y], color=colour, linestyle=dash, transform=axes.transAxes)
@@ -156,7 +166,7 @@ def write_legend_at(
 
 
 def mark_level(axes: Axes, level: float, text: str) -> None:
-    """A horizontal line at a level, with a text under it on the left."""
+    """Draw a horizontal line at a level, with a text under it on the left."""
     axes.axhline(level, color=BLACK, linewidth=1.2, linestyle=(0, (1, 1)))
     axes.annotate(
         text,
@@ -170,11 +180,12 @@ def mark_level(axes: Axes, level: float, text: str) -> None:
 
 
 def thousands(value: float, place: int) -> str:
-    return f"{value:,.0f}"
+    """Write a whole number at a tick."""
+    return format_count(value)
 
 
 def plain_ticks(axes: Axes) -> None:
-    """Logarithmic axes in plain numbers: decades, and 2 and 5 between where an axis is shorter than two of them."""
+    """Label logarithmic axes in plain numbers: decades, and 2 and 5 between where an axis spans less than two."""
     for axis in (axes.xaxis, axes.yaxis):
         low, high = axis.get_view_interval()
         if high < 100 * low:
@@ -184,28 +195,29 @@ def plain_ticks(axes: Axes) -> None:
 
 
 def plain(value: float, place: int) -> str:
-    return f"{value:g}"
+    """Write any number at a tick."""
+    return format_count(value) if value >= 1000 else f"{value:g}"
 
 
 def powers_of_ten(axis: Axis) -> None:
-    """Ticks of a logarithmic axis at powers of ten, written out as long as they are short."""
+    """Place the ticks of a logarithmic axis at powers of ten, written out as long as they are short."""
     axis.set_major_locator(LogLocator(numticks=9))
     axis.set_major_formatter(_thousands_or_power)
     axis.set_minor_formatter(NullFormatter())
 
 
 def _thousands_or_power(value: float, place: int) -> str:
-    """Plain numbers as long as they are short, else powers of ten."""
+    """Write a plain number as long as it is short, else a power of ten."""
     if 1e-3 <= value < 1e5:
-        return f"{value:,.10g}"
+        return plain(value, place)
     return f"$10^{{{round(np.log10(value))}}}$" if value > 0 else "0"
 
 
 def layer_colours(count: int) -> list[str]:
-    """So many colours from light to dark, evenly spread over those there are."""
+    """Choose `count` colours from light to dark, evenly spread over those there are."""
     return [LAYERS[round(i * (len(LAYERS) - 1) / max(count - 1, 1))] for i in range(count)]
 
 
 def time_unit(duration: int) -> tuple[str, int]:
-    """The unit, and its ns, in which a duration reads best on an axis."""
+    """Choose the unit, and its ns, in which a duration (ns) reads best on an axis."""
     return ("days", DAY) if duration > 4 * DAY else ("hours", HOUR) if duration > 2 * HOUR else ("minutes", MINUTE)

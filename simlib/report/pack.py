@@ -1,7 +1,6 @@
-"""What one notebook leaves behind: its answer, its claims, its figures with their data, and a summary of them all.
+"""Collects the results of one notebook: its answer, its claims, its figures with their data, and a summary of them all.
 
-Owns the form of a notebook's output folder. The summary is written last, so a folder with a summary is whole.
-Next: `report` gathers the folders of all runs.
+The summary is written last, so a folder with a summary is whole.
 """
 
 import json
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 from simlib.core.errors import InputError
 from simlib.core.files import whole_file
 from simlib.experiments.experiment import Experiment
-from simlib.figures.style import Drawing, save
+from simlib.figures.style import Drawing, LeftOut, save
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +27,7 @@ VERSIONED = ("matplotlib", "numpy", "pandas", "scipy", "simpy")
 
 @dataclass
 class Pack:
-    """Collects the results of one notebook on one case in a folder, which is created.
+    """Collects the results of one notebook on one experiment in a folder, which is created.
 
     Raises InputError where the folder cannot be written.
     """
@@ -50,30 +49,37 @@ class Pack:
         (self.folder / SUMMARY).unlink(missing_ok=True)
 
     def answer(self, text: str) -> "Shown":
-        """Give the notebook's answer, a sentence made from numbers; shown in bold."""
+        """Record the notebook's answer; shown in bold."""
         self.answers.append(text)
         return Shown(f"**{text}**")
 
-    def claim(self, text: str, holds: bool, **numbers: float) -> bool:
-        """Put a claim and its numbers on record; return whether it holds, for the notebook to assert."""
-        # JSON has no infinity and no NaN: what is not finite is null.
-        finite = {name: value if math.isfinite(value) else None for name, value in numbers.items()}
+    def claim(self, text: str, holds: bool, **numbers: float | None) -> bool:
+        """Record a claim and its numbers; return whether it holds, for the notebook to assert."""
+        # JSON has no infinity and no NaN: a number that is not finite is null.
+        finite = {
+            name: value if value is not None and math.isfinite(value) else None for name, value in numbers.items()
+        }
         self.claims.append({"claim": text, "holds": bool(holds), "numbers": finite})
         return bool(holds)
 
     def claims_of(self, claims: Iterable[tuple[str, bool, dict[str, float]]]) -> bool:
-        """Put several claims on record, as `claim` does each; return whether all hold."""
+        """Record several claims, as `claim` does each; return whether all hold."""
         return all([self.claim(text, holds, **numbers) for text, holds, numbers in claims])
 
-    def figure(self, drawing: Drawing, name: str, note: str) -> "Shown":
-        """Save a drawing under a name, its caption being `note` and where it comes from; shown as it was saved."""
+    def figure(self, drawing: Drawing | LeftOut, name: str, note: str) -> "Shown":
+        """Save a drawing under a name, its caption being `note` and its origin; shown as it was saved.
+
+        A figure that is left out leaves no file; the reason is shown in its place.
+        """
+        if isinstance(drawing, LeftOut):
+            return Shown(drawing.reason)
         caption = f"{note} {self.experiment.caption()}"
         save(drawing, self.folder, name)
         self.figures.append({"name": name, "message": drawing.message, "caption": caption})
         return Shown(caption, (self.folder / f"{name}.png").read_bytes())
 
     def table(self, table: "pd.DataFrame", name: str, caption: str) -> "pd.DataFrame":
-        """Save a table of its index and columns, as text, under a name, if it has any rows; return it, to be shown."""
+        """Save a table under a name, if it has any rows; return it, to be shown."""
         if table.empty:
             return table
         table.reset_index().to_csv(self.folder / f"{name}.csv", index=False, lineterminator="\n")
@@ -81,7 +87,7 @@ class Pack:
         return table
 
     def close(self) -> None:
-        """Write the summary: everything above with settings, seeds, versions and the hash of each stream."""
+        """Write the summary: all of the above with settings, seeds, versions and the hash of each stream."""
         summary = {
             "notebook": self.notebook,
             "case": self.experiment.name,

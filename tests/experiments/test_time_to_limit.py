@@ -78,4 +78,4 @@ def test_where_nothing_grows_it_takes_for_ever():
     observed = {(counter, "unbounded"): replay(trace.only(counter), "unbounded") for counter in ("no_client", "drops")}
     found = time_to_limit([Replication(trace, 0, HOUR, observed, ("all",), np.zeros(1, int))], "unbounded", 10)
     assert found.hours.mean == math.inf
-    assert found.short() == "never"
+    assert found.text() == "never"
