@@ -1,7 +1,4 @@
-"""The findings of `02_eviction_accuracy`: were the evicted sessions dead, and what did the counters lose?
-
-Owns the sentences and the numbers in them, over both counters together; draws through `figures`. Next: the notebook.
-"""
+"""The findings of `02_eviction_accuracy`: were the evicted sessions dead, and what did the counters lose?"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,11 +7,11 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from simlib.core.numbers import format_duration, format_number, format_percent
+from simlib.core.numbers import format_count, format_duration, format_number, format_percent
 from simlib.core.statistics import Estimate, estimate
-from simlib.experiments.experiment import LIVE_DESIGNS, Experiment, Replication
+from simlib.experiments.experiment import Experiment, Replication
 from simlib.figures import accuracy as figures
-from simlib.figures.style import Drawing
+from simlib.figures.style import Drawing, LeftOut
 from simlib.replay import ledger
 from simlib.replay.observe import Observation, replay
 from simlib.traces.trace import COUNTERS, INCREMENT, Trace
@@ -22,39 +19,47 @@ from simlib.traces.trace import COUNTERS, INCREMENT, Trace
 LOOKS = 60
 """Instants at which snapshots are compared."""
 
+FEW, SOME = 0.01, 0.1
+"""Shares of false evictions below which nearly all, or most, evicted sessions were dead."""
+
+COUNTER = "no_client"
+"""The counter whose powers of two are logged, and that snapshots and caps are shown for; every drop is logged."""
+
 
 @dataclass(frozen=True)
 class AfterWarmUp:
-    """One run after its warm-up, both counters together: its evictions as rows (see `ledger.evictions`), and counts."""
+    """One replication after its warm-up: the evictions of both stores as rows (see `ledger.evictions`), and counts."""
 
     evictions: pd.DataFrame
     increments: int
-    log_lines: int
-    log_lines_unbounded: int
     scanned: int
     stale_hits: int
+    log_lines: int
+    log_lines_unbounded: int
 
     @classmethod
     def of(cls, replication: Replication) -> "AfterWarmUp":
-        """What happened in a run after its warm-up."""
-        evictions, numbers = [], np.zeros(5, dtype=np.int64)
+        """Collect the evictions and counts of a replication after its warm-up."""
+        evictions, numbers = [], np.zeros(3, dtype=np.int64)
         for counter, trace in replication.counters.items():
-            bounded, unbounded = replication.observed[counter, "bounded"], replication.observed[counter, "unbounded"]
-            after_warm_up = replication.after_warm_up(counter)
+            bounded, after = replication.observed[counter, "bounded"], replication.after_warm_up(counter)
             rows, prunes = ledger.evictions(trace, bounded), ledger.prunes(trace, bounded)
-            evictions.append(rows[after_warm_up[rows["row"]]])
+            evictions.append(rows[after[rows["row"]]])
             numbers += [
-                int((after_warm_up & (trace.op == INCREMENT)).sum()),
-                int(ledger.log_lines(trace, bounded)[after_warm_up].sum()),
-                int(ledger.log_lines(trace, unbounded)[after_warm_up].sum()),
-                int(prunes["scanned"][after_warm_up[prunes["row"]]].sum()),
-                int(ledger.stale_hits(trace, bounded)[after_warm_up].sum()),
+                int((after & (trace.op == INCREMENT)).sum()),
+                int(prunes["scanned"][after[prunes["row"]]].sum()),
+                int(ledger.stale_hits(trace, bounded)[after].sum()),
             ]
-        return cls(pd.concat(evictions, ignore_index=True), *numbers.tolist())
+        trace, after = replication.counters[COUNTER], replication.after_warm_up(COUNTER)
+        lines = (
+            int(ledger.log_lines(trace, replication.observed[COUNTER, design])[after].sum())
+            for design in ("bounded", "unbounded")
+        )
+        return cls(pd.concat(evictions, ignore_index=True), *numbers.tolist(), *lines)
 
     @property
     def false(self) -> pd.Series:
-        """Whether each eviction hit a session that went on."""
+        """Whether each eviction removed a session still in use."""
         return ~self.evictions["dead"]
 
     @property
@@ -64,7 +69,7 @@ class AfterWarmUp:
 
     @property
     def undecided_share(self) -> float:
-        """Evictions that the end of the run leaves undecided, as a share of all; NaN without any."""
+        """Evictions that the end of the replication leaves undecided, as a share of all; NaN without any."""
         return _share(self.evictions["undecided"])
 
     @property
@@ -74,43 +79,26 @@ class AfterWarmUp:
 
     @property
     def extra_lines(self) -> int:
-        """Log lines more than with the unbounded maps on the same stream."""
+        """Log lines more than with the unbounded map on the same stream."""
         return self.log_lines - self.log_lines_unbounded
 
 
 @dataclass(frozen=True)
 class Accuracy:
-    """What the bounded stores of a case evicted, and what that cost in counts and log lines.
+    """The evictions of the bounded stores of an experiment, and their cost in counts and log lines.
 
-    Rates are of what happens after the warm-up (see `Replication.warm_up`).
+    Rates are of the time after the warm-up (see `Replication.warm_up`).
     """
 
     experiment: Experiment
 
     @cached_property
     def after_warm_up(self) -> list[AfterWarmUp]:
-        """Each run after its warm-up."""
+        """Each replication after its warm-up."""
         return [AfterWarmUp.of(replication) for replication in self.experiment.replications]
 
-    def estimates(self) -> pd.DataFrame:
-        """Mean and 95 % interval over the replications of every headline number, a row each."""
-
-        def by(cause: str) -> Callable[[AfterWarmUp], float]:
-            return lambda s: 100 * _share(s.false[s.evictions["cause"] == cause])
-
-        # Name, its number, and the most that it can be.
-        numbers = (
-            ("evictions", lambda s: len(s.evictions), np.inf),
-            ("false evictions (%)", lambda s: 100 * s.false_share, 100),
-            ("false or undecided (%)", lambda s: 100 * (s.false_share + s.undecided_share), 100),
-            ("false among those by the cap (%)", by("cap"), 100),
-            ("false among those by the TTL (%)", by("ttl"), 100),
-            ("counts lost (%)", lambda s: 100 * s.lost_share, 100),
-            ("extra log lines (%)", lambda s: 100 * s.extra_lines / max(s.log_lines_unbounded, 1), np.inf),
-            ("entries scanned an increment", lambda s: s.scanned / max(s.increments, 1), np.inf),
-            ("stale hits", lambda s: s.stale_hits, np.inf),
-        )
-        return pd.DataFrame({name: vars(self._estimate(number, most)) for name, number, most in numbers}).T
+    def _estimate(self, number: Callable[[AfterWarmUp], float], most: float = np.inf) -> Estimate:
+        return estimate((number(part) for part in self.after_warm_up), 0, most)
 
     @cached_property
     def false_share(self) -> Estimate:
@@ -119,7 +107,7 @@ class Accuracy:
 
     @cached_property
     def undecided_share(self) -> Estimate:
-        """Evictions that the end of a run leaves undecided, as a share of all."""
+        """Evictions that the end of a replication leaves undecided, as a share of all."""
         return self._estimate(lambda part: part.undecided_share, 1)
 
     @cached_property
@@ -129,97 +117,128 @@ class Accuracy:
 
     @cached_property
     def extra_lines(self) -> Estimate:
-        """Log lines more than with the unbounded maps on the same streams: paired differences."""
+        """Log lines more than with the unbounded map on the same streams: paired differences."""
         return self._estimate(lambda part: part.extra_lines)
 
+    # --- Sentences and tables
+
     def answer(self) -> str:
-        """The answer to the notebook's question, in one sentence."""
-        totals = [
-            replication.totals(counter, "bounded")
-            for replication in self.experiment.replications
-            for counter in COUNTERS
-        ]
-        evictions = sum(t.cap_evictions + t.ttl_evictions for t in totals) / len(self.experiment.replications)
-        if evictions == 0:
-            return "Nothing is evicted here, so nothing is lost: neither bound ever acts."
+        """Answer the notebook's question in two sentences at most."""
+        totals = [each.totals(counter, "bounded") for each in self.experiment.replications for counter in COUNTERS]
+        if not any(t.cap_evictions + t.ttl_evictions for t in totals):
+            return "Nothing is evicted here, so nothing is lost: neither the cap nor the TTL is reached."
         if not any(t.false_evictions for t in totals):
-            return f"None of {evictions:,.0f} evictions hit a session that went on: no live count was lost."
-        a_run = " in a run" if len(self.experiment.replications) > 1 else ""
+            return "Yes: no evicted session was still in use. No count in use was lost."
         if np.isnan(self.false_share.mean):
-            return f"All {evictions:,.0f} evictions{a_run} come in the warm-up: this is too short to give a rate."
+            return "All evictions come in the warm-up: this is too short to give a rate."
+        share = self.false_share.mean
+        verdict = "Yes, nearly all" if share < FEW else "Mostly" if share < SOME else "No"
         undecided = self.undecided_share.mean
-        too_soon = f" ({format_percent(undecided)} came too near the end to tell)" if undecided >= 0.005 else ""
+        extra = self.extra_lines.mean
+        lines = f"{format_number(extra)} extra lines{self._a_replication}" if extra else "no extra line"
+        early = f"; {format_percent(undecided)} came too near the end to tell" if undecided >= FEW else ""
         return (
-            f"Of {self._estimate(lambda part: len(part.evictions)).mean:,.0f} evictions{a_run} once it was warm, "
-            f"{self.false_share.percent()} hit a session that went on{too_soon}; the counts that those held, "
-            f"{self.lost_share.percent()} of all, were lost, and the service logged {self.extra_lines.text()} more "
-            f"lines, as counts began anew."
+            f"{verdict}: {self.false_share.percent()} of the evictions removed a session still in use{early}. "
+            f"With them {format_percent(self.lost_share.mean)} of all counts were lost, and the service logged "
+            f"{lines}."
+        )
+
+    @property
+    def _a_replication(self) -> str:
+        return " a replication" if len(self.experiment.replications) > 1 else ""
+
+    def estimates(self) -> pd.DataFrame:
+        """Mean and 95 % interval over the replications of every headline number, a row each."""
+
+        def by(cause: str) -> Callable[[AfterWarmUp], float]:
+            return lambda part: 100 * _share(part.false[part.evictions["cause"] == cause])
+
+        # Name, number, and its largest possible value.
+        numbers = (
+            ("evictions", lambda part: len(part.evictions), np.inf),
+            ("false evictions (%)", lambda part: 100 * part.false_share, 100),
+            ("false or undecided (%)", lambda part: 100 * (part.false_share + part.undecided_share), 100),
+            ("false among those by the cap (%)", by("cap"), 100),
+            ("false among those by the TTL (%)", by("ttl"), 100),
+            ("counts lost (%)", lambda part: 100 * part.lost_share, 100),
+            ("extra log lines (%)", lambda part: 100 * part.extra_lines / max(part.log_lines_unbounded, 1), np.inf),
+            ("entries scanned an increment", lambda part: part.scanned / max(part.increments, 1), np.inf),
+            ("stale hits", lambda part: part.stale_hits, np.inf),
+        )
+        return pd.DataFrame({name: vars(self._estimate(number, most)) for name, number, most in numbers}).T
+
+    def estimates_table(self) -> pd.DataFrame:
+        """The headline numbers as text: `mean`, `95 % interval` and the replications that have the number."""
+        table = self.estimates()
+        between = table["low"].map(format_number) + " to " + table["high"].map(format_number)
+        return pd.DataFrame(
+            {
+                "mean": table["mean"].map(format_number),
+                "95 % interval": between.where(table["low"].notna(), "none"),
+                "replications": table["n"].astype(int),
+            }
         )
 
     def causes(self) -> pd.DataFrame:
-        """Mean evictions a replication, a row a cause, a column a truth: `dead`, `undecided` and `alive`."""
+        """Mean evictions a replication, a row a cause, a column a truth: `dead`, `undecided` and `in_use`."""
         tables = [
             pd.DataFrame(
                 {
                     "dead": (t["dead"] & ~t["undecided"]).groupby(t["cause"], observed=False).sum(),
                     "undecided": t["undecided"].groupby(t["cause"], observed=False).sum(),
-                    "alive": (~t["dead"]).groupby(t["cause"], observed=False).sum(),
+                    "in_use": (~t["dead"]).groupby(t["cause"], observed=False).sum(),
                 }
             )
             for t in (part.evictions for part in self.after_warm_up)
         ]
         return sum(tables) / len(tables)
 
-    def draw_causes(self) -> Drawing:
-        """Evictions by cause and by truth."""
+    def draw_causes(self) -> Drawing | LeftOut:
+        """Draw the evictions by cause and by truth."""
         table = self.causes()
-        total = table.to_numpy().sum()
-        alive = table["alive"].sum()
-        worst = table["alive"].idxmax()
-        a_run = " a run" if len(self.experiment.replications) > 1 else ""
-        if total == 0:
-            message = "Nothing is evicted after the warm-up"
-        elif alive == 0:
-            message = f"None of {total:,.0f} evictions{a_run} hit a session that went on"
+        if not table.to_numpy().any():
+            return LeftOut("No figure: nothing is evicted after the warm-up.")
+        if not table["in_use"].any():
+            message = "No evicted session was still in use"
         else:
-            message = f"{alive / total:.1%} of {total:,.0f} evictions{a_run} hit a session that went on, "
-            message += f"most by the {_CAUSES[worst]}"
+            worst = _CAUSES[table["in_use"].idxmax()]
+            message = (
+                f"{format_percent(self.false_share.mean)} of evictions removed a session still in use, most by the "
+            )
+            message += worst
         return figures.causes(table.rename(index=_CAUSES), message)
 
-    def draw_idle(self) -> Drawing:
-        """How long evicted sessions had been idle, by truth; of the first replication, the undecided left out."""
-        table, ttl = self.after_warm_up[0].evictions, self.experiment.settings.ttl
+    def draw_idle(self) -> Drawing | LeftOut:
+        """Draw how long evicted sessions had been idle, by truth; first replication, the undecided left out."""
+        table = self.after_warm_up[0].evictions
         table = table[~table["undecided"]]
-        idle = {truth: np.sort(table["idle"][table["dead"] == (truth == "dead")]) for truth in ("dead", "alive")}
-        shortest = table["idle"].min() if len(table) else 0
-        message = f"Entries are evicted after {format_duration(shortest)} of idleness or more"
-        if len(idle["alive"]):
-            message += (
-                f"; half of those evicted alive, after {format_duration(float(np.median(idle['alive'])))} or less"
-            )
-        return figures.idle(
-            idle, ttl, message if len(table) else "Nothing is evicted, so nothing was idle for too long"
-        )
+        if not len(table):
+            return LeftOut("No figure: after the warm-up no eviction is decided, so no idle time can be compared.")
+        idle = {truth: np.sort(table["idle"][table["dead"] == (truth == "dead")]) for truth in ("dead", "in_use")}
+        message = f"Entries leave after {format_duration(table['idle'].min())} idle or more"
+        if len(idle["in_use"]):
+            message += f"; half of those still in use within {format_duration(float(np.median(idle['in_use'])))}"
+        return figures.idle(idle, self.experiment.settings.ttl, message)
 
     @cached_property
     def snapshots(self) -> pd.DataFrame:
-        """How far a snapshot of the bounded `no_client` store of the first run is from the truth, over time."""
+        """Errors of snapshots of the bounded `no_client` store against the unbounded one, first replication."""
         replication = self.experiment.first
-        trace, at = replication.counters["no_client"], replication.grid(LOOKS)[1:]
+        trace, at = replication.counters[COUNTER], replication.grid(LOOKS)[1:]
         rows = np.searchsorted(trace.time, at, side="right") - 1
-        truth, observed = (replication.observed["no_client", design] for design in ("unbounded", "bounded"))
+        truth, observed = (replication.observed[COUNTER, design] for design in ("unbounded", "bounded"))
         error = ledger.snapshot_error(trace, truth, observed, rows[rows >= 0])
         # Before the first operation there is nothing that a snapshot could miss.
         none_yet = pd.DataFrame({"undercount": 0.0, "top_10": 1.0, "top_100": 1.0}, index=np.flatnonzero(rows < 0))
         return pd.concat([none_yet, error], ignore_index=True).assign(time=at - replication.start)
 
     def draw_snapshots(self) -> Drawing:
-        """What an exported snapshot misses over time."""
+        """Draw the difference of an exported snapshot from the truth over time."""
         table = self.snapshots
         last = table.iloc[-1]
         message = (
-            f"At the end a snapshot shows {1 - last['undercount']:.0%} of the counts in the unbounded maps, the dead "
-            f"included, and {10 * last['top_10']:.0f} of their top 10 sessions"
+            f"At the end a snapshot shows {format_percent(1 - last['undercount'])} of the counts "
+            f"and {10 * last['top_10']:.0f} of the ten largest sessions"
         )
         return figures.snapshots(table, self.experiment.first.warm_up, message)
 
@@ -236,32 +255,33 @@ class Accuracy:
 
     @cached_property
     def most_live(self) -> int:
-        """The most sessions that were live at once in any run: those with a count that goes on."""
+        """The most sessions that were live at once in any replication."""
         return max(
-            int(ledger.live_sessions(replication.counters["no_client"]).max(initial=0))
+            int(ledger.live_sessions(replication.counters[COUNTER]).max(initial=0))
             for replication in self.experiment.replications
         )
 
-    def enough_for_the_living(self) -> int:
-        """The smallest cap tried, at least the most live sessions at once, that evicts none of them; 0 if none does."""
+    def enough_for_the_living(self) -> int | None:
+        """The smallest cap tried, at least the most live sessions at once, that evicts none of them; None if none."""
         enough = self.caps[(self.caps["cap"] >= self.most_live) & (self.caps["false"] == 0)]
-        return int(enough["cap"].min()) if len(enough) else 0
+        return int(enough["cap"].min()) if len(enough) else None
 
     def draw_caps(self) -> Drawing:
-        """Where a cap above the number of live sessions still evicts live ones."""
-        at_live = self.caps[self.caps["cap"] >= self.most_live].iloc[0]
-        a_run = " a run" if len(self.experiment.replications) > 1 else ""
-        message = f"With room for the {self.most_live:,} sessions live at once, the cap "
-        if at_live["false"] == 0:
-            message += "evicts none of them"
+        """Draw the live sessions evicted by the cap against the cap."""
+        enough = self.enough_for_the_living()
+        message = f"A cap of {format_count(self.most_live)}, the peak of live sessions, is "
+        if enough is None:
+            message += "too small, and so is each larger one tried"
+        elif self.caps["false"][self.caps["cap"] >= self.most_live].iloc[0] == 0:
+            message += "large enough"
         else:
-            message += f"still evicts {format_number(at_live['false'])} live ones{a_run}, as the dead take room; "
-            enough = self.enough_for_the_living()
-            message += f"at {enough:,} it evicts none" if enough else "at every cap tried it evicts some"
+            message += f"too small; {format_count(enough)} is enough"
         return figures.caps(self.caps, self.most_live, self.experiment.settings.max_entries, message)
 
+    # --- Claims
+
     def accounts_agree(self) -> bool:
-        """Whether the evictions tell what the answers tell: how many counts began anew, and what was lost with them."""
+        """Whether evictions and answers agree on the number of counts that began anew, and on the counts lost."""
         return all(
             int((~rows["dead"]).sum()) == int(anew.sum())
             and int(rows["count"][~rows["dead"]].sum()) == int(bounded.answers[trace.previous_row[anew]].sum())
@@ -275,36 +295,28 @@ class Accuracy:
         """Whether replays under the cap in use evict as many live sessions as the live stores did."""
         return all(
             self._false_at(replication, self.experiment.settings.max_entries)
-            == _false_by_the_cap(replication.counters["no_client"], replication.observed["no_client", "bounded"])
+            == _false_by_the_cap(replication.counters[COUNTER], replication.observed[COUNTER, "bounded"])
             for replication in self.experiment.replications
         )
 
     def least_extra_lines(self) -> int:
         """The fewest log lines that eviction added in any replication, its warm-up included."""
-        lines = [
-            {
-                design: sum(replication.totals(counter, design).log_lines for counter in COUNTERS)
-                for design in LIVE_DESIGNS
-            }
-            for replication in self.experiment.replications
-        ]
-        return min(each["bounded"] - each["unbounded"] for each in lines)
+        return min(
+            each.totals(COUNTER, "bounded").log_lines - each.totals(COUNTER, "unbounded").log_lines
+            for each in self.experiment.replications
+        )
 
     def _at_cap(self, cap: int) -> dict[str, float]:
         false = [self._false_at(replication, cap) for replication in self.experiment.replications]
         increments = [
-            max(replication.totals("no_client", "bounded").increments, 1)
-            for replication in self.experiment.replications
+            max(replication.totals(COUNTER, "bounded").increments, 1) for replication in self.experiment.replications
         ]
         rate = estimate(1000 * f / n for f, n in zip(false, increments, strict=True))
         return {"cap": cap, "false": float(np.mean(false)), "per_1000": rate.mean, "low": rate.low, "high": rate.high}
 
     def _false_at(self, replication: Replication, cap: int) -> int:
-        trace = replication.counters["no_client"]
+        trace = replication.counters[COUNTER]
         return _false_by_the_cap(trace, replay(trace, "bounded", replace(self.experiment.settings, max_entries=cap)))
-
-    def _estimate(self, number: Callable[[AfterWarmUp], float], most: float = np.inf) -> Estimate:
-        return estimate((number(part) for part in self.after_warm_up), 0, most)
 
 
 _CAUSES = {"cap": "cap", "ttl": "TTL"}

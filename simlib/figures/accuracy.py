@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
+from simlib.core.numbers import format_count
 from simlib.figures.style import (
     BLACK,
     BLUE,
@@ -24,9 +25,12 @@ from simlib.figures.style import (
     write_legend,
 )
 
+TRUTHS = {"dead": "dead", "undecided": "undecided", "in_use": "still in use"}
+"""Labels of what an evicted session turned out to be."""
+
 
 def causes(table: pd.DataFrame, message: str) -> Drawing:
-    """Evictions by cause (rows) and truth (columns `dead`, `undecided`, `alive`), as bars with their counts."""
+    """Draw evictions by cause (rows) and truth (columns `dead`, `undecided`, `in_use`), as bars with their counts."""
     with matplotlib.rc_context(STYLE):
         figure, axes = new_axes(message, "evictions", "")
         left, top = np.zeros(len(table)), max(table.sum(axis=1).max(), 1)
@@ -34,7 +38,7 @@ def causes(table: pd.DataFrame, message: str) -> Drawing:
             axes.barh(table.index, table[truth], left=left, color=colour, hatch=hatch, edgecolor=GREY, linewidth=0.8)
             left += table[truth].to_numpy()
         for place, (_, row) in enumerate(table.iterrows()):
-            parts = ", ".join(f"{count:,.0f} {truth}" for truth, count in row.items() if count > 0)
+            parts = ", ".join(f"{format_count(count)} {TRUTHS[truth]}" for truth, count in row.items() if count > 0)
             axes.annotate(parts or "none", (0, place + 0.43), va="bottom", fontsize=10)
         axes.set_xlim(0, top * 1.05)
         axes.set_ylim(-0.6, len(table) - 0.2)
@@ -46,7 +50,7 @@ def causes(table: pd.DataFrame, message: str) -> Drawing:
 
 
 def idle(ages: Mapping[str, np.ndarray], ttl: int, message: str) -> Drawing:
-    """Share of evicted entries by how long they had been idle at most; `ages` in ns, sorted, by truth."""
+    """Draw the share of evicted entries by their longest idle time; `ages` in ns, sorted, by truth."""
     unit, scale = time_unit(max([*(int(age[-1]) for age in ages.values() if len(age)), ttl, 1]))
     levels = np.linspace(0, 1, 201)
     with matplotlib.rc_context(STYLE):
@@ -56,21 +60,19 @@ def idle(ages: Mapping[str, np.ndarray], ttl: int, message: str) -> Drawing:
             if len(age):
                 data[f"{truth}_{unit}"] = np.quantile(age, levels) / scale
                 axes.plot(data[f"{truth}_{unit}"], 100 * levels, color=colour, linestyle=dash)
-                labels.append((f"{truth} ({len(age):,})", colour, dash))
-        if not labels:
-            axes.annotate("none", (0.5, 0.5), xycoords="axes fraction", ha="center")
+                labels.append((f"{TRUTHS[truth]} ({format_count(len(age))})", colour, dash))
         if ttl > 0:
             axes.axvline(ttl / scale, color=BLACK, linewidth=1.2, linestyle=(0, (1, 1)))
             axes.annotate("TTL", (ttl / scale, 104), xytext=(3, -2), textcoords="offset points", va="top")
         axes.set_ylim(0, 104)
         axes.set_xlim(left=0)
-        middle = np.median(np.concatenate(list(ages.values())) / scale) if labels else 0
+        middle = np.median(np.concatenate(list(ages.values())) / scale)
         write_legend(axes, labels, right=middle < axes.get_xlim()[1] / 2)
     return Drawing(figure, pd.DataFrame(data), message)
 
 
 def snapshots(table: pd.DataFrame, warm_up: int, message: str) -> Drawing:
-    """Undercount and overlap of the top sessions over time; columns as of `ledger.snapshot_error`, and `time` ns."""
+    """Draw undercount and overlap of the top sessions; columns as of `ledger.snapshot_error`, and `time` in ns."""
     unit, scale = time_unit(int(table["time"].max()) if len(table) else 1)
     time = table["time"] / scale
     lines = (
@@ -99,9 +101,9 @@ def snapshots(table: pd.DataFrame, warm_up: int, message: str) -> Drawing:
 
 
 def caps(table: pd.DataFrame, live: int, shipped: int, message: str) -> Drawing:
-    """Live sessions evicted by the cap for 1 000 increments, against the cap; columns as of `Accuracy.caps`."""
+    """Draw the live sessions evicted by the cap for 1 000 increments; columns as of `Accuracy.caps`."""
     with matplotlib.rc_context(STYLE):
-        figure, axes = new_axes(message, "cap (entries)", "live sessions evicted\nper 1,000 increments")
+        figure, axes = new_axes(message, "cap (entries)", "live sessions evicted\nper 1000 increments")
         draw_band(axes, table, "cap", "low", "high")
         axes.plot(table["cap"], table["per_1000"], color=VERMILION, marker="o", markersize=5)
         axes.set_xscale("log")
@@ -114,5 +116,7 @@ def caps(table: pd.DataFrame, live: int, shipped: int, message: str) -> Drawing:
         for x, text, down in ((live, "most sessions\nlive at once", 2), (shipped, "cap in use", 32)):
             if x > 0:
                 axes.axvline(x, color=BLACK, linewidth=1.2, linestyle=(0, (1, 1)))
-                axes.annotate(text, (x, top), xytext=(3, -down), textcoords="offset points", va="top", fontsize=9)
+                axes.annotate(
+                    text, (x, top), xytext=(3, -down), textcoords="offset points", va="top", fontsize=9, bbox=OVER_LINES
+                )
     return Drawing(figure, table, message)
