@@ -34,7 +34,7 @@ from simlib.replay import ledger
 from simlib.replay.links import Links
 from simlib.replay.observe import Observed, reference
 from simlib.replay.surface import surface
-from simlib.replay.totals import Spec, tally
+from simlib.replay.totals import Spec, stream_totals
 from simlib.report.notebooks import notebook_names, notebook_path
 from simlib.report.runner import PROFILES
 from simlib.stores.contract import Settings
@@ -224,7 +224,7 @@ class Files:
         record.tofile(self.binary)
 
     def ours(self) -> float:
-        return rate(self.operations, lambda: tally(open_stream(self.parquet), [Spec()]))
+        return rate(self.operations, lambda: stream_totals(open_stream(self.parquet), [Spec()]))
 
     def theirs(self, binary: bool) -> float:
         def run():
@@ -254,7 +254,7 @@ def read_all(time_, session, code):
 def in_memory(trace: Trace) -> Callable[[], object]:
     """A replay of a trace that lies in memory."""
     stream = stream_of(trace)
-    return lambda: tally(stream, [Spec()])
+    return lambda: stream_totals(stream, [Spec()])
 
 
 def started(code: str, env: dict | None = None) -> float:
@@ -483,7 +483,7 @@ def surface_figures() -> list[dict]:
 
     def replays():
         for cap, ttl in zip(caps, random.Random(1).sample(ttls, 32), strict=True):
-            tally(stream, [Spec("bounded", Settings(cap, ttl))])
+            stream_totals(stream, [Spec("bounded", Settings(cap, ttl))])
 
     name = f"Surface of 32 x 32 caps and TTLs, every total, {len(trace) / 1e6:g} million operations, to 32 replays"
     return [

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from simlib.core.units import HOUR
-from simlib.replay.totals import Spec, tally
+from simlib.replay.totals import Spec, stream_totals
 from simlib.traces.trace import COUNTERS
 from simlib.workloads.generator import generated
 from simlib.workloads.schema import Arrivals, Workload, load_workload
@@ -39,7 +39,7 @@ def even_incident(hours: float) -> Workload:
 def run(hours: float) -> dict[str, float]:
     """Generate and replay a stream in this process."""
     begins = time.perf_counter()
-    found = tally(generated(even_incident(hours), 1), [Spec(counter=counter) for counter in COUNTERS])
+    found = stream_totals(generated(even_incident(hours), 1), [Spec(counter=counter) for counter in COUNTERS])
     seconds = time.perf_counter() - begins
     operations = sum(totals.increments + totals.deletes for totals in found)
     return {"operations": operations, "seconds": seconds, "peak_mib": peak_mib()}

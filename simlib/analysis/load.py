@@ -18,7 +18,7 @@ from simlib.core.units import HOUR, SECOND
 from simlib.core.variates import session_keys, stream_key, uniform
 from simlib.experiments.experiment import Experiment
 from simlib.replay.ledger import Totals
-from simlib.replay.totals import Spec, Tally, tally
+from simlib.replay.totals import Spec, StreamedStore, stream_totals
 from simlib.stores.contract import Settings
 from simlib.traces.chunks import Chunk, Stream
 from simlib.traces.codes import COMES_BACK, IS_DELETE, IS_DROPS
@@ -160,7 +160,7 @@ class ScaledWorkload:
             return None
         workload = self.workload.model_copy(update={"kinds": watched}).times(load)
         specs = [Spec("unbounded", counter=counter) for counter in COUNTERS]
-        found = tally(generated(workload, self.seeds[replication]), specs)
+        found = stream_totals(generated(workload, self.seeds[replication]), specs)
         return {counter: totals.deletes_hit for counter, totals in zip(COUNTERS, found, strict=True)}
 
     def unseen(self, load: float) -> Stream:
@@ -253,7 +253,7 @@ class ScaledLog:
         return np.flatnonzero((uniform(keys, copy, 0) < load - copy)[self._session])
 
     def _chunk(self, time: np.ndarray, session: np.ndarray, code: np.ndarray) -> Chunk:
-        return Chunk(time, session, code, lambda at: self._names(session[at]), self._names, told=True)
+        return Chunk(time, session, code, lambda at: self._names(session[at]), self._names, next_known=True)
 
     def _names(self, sessions: np.ndarray, words: np.ndarray | None = None) -> pa.Array:
         """Ids, needed only to settle ties: by copy, and within one in the log's own order; all of one length."""
@@ -293,8 +293,10 @@ class Stores:
 
     def __init__(self, settings: Settings, warm_up: int, unbounded: bool):
         self._warm_up, self._before, self._operations = warm_up, None, 0
-        self._bounded = {counter: Tally(Spec("bounded", settings, counter)) for counter in COUNTERS}
-        self._unbounded = {counter: Tally(Spec("unbounded", settings, counter)) for counter in COUNTERS if unbounded}
+        self._bounded = {counter: StreamedStore(Spec("bounded", settings, counter)) for counter in COUNTERS}
+        self._unbounded = {
+            counter: StreamedStore(Spec("unbounded", settings, counter)) for counter in COUNTERS if unbounded
+        }
         self._creates = dict.fromkeys(COUNTERS, 0)
 
     def hear(self, chunk: Chunk) -> None:
@@ -312,7 +314,7 @@ class Stores:
         whole = self._totals()
         before = self._before or whole
         if deletes_hit is None:
-            unbounded = {counter: tally.totals().final_entries for counter, tally in self._unbounded.items()}
+            unbounded = {counter: store.totals().final_entries for counter, store in self._unbounded.items()}
         else:
             unbounded = {counter: self._creates[counter] - deletes_hit[counter] for counter in COUNTERS}
         settled = {counter: _since(whole[counter], before[counter]) for counter in COUNTERS}
@@ -323,15 +325,15 @@ class Stores:
         parts = [chunk] if not drops.any() else [rows_of(chunk, np.flatnonzero(rows)) for rows in (~drops, drops)]
         for counter, part in zip(COUNTERS, parts, strict=False):
             if part.time.size:
-                self._bounded[counter].hear(part)
+                self._bounded[counter].apply(part)
                 if self._unbounded:
-                    self._unbounded[counter].hear(part)
+                    self._unbounded[counter].apply(part)
                 else:
                     self._creates[counter] += int(np.count_nonzero(part.code & (IS_DELETE | COMES_BACK) == 0))
         self._operations += chunk.time.size
 
     def _totals(self) -> dict[str, Totals]:
-        return {counter: tally.totals() for counter, tally in self._bounded.items()}
+        return {counter: store.totals() for counter, store in self._bounded.items()}
 
 
 def _since(whole: Totals, before: Totals) -> Totals:

@@ -19,13 +19,13 @@ from simlib.core.numbers import format_duration, format_percent
 from simlib.core.statistics import Estimate, estimate, exponent, slopes
 from simlib.core.units import SECOND
 from simlib.experiments.experiment import LIVE_DESIGNS, Experiment
-from simlib.experiments.sweep import tally_workload
+from simlib.experiments.sweep import workload_totals
 from simlib.figures import scale as figures
 from simlib.figures.style import Drawing
 from simlib.models import cost, heap
 from simlib.models.heap import CALIBRATION, GO_VERSIONS
 from simlib.replay.ledger import Totals
-from simlib.replay.totals import Spec, tally
+from simlib.replay.totals import Spec, stream_totals
 from simlib.traces.trace import COUNTERS
 
 TOLERANCE = 0.05
@@ -467,10 +467,10 @@ class Scale:
         specs = [(design, self.experiment.settings) for design in LIVE_DESIGNS]
         for number, run in enumerate(self.experiment.replications):
             if self.experiment.workload:
-                found = tally_workload(self.experiment.workload, self.experiment.seeds[number], specs)
+                found = workload_totals(self.experiment.workload, self.experiment.seeds[number], specs)
             else:
                 hears = [Spec(*spec, counter) for spec in specs for counter in COUNTERS]
-                totals = iter(tally(self.traffic.stream(1), hears))
+                totals = iter(stream_totals(self.traffic.stream(1), hears))
                 found = [{counter: next(totals) for counter in COUNTERS} for _ in specs]
             for (design, _), ledgers in zip(specs, found, strict=True):
                 if any(ledgers[counter] != run.totals(counter, design) for counter in COUNTERS):

@@ -165,7 +165,7 @@ def _simulate(options: argparse.Namespace) -> int:
 
 def _replay(options: argparse.Namespace) -> int:
     from simlib.replay import ledger
-    from simlib.replay.totals import Spec, tally
+    from simlib.replay.totals import Spec, stream_totals
     from simlib.stores.contract import Settings
     from simlib.stores.registry import find_design
     from simlib.traces.chunks import open_stream
@@ -175,7 +175,7 @@ def _replay(options: argparse.Namespace) -> int:
     if options.counter not in COUNTERS:
         raise InputError(f"unknown counter {options.counter!r}: choose one of {', '.join(COUNTERS)}")
     settings = Settings(options.max_entries, parse_duration(options.ttl), options.prune_every)
-    (totals,) = tally(open_stream(options.trace), [Spec(options.design, settings, options.counter)])
+    (totals,) = stream_totals(open_stream(options.trace), [Spec(options.design, settings, options.counter)])
     result = ledger.report(options.design, settings, totals)
     if options.json:
         print(json.dumps(result, indent=2))

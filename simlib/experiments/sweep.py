@@ -24,7 +24,7 @@ from simlib.core.units import HOUR, MAX_NS
 from simlib.experiments.journal import Journal
 from simlib.replay import ledger
 from simlib.replay.ledger import Totals
-from simlib.replay.totals import Spec, tally
+from simlib.replay.totals import Spec, stream_totals
 from simlib.stores.contract import Settings
 from simlib.stores.registry import DESIGNS, find_design
 from simlib.traces.trace import COUNTERS
@@ -134,13 +134,13 @@ def opened(out: Path) -> Iterator[Journal]:
         yield Journal(out / JOURNAL)
 
 
-def tally_workload(workload: Workload, seed: int, stores: Sequence[tuple[str, Settings]]) -> list[dict[str, Totals]]:
+def workload_totals(workload: Workload, seed: int, stores: Sequence[tuple[str, Settings]]) -> list[dict[str, Totals]]:
     """For each (design, settings) the ledger of each counter's store over a workload under a seed.
 
     Raises ValueError for an unknown design.
     """
     specs = [Spec(design, settings, counter) for design, settings in stores for counter in COUNTERS]
-    totals = iter(tally(generated(workload, seed), specs))
+    totals = iter(stream_totals(generated(workload, seed), specs))
     return [{counter: next(totals) for counter in COUNTERS} for _ in stores]
 
 
@@ -202,7 +202,7 @@ def _tasks(points: Sequence[Point]) -> Iterator[_Task]:
 
 def _run(workload: Workload, seed: int, stores: list[tuple[str, Settings]]) -> tuple[str, list[dict[str, Totals]]]:
     """What a worker does: the code that it runs, and the ledgers of the stores."""
-    return CODE, tally_workload(workload, seed, stores)
+    return CODE, workload_totals(workload, seed, stores)
 
 
 def _work_off(tasks: Iterable[_Task], executor: Executor, keep: Callable[[_Task, list], None]) -> None:

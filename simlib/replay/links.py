@@ -14,7 +14,7 @@ from numba import boolean, int32, int64, njit, uint8, uint64, void
 
 from simlib.core.units import MAX_NS
 from simlib.replay.ledger import Totals
-from simlib.replay.totals import Spec, tally
+from simlib.replay.totals import Spec, stream_totals
 from simlib.stores.contract import Settings
 from simlib.traces.chunks import stream_of
 from simlib.traces.trace import COUNTERS, INCREMENT, Trace
@@ -81,7 +81,7 @@ class Links:
         )
         if not tells_all:
             counter = COUNTERS[int(self.trace.counter[0])]
-            return tally(stream_of(self.trace), [Spec("bounded", settings, counter)])[0]
+            return stream_totals(stream_of(self.trace), [Spec("bounded", settings, counter)])[0]
         counted = dict(zip(COUNTED, found.tolist(), strict=True))
         if not expires:
             counted["entries_scanned"] = 0

@@ -1,7 +1,6 @@
-"""Runs stores over a trace and keeps what they answered.
+"""Runs stores over a trace and keeps what they returned and logged, from which `ledger` computes every figure.
 
-Owns nothing of what the answers mean: `ledger` works that out. A store is observed in one of two ways, live or
-compiled, and an `Observation` reads the same from both.
+A store is observed live or compiled; an `Observation` reads the same from both. Refuses an unknown design.
 """
 
 from collections.abc import Sequence
@@ -11,14 +10,14 @@ from typing import Protocol
 
 import numpy as np
 
-from simlib.core import gc as collector
+from simlib.core import gc
 from simlib.stores.contract import Prune, Settings, Store
 from simlib.stores.registry import find_design, make_store
 from simlib.traces.trace import INCREMENT, Trace
 
 
 class Observation(Protocol):
-    """What one store did with n operations."""
+    """The record of one store over n operations."""
 
     design: str
     settings: Settings
@@ -44,10 +43,10 @@ class Observation(Protocol):
 
 
 class Observed:
-    """A store of `stores` and its answers, whether it hears a live simulation or a recorded trace.
+    """A readable store and its answers over a live simulation or a recorded trace; an `Observation`.
 
-    `increment(session, now)` and `delete(session, now)` pass an operation on. They are closures, not methods, because
-    a live simulation spends a tenth of its time in this hand-over.
+    `increment(session, now)` and `delete(session, now)` apply an operation. They are closures, not methods, because a
+    live simulation spends a tenth of its time in this hand-over. For `future` see `registry.make_store`.
     """
 
     def __init__(self, design: str, settings: Settings | None = None, future: Sequence[int] | None = None):
@@ -90,11 +89,11 @@ class Observed:
         in_order = np.sort(trace.session.astype(np.int64) * n + np.arange(n))
         return in_order[np.searchsorted(in_order, session * n + rows, side="right") - 1] % max(n, 1)
 
-    def hear(self, trace: Trace) -> None:
-        """Pass on every operation of a trace, in order."""
+    def apply(self, trace: Trace) -> None:
+        """Apply every operation of a trace, in order."""
         increment, delete = self.store.increment, self.store.delete
         sessions, times = trace.ids[trace.session].tolist(), trace.time.tolist()
-        with collector.paused():
+        with gc.paused():
             if (trace.op == INCREMENT).all():
                 self._answers.extend(map(increment, sessions, times))
             else:
@@ -106,7 +105,7 @@ class Observed:
 
 @dataclass(frozen=True, eq=False)
 class Replayed:
-    """What the compiled store did; an `Observation`. `evicted` holds the row of each evicted entry's last increment."""
+    """The record of a compiled store; an `Observation`. `evicted` holds the row of the last increment of each."""
 
     design: str
     settings: Settings
@@ -121,27 +120,30 @@ class Replayed:
 
 
 def reference(trace: Trace, design: str = "bounded", settings: Settings | None = None) -> Observed:
-    """Run a new store of `stores` over every operation of a trace of one counter.
+    """Run a new readable store over every operation of a trace of one counter.
 
-    Raises ValueError for an unknown design.
+    Raises InputError for an unknown design.
     """
     future = None
     if find_design(design).needs_future:
         is_increment, next_row = trace.op == INCREMENT, trace.next_row
         future = np.where(np.append(is_increment, False)[next_row], next_row, len(trace))[is_increment].tolist()
     observed = Observed(design, settings, future)
-    observed.hear(trace)
+    observed.apply(trace)
     return observed
 
 
 def replay(trace: Trace, design: str = "bounded", settings: Settings | None = None) -> Observation:
-    """What `reference` observes, from the compiled store. Raises ValueError for an unknown design."""
-    from simlib.replay import engine as kernel
+    """Return what `reference` observes, from the compiled store where the design has one.
+
+    Raises InputError for an unknown design.
+    """
+    from simlib.replay.compiled import NO_RANK, CompiledStore
 
     compiled, settings = find_design(design).compiled, settings or Settings()
     if compiled is None:
         return reference(trace, design, settings)
-    store = kernel.CompiledStore(*compiled(settings))
-    rank = trace.rank[trace.session] if trace.has_ties else kernel.NO_RANK
-    heard = store.hear_in_detail(trace.time, trace.session.astype(np.int64), trace.op, rank, trace.ids.size)
-    return Replayed(design, settings, *heard, store.nodes["count"][store.entries])
+    store = CompiledStore(compiled(settings))
+    rank = trace.rank[trace.session] if trace.has_ties else NO_RANK
+    details = store.apply_whole(trace.time, trace.session.astype(np.int64), trace.op, rank, trace.ids.size)
+    return Replayed(design, settings, *details, store.nodes["count"][store.entries])

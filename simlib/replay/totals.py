@@ -1,7 +1,7 @@
-"""The ledger's totals of stores over a stream in chunks, for when nobody needs to see what made them up.
+"""The ledger's totals of stores over a stream in chunks, in memory that does not grow with the stream.
 
-Owns the way from a stream to totals in memory that does not grow with the stream, in as many passes as that takes.
-Next: `sweep`, and the command `replay`.
+A stream that does not say what each session does next takes as many passes as evicted sessions awaiting return need.
+A design that is not compiled is replayed by its readable store, for which the stream has to fit into memory.
 """
 
 from collections.abc import Sequence
@@ -12,50 +12,56 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from simlib.replay.engine import NO_RANK, CompiledStore
+from simlib.core.errors import InputError
+from simlib.replay import ledger
+from simlib.replay.awaiting import MAX_AWAITING
+from simlib.replay.compiled import NO_RANK, CompiledStore
 from simlib.replay.ledger import Totals
+from simlib.replay.observe import reference
 from simlib.stores.contract import Settings
 from simlib.stores.registry import find_design
 from simlib.traces.chunks import Chunk, Stream
 from simlib.traces.codes import IS_DELETE, IS_DROPS
-from simlib.traces.trace import COUNTERS
-
-MOST_GHOSTS = 1 << 22
-"""Evicted sessions that are waited for at a time, before another pass is taken: some 300 MB."""
+from simlib.traces.trace import COUNTERS, Trace
 
 
 class Spec(NamedTuple):
-    """Which store hears which counter of a stream."""
+    """A store to replay: its design and settings, and the counter whose operations it receives."""
 
     design: str = "bounded"
     settings: Settings = Settings()
     counter: str = "no_client"
 
 
-class Tally:
-    """One compiled store that hears a stream, chunk by chunk. Raises ValueError for an unknown design.
+class StreamedStore:
+    """One compiled store that receives a stream, chunk by chunk.
 
-    Where a stream does not say what each session does next, evictions of the sessions of one `part` in `parts` are
-    told true from false, as many as there is room to wait for; `parts` then says what came of it.
+    Where a stream does not say what each session does next, false evictions are counted among the sessions of one
+    `part` in `parts` that there is room to await; `store.awaiting.parts` is then the number of parts that it took.
+    Raises InputError for an unknown design, and for one that is not compiled.
     """
 
-    def __init__(self, spec: Spec, most_ghosts: int = MOST_GHOSTS, part: int = 0, parts: int = 1):
-        compiled = find_design(spec.design).compiled
-        if compiled is None:
-            raise ValueError(f"design {spec.design!r} is not compiled: it is replayed over a whole trace")
+    def __init__(self, spec: Spec, max_awaiting: int = MAX_AWAITING, part: int = 0, parts: int = 1):
+        rule = find_design(spec.design).compiled
+        if rule is None:
+            raise InputError(f"design {spec.design!r} is not compiled: `stream_totals` replays it")
         self.counter = COUNTERS.index(spec.counter)
-        self.store = CompiledStore(*compiled(spec.settings), most_ghosts, part, parts)
+        self.store = CompiledStore(rule(spec.settings), max_awaiting, part, parts)
         self._last_time: int | None = None
         self._ids = np.empty(0, dtype=object)
         """The id of each node's entry, where it does not follow from a number; the store's cap keeps them few."""
 
-    def hear(self, chunk: Chunk) -> None:
-        """Hear the next chunk."""
-        capped = self.store.bounds[0] > 0
+    def apply(self, chunk: Chunk) -> None:
+        """Apply the next chunk."""
+        capped = self.store.rule.max_entries > 0
         rank = self._rank(chunk) if capped and chunk.time.size else NO_RANK
         rows = self.store.rows
-        self.store.hear(
-            chunk.time, chunk.session, chunk.code, word=chunk.word, rank=rank, counter=self.counter, told=chunk.told
+        self.store.apply(
+            *(chunk.time, chunk.session, chunk.code),
+            word=chunk.word,
+            rank=rank,
+            counter=self.counter,
+            next_known=chunk.next_known,
         )
         if capped and chunk.id_of is None:
             self._note_ids(chunk, rows)
@@ -63,7 +69,7 @@ class Tally:
             self._last_time = int(chunk.time[-1])
 
     def totals(self) -> Totals:
-        """The ledger so far. Raises AssertionError if it does not balance."""
+        """Return the ledger so far. Raises AssertionError if it does not balance."""
         self.store.check()
         return Totals(**self.store.totals())
 
@@ -108,37 +114,58 @@ class Tally:
         self._ids[entries[touched]] = chunk.ids(rows[touched]).to_numpy(zero_copy_only=False)
 
 
-def tally(stream: Stream, specs: Sequence[Spec], most_ghosts: int = MOST_GHOSTS) -> list[Totals]:
-    """The ledger of each of several stores, all of which hear the same stream.
+def stream_totals(stream: Stream, specs: Sequence[Spec], max_awaiting: int = MAX_AWAITING) -> list[Totals]:
+    """Return the ledger of each of several stores that receive the same stream.
 
-    A stream that does not say what each session does next is gone through again for each share of the evicted sessions
-    that there is room to wait for. Raises ValueError for an unknown design, and what the stream raises.
+    The stream is gone through once for all stores, once more for each further share of the evicted sessions that there
+    is room to await, and once for all stores that are not compiled. Raises InputError for an unknown design, and the
+    stream's own errors.
     """
-    tallies = [Tally(spec, most_ghosts) for spec in specs]
-    _hear(stream, tallies)
-    results = [tally.totals() for tally in tallies]
-    todo = [(at, tally.store, 1) for at, tally in enumerate(tallies)]
+    is_compiled = [find_design(spec.design).compiled is not None for spec in specs]
+    stores = {at: StreamedStore(spec, max_awaiting) for at, spec in enumerate(specs) if is_compiled[at]}
+    _apply(stream, [*stores.values()])
+    results = {at: store.totals() for at, store in stores.items()}
+    todo = [(at, store.store.awaiting, 1) for at, store in stores.items()]
     while todo:
         again = []
-        for at, store, parts in todo:
+        for at, awaiting, parts in todo:
             # Of the sessions that this store set out to follow, it had to leave out these.
-            left_out = range(store.part + parts, store.parts, parts)
-            again += [(at, Tally(specs[at], most_ghosts, part, store.parts)) for part in left_out]
+            left_out = range(awaiting.part + parts, awaiting.parts, parts)
+            again += [(at, StreamedStore(specs[at], max_awaiting, part, awaiting.parts)) for part in left_out]
         todo = []
-        for at, tally in again:
-            parts = tally.store.parts
-            _hear(stream, [tally])
-            found = tally.totals()
+        for at, store in again:
+            parts = store.store.awaiting.parts
+            _apply(stream, [store])
+            found = store.totals()
             results[at] = replace(
                 results[at],
                 false_evictions=results[at].false_evictions + found.false_evictions,
                 lost_counts=results[at].lost_counts + found.lost_counts,
             )
-            todo.append((at, tally.store, parts))
-    return results
+            todo.append((at, store.store.awaiting, parts))
+    if not all(is_compiled):
+        trace = _gathered(stream)
+        for at, spec in enumerate(specs):
+            if not is_compiled[at]:
+                only = trace.only(spec.counter)
+                results[at] = ledger.totals(only, reference(only, spec.design, spec.settings))
+    return [results[at] for at in range(len(specs))]
 
 
-def _hear(stream: Stream, tallies: Sequence[Tally]) -> None:
+def _apply(stream: Stream, stores: Sequence[StreamedStore]) -> None:
+    if not stores:
+        return
     for chunk in stream():
-        for tally in tallies:
-            tally.hear(chunk)
+        for store in stores:
+            store.apply(chunk)
+
+
+def _gathered(stream: Stream) -> Trace:
+    """Read a whole stream into memory."""
+    times, codes, ids = [np.empty(0, np.int64)], [np.empty(0, np.uint8)], []
+    for chunk in stream():
+        times.append(chunk.time)
+        codes.append(chunk.code)
+        ids += chunk.ids(np.arange(chunk.time.size)).to_pylist()
+    code = np.concatenate(codes)
+    return Trace.of(np.concatenate(times), ids, code & IS_DELETE, (code & IS_DROPS) > 0)

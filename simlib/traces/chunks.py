@@ -1,7 +1,7 @@
 """The operation stream in chunks, for streams of which memory holds only a part: from a trace, or a Parquet file.
 
 Owns how a session is told from all others without a list of all of them: by its number, and where ids are text by 128
-bits of hash. Refuses what `trace` refuses, in the same words. Next: `tally` lets stores hear the chunks.
+bits of hash. Refuses what `trace` refuses, in the same words.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -44,7 +44,7 @@ class Chunk:
     """n consecutive operations, in order of time.
 
     `time` int64 ns; `session` int64 and, unless it is empty, `word` int64, which together stand for the session; `code`
-    uint8, with bits as in `kernel`; all (n,). `told` says whether the bit `COMES_BACK` is set where it belongs.
+    uint8, with bits as of `codes`; all (n,). `next_known` says whether the bit `COMES_BACK` is set where it belongs.
 
     The ids themselves matter only where times are equal: `ids` gives those of some rows of the chunk. Where an id
     follows from the number and the word, `id_of` gives it for those, of any chunk.
@@ -56,7 +56,7 @@ class Chunk:
     ids: Callable[[np.ndarray], "pa.Array"]
     id_of: Callable[[np.ndarray, np.ndarray], "pa.Array"] | None = None
     word: np.ndarray = field(default_factory=lambda: NONE)
-    told: bool = False
+    next_known: bool = False
 
 
 Stream = Callable[[], Iterable[Chunk]]

@@ -53,15 +53,14 @@ def instance_of(chunk: Chunk, first: int, instances: int, affinity: bool) -> np.
     return ((keys >> np.uint64(32)) * np.uint64(instances) >> np.uint64(32)).astype(np.int64)
 
 
-def rows_of(chunk: Chunk, rows: np.ndarray, told: bool = True) -> Chunk:
-    """Some rows (ascending) of a chunk, as a chunk; `told` False takes out what it tells of a session's next deed."""
-    code = chunk.code[rows] if told or not chunk.told else chunk.code[rows] & np.uint8(~COMES_BACK & 0xFF)
+def rows_of(chunk: Chunk, rows: np.ndarray, next_known: bool = True) -> Chunk:
+    """Some rows (ascending) of a chunk, as a chunk; `next_known` False removes COMES_BACK."""
+    code = chunk.code[rows] if next_known or not chunk.next_known else chunk.code[rows] & np.uint8(~COMES_BACK & 0xFF)
     word = chunk.word[rows] if chunk.word.size else NONE
     if chunk.id_of is not None:
-        return _known(chunk, chunk.time[rows], chunk.session[rows], code, word, told)
-    return Chunk(
-        chunk.time[rows], chunk.session[rows], code, lambda at: chunk.ids(rows[at]), None, word, told and chunk.told
-    )
+        return _known(chunk, chunk.time[rows], chunk.session[rows], code, word, next_known)
+    known = next_known and chunk.next_known
+    return Chunk(chunk.time[rows], chunk.session[rows], code, lambda at: chunk.ids(rows[at]), None, word, known)
 
 
 def joined(chunks: Sequence[Chunk]) -> Chunk:
@@ -71,7 +70,7 @@ def joined(chunks: Sequence[Chunk]) -> Chunk:
 
 
 def _known(
-    like: Chunk, time: np.ndarray, session: np.ndarray, code: np.ndarray, word: np.ndarray, told: bool = True
+    like: Chunk, time: np.ndarray, session: np.ndarray, code: np.ndarray, word: np.ndarray, next_known: bool = True
 ) -> Chunk:
     """A chunk of a stream whose ids follow from number and word; it does not hold on to the chunk that it is like."""
     id_of = like.id_of
@@ -79,4 +78,4 @@ def _known(
     def ids(at: np.ndarray) -> "pa.Array":
         return id_of(session[at], word[at] if word.size else word)
 
-    return Chunk(time, session, code, ids, id_of, word, told and like.told)
+    return Chunk(time, session, code, ids, id_of, word, next_known and like.next_known)

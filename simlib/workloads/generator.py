@@ -4,7 +4,7 @@ Owns speed and nothing of the meaning: `plan` and `churn` are the definition, an
 theirs. A session is drawn and acted out alone, from its first action to its last, as soon as it arrives: sessions meet
 only in the order of the stream. Its operations wait in the slices of time that they fall into; a slice is put in order
 once every session that begins before its end has been acted out. So memory grows with what is still to come of the
-sessions that have arrived, and neither with the stream nor with how it is cut. Next: `tally`.
+sessions that have arrived, and neither with the stream nor with how it is cut. Next: `stream_totals`.
 """
 
 from collections.abc import Iterator
@@ -485,7 +485,7 @@ class Traffic:
         return self._chunk(time, session, code)
 
     def _chunk(self, time: np.ndarray, session: np.ndarray, code: np.ndarray) -> Chunk:
-        return Chunk(time, session, code, lambda at: self.ids(session[at]), self.ids, told=True)
+        return Chunk(time, session, code, lambda at: self.ids(session[at]), self.ids, next_known=True)
 
     def ids(self, sessions: np.ndarray, words: np.ndarray = NONE) -> "pa.Array":
         """The ids of sessions of the stream, by number."""

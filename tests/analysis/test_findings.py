@@ -28,7 +28,7 @@ def experiment_of(operations, settings, drops=()):
     for counter in COUNTERS:
         for design in ("unbounded", "bounded"):
             observed[counter, design] = Observed(design, settings)
-            observed[counter, design].hear(trace.only(counter))
+            observed[counter, design].apply(trace.only(counter))
     replication = Replication(
         trace, 0, times[-1] * SECOND, observed, ("all",), np.zeros(trace.ids.size, dtype=np.int64)
     )
@@ -168,7 +168,7 @@ def test_what_more_of_something_does(flood):
 
 def _totals(trace, settings):
     observed = Observed("bounded", settings)
-    observed.hear(trace)
+    observed.apply(trace)
     return ledger.totals(trace, observed)
 
 

@@ -24,7 +24,7 @@ from simlib.experiments.experiment import open_experiment
 from simlib.models import cost, heap, theory
 from simlib.replay import ledger
 from simlib.replay.observe import reference, replay
-from simlib.replay.totals import Spec, tally
+from simlib.replay.totals import Spec, stream_totals
 from simlib.stores.contract import Settings
 from simlib.traces.chunks import stream_of
 from simlib.traces.routing import rows_of
@@ -126,7 +126,7 @@ def test_a_log_at_load_1_is_the_log(stream):
     specs = [
         Spec(design, Settings(3, 9 * SECOND, 2), counter) for design in ("bounded", "unbounded") for counter in COUNTERS
     ]
-    assert tally(scaled.stream(1), specs) == [
+    assert stream_totals(scaled.stream(1), specs) == [
         ledger.totals(trace.only(s.counter), reference(trace.only(s.counter), s.design, s.settings)) for s in specs
     ]
 
@@ -158,10 +158,10 @@ def test_a_log_at_any_load_is_whole_sessions_in_copies_in_order(stream, times):
 def test_a_log_tells_what_each_session_does_next_and_what_is_deleted(stream, times):
     scaled, chosen = ScaledLog(trace_of(stream), SMALL), Settings(3, 9 * SECOND, 2)
     told = list(scaled.stream(times)())
-    blind = [rows_of(chunk, np.arange(chunk.time.size), told=False) for chunk in told]
+    blind = [rows_of(chunk, np.arange(chunk.time.size), next_known=False) for chunk in told]
     specs = [Spec("bounded", chosen, counter) for counter in COUNTERS]
-    assert tally(lambda: told, specs) == tally(lambda: blind, specs)
-    unbounded = tally(lambda: told, [Spec("unbounded", counter=counter) for counter in COUNTERS])
+    assert stream_totals(lambda: told, specs) == stream_totals(lambda: blind, specs)
+    unbounded = stream_totals(lambda: told, [Spec("unbounded", counter=counter) for counter in COUNTERS])
     assert scaled.deletes_hit(times) == {c: u.deletes_hit for c, u in zip(COUNTERS, unbounded, strict=True)}
 
 
@@ -173,7 +173,7 @@ def test_what_is_measured_is_what_stores_over_the_whole_stream_did(name):
     traffic = ScaledWorkload(load_workload(name).lasting(HOUR), (3,), SMALL)
     found = measure(traffic, 2, 0, SMALL)
     specs = [Spec(design, SMALL, counter) for design in ("bounded", "unbounded") for counter in COUNTERS]
-    totals = tally(generated(traffic.workload.times(2), 3), specs)
+    totals = stream_totals(generated(traffic.workload.times(2), 3), specs)
     assert list(found.whole.values()) == totals[:2]
     # No map of all sessions was held: what is created is told by the stream, what is deleted by the watched sessions.
     assert list(found.unbounded.values()) == [each.final_entries for each in totals[2:]]
@@ -446,7 +446,7 @@ def test_the_limit_is_reached_when_a_simulation_reaches_it_and_never_without_a_l
     hours = fleet.row(TRAFFIC[-1], True).values["hours"].mean
     limit = heap.entries_at(fleet.scale.experiment.memory_limit_mib, "unbounded", fleet.scale.go_version)
     crowd = load_workload("orphans").times(TRAFFIC[-1] / fleet.instances).lasting(int(hours * HOUR))
-    found = tally(generated(crowd, 7), [Spec("unbounded", counter=counter) for counter in COUNTERS])
+    found = stream_totals(generated(crowd, 7), [Spec("unbounded", counter=counter) for counter in COUNTERS])
     assert sum(totals.final_entries for totals in found) == pytest.approx(limit, rel=0.1)
 
 

@@ -369,7 +369,7 @@ def test_a_worker_with_another_version_is_refused_before_its_results_are_kept(tm
 
 
 def test_a_failure_is_one_line_and_status_1(tmp_path, mine, capsys, monkeypatch):
-    monkeypatch.setattr("simlib.experiments.sweep.tally_workload", None)
+    monkeypatch.setattr("simlib.experiments.sweep.workload_totals", None)
     monkeypatch.setattr("simlib.experiments.executors.local_processes", ThreadPoolExecutor)
     status, out, err = run(capsys, "sweep", "--workload", mine, "--out", tmp_path / "out")
     assert (status, out) == (1, "")

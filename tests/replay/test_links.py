@@ -10,7 +10,7 @@ from simlib.replay import ledger
 from simlib.replay.links import Links
 from simlib.replay.observe import reference, replay
 from simlib.replay.surface import FEW, surface
-from simlib.replay.totals import tally
+from simlib.replay.totals import stream_totals
 from simlib.stores.contract import Settings
 from simlib.traces.trace import COUNTERS, Trace, read_trace
 from simlib.workloads.churn import simulate
@@ -82,9 +82,9 @@ def test_an_entry_below_the_watermark_is_left_to_the_list(monkeypatch):
 
     def asking(*given):
         asked.append(given)
-        return tally(*given)
+        return stream_totals(*given)
 
-    monkeypatch.setattr("simlib.replay.links.tally", asking)
+    monkeypatch.setattr("simlib.replay.links.stream_totals", asking)
     names, ops = ["c", "d", "e", "e", "a", "f", "a", "c"], [0, 0, 0, 1, 0, 0, 0, 0]
     links = Links.of(Trace.of([5, 5, 5, 5, 5, 5, 5, 9], names, ops, np.zeros(8)))
     for each in (Settings(2, 0, 2), Settings(2, 2, 2), Settings(2, 100, 2)):

@@ -15,7 +15,7 @@ from simlib.core.errors import InputError
 from simlib.core.units import HOUR, MINUTE
 from simlib.replay import ledger
 from simlib.replay.observe import reference
-from simlib.replay.totals import Spec, tally
+from simlib.replay.totals import Spec, stream_totals
 from simlib.stores.contract import Settings
 from simlib.traces.chunks import open_stream, stream_of
 from simlib.traces.trace import COUNTERS, Trace, read_trace, write_trace
@@ -32,7 +32,7 @@ def expected(trace, spec):
 
 
 def assert_alike(trace, stream, specs, **options):
-    assert tally(stream, specs, **options) == [expected(trace, spec) for spec in specs]
+    assert stream_totals(stream, specs, **options) == [expected(trace, spec) for spec in specs]
 
 
 sessions = st.sampled_from(["", "__missing__", "a", "b", "c", "B", "é", "日", "\U0001f600", "ab", *"defghij"])
@@ -52,12 +52,12 @@ def trace_of(stream):
     stream=st.lists(rows, max_size=120),
     chosen=bounds,
     chunk=st.integers(1, 40),
-    most_ghosts=st.sampled_from([1, 4, 1 << 20]),
+    max_awaiting=st.sampled_from([1, 4, 1 << 20]),
 )
-def test_any_stream_in_any_chunks_ties_included(stream, chosen, chunk, most_ghosts):
+def test_any_stream_in_any_chunks_ties_included(stream, chosen, chunk, max_awaiting):
     trace = trace_of(stream)
     specs = [Spec(design, chosen, counter) for design in ("bounded", "unbounded") for counter in COUNTERS]
-    assert_alike(trace, stream_of(trace, chunk), specs, most_ghosts=most_ghosts)
+    assert_alike(trace, stream_of(trace, chunk), specs, max_awaiting=max_awaiting)
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
@@ -84,7 +84,7 @@ def test_every_log(tmp_path):
         trace = read_trace(log)
         specs = [Spec("bounded", chosen) for chosen in CHOSEN]
         write_trace(trace, tmp_path / "trace.parquet")
-        assert_alike(trace, open_stream(tmp_path / "trace.parquet", 30_000), specs, most_ghosts=1000)
+        assert_alike(trace, open_stream(tmp_path / "trace.parquet", 30_000), specs, max_awaiting=1000)
 
 
 def test_sessions_known_by_number_are_told_apart_as_text(tmp_path):
@@ -104,15 +104,15 @@ def test_sessions_known_by_number_are_told_apart_as_text(tmp_path):
     assert_alike(trace, stream_of(read_trace(tmp_path / "trace.parquet")), specs)
 
 
-@pytest.mark.parametrize("most_ghosts", [1, 1 << 20])
-def test_numbers_that_end_to_be_numbers_by_arrival_lose_no_eviction(most_ghosts, tmp_path):
+@pytest.mark.parametrize("max_awaiting", [1, 1 << 20])
+def test_numbers_that_end_to_be_numbers_by_arrival_lose_no_eviction(max_awaiting, tmp_path):
     """Negative, huge and missing ids in later chunks, while evictions are still waited for."""
     for odd in ([-1], [2**62], [None], [-1, None], [2**40, None, -5]):
         session = pa.array([5, 6, *odd, *range(7, 20), None, 5, 6, *odd, 5])
         path = write(tmp_path / "trace.parquet", time=np.arange(len(session)), session=session)
         for chunk in (1, 2, 5):
             assert_alike(
-                read_trace(path), open_stream(path, chunk), [Spec("bounded", Settings(1, 0))], most_ghosts=most_ghosts
+                read_trace(path), open_stream(path, chunk), [Spec("bounded", Settings(1, 0))], max_awaiting=max_awaiting
             )
 
 
@@ -186,7 +186,7 @@ def test_more_evicted_sessions_than_there_is_room_to_wait_for_take_more_passes()
         passes.append(1)
         return chunks()
 
-    assert_alike(trace, stream, [Spec("bounded", Settings(100, 0))], most_ghosts=4000)
+    assert_alike(trace, stream, [Spec("bounded", Settings(100, 0))], max_awaiting=4000)
     assert 1 < len(passes) <= 8
 
 
@@ -270,8 +270,8 @@ PEAK = """
 import sys
 from tests.growth import peak_mib
 from simlib.traces.chunks import open_stream
-from simlib.replay.totals import Spec, tally
-print(tally(open_stream(sys.argv[1]), [Spec()])[0].increments, peak_mib())
+from simlib.replay.totals import Spec, stream_totals
+print(stream_totals(open_stream(sys.argv[1]), [Spec()])[0].increments, peak_mib())
 """
 
 

@@ -9,7 +9,7 @@ from simlib.core.errors import InputError
 from simlib.core.units import HOUR, MINUTE
 from simlib.replay import ledger
 from simlib.replay.observe import reference
-from simlib.replay.totals import Spec, Tally, tally
+from simlib.replay.totals import Spec, StreamedStore, stream_totals
 from simlib.stores.contract import Settings
 from simlib.traces.chunks import open_stream, stream_of
 from simlib.traces.codes import COMES_BACK, IS_DELETE
@@ -69,7 +69,7 @@ def test_every_instance_tallies_what_the_reference_makes_of_its_part(stream, ins
     for number in range(instances):
         mine = part(trace, by == number)
         specs = [Spec(design, SMALL, counter) for design in ("bounded", "unbounded") for counter in COUNTERS]
-        found = tally(routed(stream_of(trace, chunk), instances, number, affinity), specs, most_ghosts=2)
+        found = stream_totals(routed(stream_of(trace, chunk), instances, number, affinity), specs, max_awaiting=2)
         for spec, totals in zip(specs, found, strict=True):
             only = mine.only(spec.counter)
             assert totals == ledger.totals(only, reference(only, spec.design, spec.settings))
@@ -110,9 +110,9 @@ def test_a_sample_of_instances_hears_what_each_would_alone(stream, instances, he
         alone = routed(stream_of(trace), instances, number, affinity)
         assert columns(lambda mine=mine: mine) == columns(alone)
         # Joined to one chunk, ties are still settled by the ids.
-        whole = Tally(Spec("bounded", SMALL))
-        whole.hear(joined(mine))
-        assert [whole.totals()] == tally(alone, [Spec("bounded", SMALL)])
+        whole = StreamedStore(Spec("bounded", SMALL))
+        whole.apply(joined(mine))
+        assert [whole.totals()] == stream_totals(alone, [Spec("bounded", SMALL)])
 
 
 @pytest.mark.parametrize("affinity", [True, False])
@@ -122,7 +122,9 @@ def test_texts_go_by_all_of_their_hash_from_parquet_as_from_memory_alike(tmp_pat
     trace = Trace.of(np.sort(random.integers(0, 900, 4000)), names, random.random(4000) < 0.1, np.zeros(4000))
     write_trace(trace, tmp_path / "trace.parquet")
     heard = [
-        sum(totals.increments for totals in tally(routed(stream, 7, number, affinity), [Spec("bounded", SMALL)]))
+        sum(
+            totals.increments for totals in stream_totals(routed(stream, 7, number, affinity), [Spec("bounded", SMALL)])
+        )
         for stream in [open_stream(tmp_path / "trace.parquet", 500)]
         for number in range(7)
     ]
@@ -145,12 +147,12 @@ def test_with_affinity_the_stream_goes_on_telling_and_without_no_more():
     for affinity in (True, False):
         stream = routed(generated(chosen, 1), 4, 2, affinity)
         chunks = list(stream())
-        assert all(chunk.told == affinity for chunk in chunks)
+        assert all(chunk.next_known == affinity for chunk in chunks)
         told = any((chunk.code & COMES_BACK).any() for chunk in chunks)
         assert told == affinity
-        blind = [rows_of(chunk, np.arange(chunk.time.size), told=False) for chunk in chunks]
+        blind = [rows_of(chunk, np.arange(chunk.time.size), next_known=False) for chunk in chunks]
         specs = [Spec("bounded", small, counter) for counter in COUNTERS]
-        assert tally(stream, specs) == tally(lambda blind=blind: blind, specs)
+        assert stream_totals(stream, specs) == stream_totals(lambda blind=blind: blind, specs)
     assert any((chunk.code & IS_DELETE).any() for chunk in chunks)
 
 

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simlib.core.units import DAY, HOUR, MINUTE
-from simlib.experiments.sweep import tally_workload
+from simlib.experiments.sweep import workload_totals
 from simlib.replay import ledger
 from simlib.replay.observe import reference
-from simlib.replay.totals import Spec, Tally, tally
+from simlib.replay.totals import Spec, StreamedStore, stream_totals
 from simlib.stores.contract import Settings
 from simlib.traces.trace import COUNTERS, INCREMENT, Trace
 from simlib.workloads.churn import simulate
@@ -154,10 +154,10 @@ def test_it_can_be_halted_anywhere(stops, rows):
 
 @pytest.mark.parametrize("name", workload_names())
 def test_the_stream_says_what_each_session_does_next(name):
-    """So no ghosts have to be kept: the totals are those of the recorded trace."""
+    """So no evicted session has to be awaited: the totals are those of the recorded trace."""
     chosen, settings_ = load_workload(name).lasting(4 * HOUR), Settings(300, 10 * MINUTE, 100)
     trace = simulate(chosen, 1)
-    (bounded, unbounded) = tally_workload(chosen, 1, [("bounded", settings_), ("unbounded", settings_)])
+    (bounded, unbounded) = workload_totals(chosen, 1, [("bounded", settings_), ("unbounded", settings_)])
     for counter in COUNTERS:
         only = trace.only(counter)
         assert bounded[counter] == ledger.totals(only, reference(only, "bounded", settings_))
@@ -172,7 +172,7 @@ def test_ties_between_sessions_are_settled_by_their_ids():
     chosen, settings_ = workload("2h", crowd=crowd), Settings(500, 10 * MINUTE, 256)
     trace = simulate(chosen, 1).only("no_client")
     assert (np.diff(trace.time) == 0).mean() > 0.5
-    (totals,) = tally(generated(chosen, 1, rows=3000), [Spec("bounded", settings_)])
+    (totals,) = stream_totals(generated(chosen, 1, rows=3000), [Spec("bounded", settings_)])
     assert totals == ledger.totals(trace, reference(trace, "bounded", settings_))
     assert totals.cap_evictions > 1000
 
@@ -180,22 +180,22 @@ def test_ties_between_sessions_are_settled_by_their_ids():
 def test_simpy_processes_drive_it_through_restarts_and_a_change_of_settings():
     """A nightly restart empties the map, and a deploy brings the bound: ordinary SimPy processes, a compiled stream."""
     chosen = load_workload("incident").lasting(DAY)
-    traffic, env, lives = Traffic(chosen, 3), simpy.Environment(), [Tally(Spec("unbounded"))]
+    traffic, env, lives = Traffic(chosen, 3), simpy.Environment(), [StreamedStore(Spec("unbounded"))]
 
     def listen():
         for chunk in traffic.until(env.now):
-            lives[-1].hear(chunk)
+            lives[-1].apply(chunk)
 
     def restarts():
         while True:
             yield env.timeout(5 * HOUR)
             listen()
-            lives.append(Tally(Spec("unbounded")))
+            lives.append(StreamedStore(Spec("unbounded")))
 
     def deploy():
         yield env.timeout(13 * HOUR + 1)
         listen()
-        lives.append(Tally(Spec("bounded")))
+        lives.append(StreamedStore(Spec("bounded")))
 
     env.process(restarts())
     env.process(deploy())
