@@ -1,7 +1,7 @@
-"""Where work is done: processes of this machine, or the workers of a Dask scheduler. Both are `Executor`s.
+"""Provides executors: worker processes of this machine, and the workers of a Dask scheduler.
 
-Owns their start and their end, and how a scheduler that is not there is told. Dask is an optional extra, imported only
-where it is asked for. Next: `sweep` hands out its tasks.
+Worker processes end when the process that started them does. Refuses a scheduler that does not answer and workers that
+would compute with other code or packages. Dask is an optional extra, imported only when it is asked for.
 """
 
 import asyncio
@@ -12,26 +12,35 @@ import os
 import re
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor
 from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
 
 from simlib.core.errors import InputError
 from simlib.core.files import code_digest
 
 PATIENCE = 10
-"""Seconds in which a scheduler must have answered."""
+"""Seconds that a scheduler has to answer."""
 
 RETRIES = 2
-"""How often Dask does a task again that failed. How often one whose worker died is for the scheduler to say."""
+"""Times that Dask repeats a failed task. The scheduler sets how often it repeats one whose worker was lost."""
 
-_PROCESSES = multiprocessing.get_context("spawn")
+GRACE = 3
+"""Seconds that a worker gets to end its own children before it is killed."""
+
+_CONTEXT = multiprocessing.get_context("forkserver")
 
 
 @contextlib.contextmanager
-def local_processes(jobs: int) -> Iterator[Executor]:
-    """So many worker processes. They end with this one, however it ends, and at once where the block raises."""
-    with _Processes(jobs) as executor:
+def local_processes(jobs: int, fresh: bool = False, preload: Sequence[str] = ()) -> Iterator[Executor]:
+    """Yield an executor of `jobs` worker processes; all are ended at once where the block raises.
+
+    `fresh` starts a process for each task. `preload` names modules to import once for all that are started.
+    """
+    _CONTEXT.set_forkserver_preload(list(preload))
+    with _Processes(jobs, fresh) as executor:
         try:
             yield executor
         except BaseException:
@@ -40,16 +49,18 @@ def local_processes(jobs: int) -> Iterator[Executor]:
 
 
 class _Processes(ThreadPoolExecutor):
-    """Threads that each have a process do what they are given.
+    """Threads, each of which hands its tasks to a process.
 
-    A pool of the standard library's would do, but Python 3.11's stumbles over work that is cancelled while it breaks.
+    The standard library's pool would do, but in Python 3.11 it fails on work that is cancelled while it breaks.
     """
 
-    def __init__(self, jobs: int):
-        super().__init__(jobs, initializer=self._start)
-        self._own, self._lock, self._processes, self._ended = threading.local(), threading.Lock(), [], False
+    def __init__(self, jobs: int, fresh: bool):
+        super().__init__(jobs)
+        self._fresh = fresh
+        self._own, self._lock, self._ended = threading.local(), threading.Lock(), False
+        self._processes: set[ForkServerProcess] = set()
 
-    def submit(self, function, /, *args, **kwargs) -> Future:
+    def submit(self, function: Callable, /, *args, **kwargs) -> Future:
         return super().submit(self._do, function, args, kwargs)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -58,40 +69,59 @@ class _Processes(ThreadPoolExecutor):
             self.end()
 
     def end(self) -> None:
-        """End the processes, whatever they are at."""
+        """End the processes, whatever they are doing."""
         with self._lock:
             self._ended = True
             for process in self._processes:
-                process.kill()
+                process.terminate()
             for process in self._processes:
+                process.join(GRACE)
+                process.kill()
                 process.join()
 
-    def _start(self) -> None:
-        # What the interrupt means that a terminal sends to all is for us to say. A process inherits what is held back;
-        # the tracker that multiprocessing starts with its first process would let it through again.
-        resource_tracker.ensure_running()
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        self._own.connection, theirs = _PROCESSES.Pipe()
-        process = _PROCESSES.Process(target=_serve, args=(theirs,), daemon=True)
-        with self._lock:
-            if not self._ended:
-                process.start()
-                self._processes.append(process)
-        theirs.close()
-
     def _do(self, function: Callable, args: tuple, kwargs: dict):
+        process = None
         try:
-            self._own.connection.send((function, args, kwargs))
-            done, answer = self._own.connection.recv()
+            if self._fresh or not hasattr(self._own, "worker"):
+                self._own.worker = self._start()
+            process, connection = self._own.worker
+            connection.send((function, args, kwargs))
+            done, answer = connection.recv()
         except (EOFError, OSError):
-            raise BrokenExecutor("a worker process died") from None
+            if process:
+                process.join()
+            if self._ended:
+                raise CancelledError from None
+            status = f"ended with status {process.exitcode}" if process else "could not be started"
+            raise BrokenExecutor(f"the worker process {status}") from None
+        finally:
+            if self._fresh and process:
+                connection.close()
+                process.join()
+                with self._lock:
+                    self._processes.discard(process)
         if done:
             return answer
         raise answer
 
+    def _start(self) -> tuple[ForkServerProcess, Connection]:
+        # An interrupt from the terminal reaches every process: what follows from it is for this one to decide.
+        # A process inherits what its parent blocks; the tracker, if started later, would unblock it again.
+        resource_tracker.ensure_running()
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        connection, theirs = _CONTEXT.Pipe()
+        process = _CONTEXT.Process(target=_serve, args=(theirs,), daemon=True)
+        with self._lock:
+            if self._ended:
+                raise CancelledError
+            process.start()
+            self._processes.add(process)
+        theirs.close()
+        return process, connection
 
-def _serve(connection) -> None:
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+
+def _serve(connection: Connection) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     with contextlib.suppress(EOFError, OSError):
         while True:
             function, args, kwargs = connection.recv()
@@ -102,16 +132,18 @@ def _serve(connection) -> None:
             connection.send(answer)
 
 
-def _die_with_parent() -> None:
-    multiprocessing.parent_process().join()
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
     os._exit(1)
 
 
 @contextlib.contextmanager
-def dask_workers(address: str, tell: Callable[[str], None]) -> Iterator[Executor]:
-    """The workers of the scheduler at an address, `tcp://host:port`; `tell` hears where there are none to begin with.
+def dask_workers(address: str, report: Callable[[str], None]) -> Iterator[Executor]:
+    """Yield the workers of the scheduler at `tcp://host:port`; `report` receives a line where there are none yet.
 
-    Raises InputError where Dask is not installed, no scheduler answers there, or a worker has other code than this.
+    Raises InputError where Dask is not installed, no scheduler answers, or a worker's code or packages differ.
     """
     if not re.fullmatch(r"tcp://[^\s/]+:\d+", address):
         raise InputError(f"{address!r} is not the address of a scheduler: write tcp://host:port")
@@ -119,25 +151,28 @@ def dask_workers(address: str, tell: Callable[[str], None]) -> Iterator[Executor
         from distributed import Client
     except ImportError:
         raise InputError("a scheduler needs Dask, which is not installed: install simlib[dask]") from None
-    # It would tell of a lost connection at length, and so does whoever waits for what came over it.
+    # Its log entries on a lost connection are long, and the sweep reports the loss itself.
     for name in ("distributed", "distributed.client"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     if not _identity(address)["workers"]:
-        tell(f"{address} has no workers yet: waiting for the first")
-    # Not pure: the scheduler must not answer with what another version of the code once made of the same arguments.
+        report(f"{address} has no workers yet: waiting for the first")
+    # Not pure: the scheduler must not reuse results of the same arguments that another version of the code computed.
     with (
         Client(address, timeout=PATIENCE, set_as_default=False) as client,
         client.get_executor(pure=False, retries=RETRIES) as executor,
     ):
-        # A worker without this package would not say so: it ends when it is given a task.
+        # A worker without this package does not report it: it ends when it receives a task.
         for worker, code in client.run(code_digest, on_error="return").items():
             if code != code_digest() and not isinstance(code, OSError):
-                raise InputError(f"worker {worker} has another version of simlib, or none: give it the same checkout")
+                raise InputError(
+                    f"worker {worker} has another version of simlib, of Python or of a package: "
+                    f"give it the same checkout and environment"
+                )
         yield executor
 
 
 def _identity(address: str) -> dict:
-    """What the scheduler at an address says of itself. A `Client` would wait for ever for one that does not speak."""
+    """Ask the scheduler at an address for its identity. A `Client` would wait for ever for one that does not answer."""
     from distributed.core import rpc
 
     async def ask() -> dict:
@@ -145,11 +180,11 @@ def _identity(address: str) -> dict:
             return await scheduler.identity()
 
     try:
-        # In a thread of its own, as this one may run a loop already: a notebook does.
+        # In another thread, as this one may already run an event loop: a notebook does.
         with ThreadPoolExecutor(1) as thread:
             identity = thread.submit(asyncio.run, ask()).result()
     except Exception:
-        # Whatever else may listen there answers with whatever.
+        # Another kind of server at that address can fail in any way.
         raise InputError(f"{address}: no Dask scheduler answers there: start one with 'dask scheduler'") from None
     if identity["type"] != "Scheduler":
         raise InputError(f"{address}: this is a {identity['type']} of Dask: name its scheduler")

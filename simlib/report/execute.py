@@ -1,38 +1,33 @@
-"""Executes one notebook with papermill in this process, which the runner starts for it and which dies with the runner.
+"""Executes one notebook with papermill, in a process that the runner starts for it."""
 
-Owns how a notebook's end is told: the outcome file says `done`, or which cell failed and how.
-"""
-
-import json
-import multiprocessing
 import os
-import signal
 import sys
 import tempfile
-import threading
 from pathlib import Path
 
 import nbformat
 
-OUTCOME = "outcome.json"
 ERRORS = "errors.txt"
 
 PRELOAD = ["nbformat", "jupyter_client.manager", "nbclient", "papermill"]
-"""What each execution needs and takes a second to import: once for all of them, in the process they are forked from."""
+"""Modules that every execution needs: they take a second to import, so all processes share one import."""
 
 
-def execute(source: Path, folder: Path, parameters: dict, cell_timeout: int) -> dict:
-    """Run the notebook `source` into `folder`, where its executed copy stays whatever happens; return the outcome."""
+def execute(source: Path, folder: Path, parameters: dict, cell_timeout: int) -> dict[str, str]:
+    """Run the notebook `source`, which leaves its executed copy in `folder` even when it fails.
+
+    Returns the `cell` that failed and its `error`, nothing where none did. `cell_timeout` in seconds.
+    """
     import papermill
     from jupyter_client.manager import AsyncKernelManager
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
-    # A socket's path may have some hundred characters, so it does not lie in the folder.
+    # The path of a socket may have only some hundred characters, so not in `folder`.
     sockets = tempfile.TemporaryDirectory(prefix="simlib.")
 
     class IpcKernelManager(AsyncKernelManager):
-        """Kernels that talk over files: parallel ones would race for TCP ports, and TCP is plain text."""
+        """Connects to kernels by sockets in files: parallel kernels would race for TCP ports, and TCP is plain text."""
 
         def __init__(self, **kwargs):
             super().__init__(transport="ipc", connection_file=str(Path(sockets.name, "kernel.json")), **kwargs)
@@ -41,7 +36,7 @@ def execute(source: Path, folder: Path, parameters: dict, cell_timeout: int) -> 
     try:
         papermill.execute_notebook(
             nbformat.read(source, as_version=4),
-            # papermill reads braces in a path as places for parameters.
+            # papermill takes braces in a path for placeholders of parameters.
             str(copy).replace("{", "{{").replace("}", "}}"),
             parameters,
             cwd=str(source.parent),
@@ -59,7 +54,7 @@ def execute(source: Path, folder: Path, parameters: dict, cell_timeout: int) -> 
         return {"cell": _last_begun(copy), "error": "the kernel died (out of memory, killed, or crashed)"}
     finally:
         sockets.cleanup()
-    return {"done": True}
+    return {}
 
 
 def _last_begun(copy: Path) -> str:
@@ -69,21 +64,9 @@ def _last_begun(copy: Path) -> str:
     return begun[-1] if begun else "none, the kernel did not start"
 
 
-def run_job(source: Path, folder: Path, parameters: dict, cell_timeout: int) -> None:
-    """Execute in a process made for it by `multiprocessing`, which dies with the one that started it.
-
-    The outcome is left in the folder, and so is what went wrong outside the notebook.
-    """
-    threading.Thread(target=_die_with_parent, daemon=True).start()
-    # An interrupt from the terminal reaches the whole group: what it means is for the parent to say.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def run_notebook(source: Path, folder: Path, parameters: dict, cell_timeout: int) -> dict[str, str]:
+    """Execute a notebook in a process of its own, whose error output goes to a file in `folder`; see `execute`."""
     with open(folder / ERRORS, "wb") as errors, open(os.devnull, "wb") as nothing:
         os.dup2(errors.fileno(), sys.stderr.fileno())
         os.dup2(nothing.fileno(), sys.stdout.fileno())
-    outcome = execute(source, folder, parameters, cell_timeout)
-    (folder / OUTCOME).write_text(json.dumps(outcome), encoding="utf-8")
-
-
-def _die_with_parent() -> None:
-    multiprocessing.parent_process().join()
-    os._exit(1)
+    return execute(source, folder, parameters, cell_timeout)

