@@ -21,14 +21,13 @@ from simlib.experiments.sweep import JOURNAL, TABLE
 from tests.experiments.test_sweep import MINE, lines
 from tests.paths import ROOT
 
-HERE = ROOT
 SEEDS = 60
 
 
 @contextlib.contextmanager
 def process(*arguments: object, **more) -> Iterator[subprocess.Popen]:
     """A process of Python's, which is killed at the end of the block if it has not ended."""
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": HERE}
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": ROOT}
     started = subprocess.Popen([sys.executable, *map(str, arguments)], **{**quiet, **more})
     try:
         yield started
@@ -130,14 +129,13 @@ def test_a_scheduler_without_workers_is_told_of_and_a_worker_is_no_scheduler(sch
 
 def test_a_worker_with_other_code_is_named_before_anything_is_done(scheduler, tmp_path, capsys):
     other = tmp_path / "other"
-    shutil.copytree(HERE / "simlib", other / "simlib", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(HERE / "requirements.lock", other)
-    with open(other / "simlib" / "units.py", "a") as file:
+    shutil.copytree(ROOT / "simlib", other / "simlib", ignore=shutil.ignore_patterns("__pycache__"))
+    with open(other / "simlib/core/units.py", "a") as file:
         file.write("\n")
     with dask_worker(scheduler, tmp_path, cwd=other) as worker, Client(scheduler, set_as_default=False) as client:
         address = joined(client, worker)
         err = said(capsys, "--scheduler", scheduler, "--out", tmp_path / "out")
-    assert f"worker {address} has another version of simlib, or none: give it the same checkout" in err
+    assert f"worker {address} has another version of simlib, of Python or of a package: give it the same" in err
     assert not (tmp_path / "out").exists()
 
 
