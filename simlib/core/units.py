@@ -36,7 +36,7 @@ def parse_duration(text: str) -> int:
     if _SECONDS.fullmatch(text):
         total = Decimal(text) * SECOND
     elif whole := _WHOLE.fullmatch(text):
-        total = sum(Decimal(part[1]) * UNITS[part[2]] for part in _PART.finditer(whole[2]))
+        total = sum((Decimal(part[1]) * UNITS[part[2]] for part in _PART.finditer(whole[2])), Decimal(0))
         total = -total if whole[1] == "-" else total
     else:
         raise InputError(f"{text!r} is not a duration: write a number and a unit ({', '.join(UNITS)}), such as 30m")

@@ -34,7 +34,7 @@ LAWS = ("fixed", "uniform", "exponential")
 
 
 @njit
-def mixed(x):
+def mixed(x: np.uint64) -> np.uint64:
     """splitmix64's finalizer: a bijection of 64-bit integers."""
     x = (x ^ (x >> uint64(30))) * _MIX_1
     x = (x ^ (x >> uint64(27))) * _MIX_2
@@ -42,19 +42,19 @@ def mixed(x):
 
 
 @njit
-def drawn(key, number):
+def drawn(key: np.uint64, number: np.uint64) -> np.uint64:
     """The value at place `number` (0, 1, …) of the splitmix64 sequence that starts from `key`."""
     return mixed(key + (number + uint64(1)) * _GOLDEN)
 
 
 @njit
-def unit(bits):
+def unit(bits: np.uint64) -> float:
     """A uniform strictly between 0 and 1: the midpoint of one of 2**52 equal cells, exact in float64."""
     return (float64(int64(bits >> uint64(12))) + 0.5) * 2.0**-52
 
 
 @njit(error_model="numpy")
-def minus_ln(u):
+def minus_ln(u: float) -> float:
     """-ln(u) for 0 < u < 1, within 1 unit in the last place, the same bits everywhere.
 
     u = m 2**e with m between sqrt(1/2) and sqrt(2); ln m = 2 artanh(s), s = (m - 1) / (m + 1), by its power series,
@@ -84,7 +84,7 @@ def minus_ln(u):
 
 
 @njit
-def duration(law, low, high, u):
+def duration(law: int, low: int, high: int, u: float) -> int:
     """A duration in ns of a law (its number in LAWS) by inverse transform of a uniform."""
     if law == 0:
         return low
@@ -94,25 +94,25 @@ def duration(law, low, high, u):
 
 
 @njit(void(uint64[::1], uint64[::1], uint64[::1]), cache=True)
-def _each_drawn(key, number, out):
+def _each_drawn(key: np.ndarray, number: np.ndarray, out: np.ndarray) -> None:
     for at in range(out.size):
         out[at] = drawn(key[at], number[at])
 
 
 @njit(void(uint64[::1], float64[::1]), cache=True)
-def _each_unit(bits, out):
+def _each_unit(bits: np.ndarray, out: np.ndarray) -> None:
     for at in range(out.size):
         out[at] = unit(bits[at])
 
 
 @njit(void(float64[::1], float64[::1]), cache=True)
-def _each_minus_ln(u, out):
+def _each_minus_ln(u: np.ndarray, out: np.ndarray) -> None:
     for at in range(out.size):
         out[at] = minus_ln(u[at])
 
 
 @njit(void(int64, int64, int64, float64[::1], int64[::1]), cache=True)
-def _each_duration(law, low, high, u, out):
+def _each_duration(law: int, low: int, high: int, u: np.ndarray, out: np.ndarray) -> None:
     for at in range(out.size):
         out[at] = duration(law, low, high, u[at])
 
