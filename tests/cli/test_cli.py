@@ -154,6 +154,16 @@ def test_usage_errors_have_status_2(capsys):
         assert "Traceback" not in capsys.readouterr().err
 
 
+def test_without_a_command_it_prints_help_and_has_status_2(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([])
+    assert ended.value.code == 2
+    captured = capsys.readouterr()
+    assert captured.err == "simlib: name a command\n"
+    for command in ("run", "simulate", "replay", "sweep"):
+        assert f"\n    {command} " in captured.out
+
+
 def test_a_damaged_log_leaves_an_earlier_pack_alone(capsys, tmp_path):
     out = tmp_path / "out"
     out.mkdir()

@@ -1,0 +1,45 @@
+"""Reads values of the command line; refuses what does not fit, with an example of what would."""
+
+import re
+from argparse import ArgumentTypeError
+
+from simlib.core.units import parse_duration
+
+MOST_SEEDS = 100_000
+
+
+def integers(text: str) -> list[int]:
+    """Read whole numbers separated by commas."""
+    for part in text.split(","):
+        if not re.fullmatch(r"[+-]?[0-9]{1,20}", part.strip()):
+            raise ArgumentTypeError(f"{part[:60]!r} is not a whole number: write such as 512,2048")
+    return [int(part) for part in text.split(",")]
+
+
+def durations(text: str) -> list[int]:
+    """Read durations separated by commas, in ns."""
+    try:
+        return [parse_duration(part) for part in text.split(",")]
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
+
+
+def seeds(text: str) -> list[int]:
+    """Read seeds and ranges of seeds separated by commas, such as `1-5,9`."""
+    found: list[int] = []
+    for part in text.split(","):
+        given = re.fullmatch(r"([0-9]{1,19})(?:-([0-9]{1,19}))?", part.strip())
+        first, last = (int(given[1]), int(given[2] or given[1])) if given else (0, -1)
+        if first > last:
+            raise ArgumentTypeError(f"{part[:60]!r} is no range of seeds: write such as 1-5 or 1,2,7")
+        if last - first >= MOST_SEEDS:
+            raise ArgumentTypeError(f"{part[:60]!r} are too many seeds: at most {MOST_SEEDS:,}")
+        found += range(first, last + 1)
+    return found
+
+
+def positive(text: str) -> int:
+    """Read a whole number of at least 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)

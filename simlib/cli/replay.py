@@ -1,0 +1,46 @@
+"""Command `replay`: runs one store over a trace file and prints its ledger."""
+
+import argparse
+import json
+
+from simlib.core.errors import InputError
+from simlib.core.units import parse_duration
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    """Add the command to those of a parser."""
+    parser = commands.add_parser("replay", help="run one store over a trace file and print its ledger")
+    parser.set_defaults(command=_replay)
+    parser.add_argument("trace", metavar="TRACE", help=".csv, .jsonl (either also .gz) or .parquet")
+    parser.add_argument("--design", default="bounded", metavar="NAME", help="default: bounded")
+    parser.add_argument("--max-entries", type=int, default=2048, metavar="N", help="0 or less: no cap (default: 2048)")
+    parser.add_argument(
+        "--ttl", default="30m", metavar="TIME", help="idle time, such as 30m; 0 or less: none (default: 30m)"
+    )
+    parser.add_argument("--prune-every", type=int, default=256, metavar="N", help="increments (default: 256)")
+    parser.add_argument("--counter", default="no_client", metavar="NAME", help="no_client (default) or drops")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from simlib.replay import ledger
+    from simlib.replay.totals import Spec, stream_totals
+    from simlib.stores.contract import Settings
+    from simlib.stores.registry import find_design
+    from simlib.traces.chunks import open_stream
+    from simlib.traces.trace import COUNTERS
+
+    find_design(options.design)
+    if options.counter not in COUNTERS:
+        raise InputError(f"unknown counter {options.counter!r}: choose one of {', '.join(COUNTERS)}")
+    settings = Settings(options.max_entries, parse_duration(options.ttl), options.prune_every)
+    (totals,) = stream_totals(open_stream(options.trace), [Spec(options.design, settings, options.counter)])
+    result = ledger.report(options.design, settings, totals)
+    if options.json:
+        print(json.dumps(result, indent=2))
+    else:
+        width = max(map(len, result))
+        for name, value in result.items():
+            shown = "-" if value is None else f"{value:,}" if isinstance(value, (int, float)) else value
+            print(f"{name:<{width}}  {shown}")
+    return 0

@@ -1,0 +1,136 @@
+"""Command `run`: executes the notebooks on workloads or on a log, and exports the pack.
+
+Refuses parameters and inputs that a notebook would fail on, before any of them runs.
+"""
+
+import argparse
+import os
+import re
+import sys
+from pathlib import Path
+
+from simlib.cli.arguments import positive
+from simlib.core.errors import InputError
+from simlib.core.units import HOUR
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    """Add the command to those of a parser."""
+    parser = commands.add_parser("run", help="execute the notebooks and export the pack")
+    parser.set_defaults(command=_run)
+    parser.add_argument("--profile", choices=("ci", "full"), default="full", help="size of the runs (default: full)")
+    parser.add_argument("--notebook", action="append", metavar="NAME", help="only this notebook; may be repeated")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--workload", action="append", metavar="NAME", help="only this workload; may be repeated")
+    what.add_argument("--trace", metavar="FILE", help="an event log to investigate instead of the workloads")
+    parser.add_argument("--jobs", type=positive, default=os.cpu_count() or 1, metavar="N", help="runs at a time")
+    parser.add_argument("--out", default="build", metavar="DIR", help="where the pack goes (default: build)")
+    parser.add_argument(
+        "--parameter", action="append", default=[], metavar="NAME=VALUE", help="a notebook parameter; may be repeated"
+    )
+
+
+def _run(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from simlib.report.pages import write_report
+    from simlib.report.runner import PROFILES, opened, run_jobs
+
+    if not options.out:
+        raise InputError("--out is empty: name a folder for the pack")
+    jobs = _jobs(options, PROFILES[options.profile])
+    out = Path(options.out)
+    with opened(out), tqdm(total=len(jobs), desc="notebooks", unit="run", file=sys.stderr) as bar:
+
+        def report(result) -> None:
+            bar.write(str(result), file=sys.stderr)
+            bar.update()
+
+        results = run_jobs(jobs, out, options.jobs, report)
+        write_report(results, out, options.profile)
+    failed = [result for result in results if result.error]
+    print(f"{out / 'index.html'}: {len(results) - len(failed)} of {len(results)} runs complete")
+    for result in failed:
+        print(result, file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _jobs(options: argparse.Namespace, profile: dict) -> list:
+    from simlib.report.notebooks import notebook_names, read_parameters
+    from simlib.report.runner import Job
+
+    given = dict(map(_parameter, options.parameter))
+    parameters = {name: read_parameters(name, given) for name in options.notebook or notebook_names()}
+    for values in parameters.values():
+        _check(values)
+    if options.trace is not None:
+        experiments = [_log_experiment(options.trace)]
+    else:
+        experiments = _workload_experiments(options.workload, profile)
+    names = [name for name, _, _ in experiments]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"two workloads are called {name!r}: give them different names")
+    return [
+        Job(notebook, name, {**chosen, **values}, path)
+        for name, chosen, path in experiments
+        for notebook, values in parameters.items()
+    ]
+
+
+def _check(parameters: dict) -> None:
+    """Refuse numbers that are out of range."""
+    from simlib.experiments.experiment import check_numbers
+    from simlib.models.heap import GO_VERSIONS
+    from simlib.traces.routing import check_instances
+
+    described = ("replications", "hours", "memory_limit_mib", "max_entries", "ttl", "prune_every")
+    check_numbers(**{name: parameters[name] for name in described if name in parameters})
+    check_instances(parameters.get("instances", 1))
+    if (version := parameters.get("go_version", GO_VERSIONS[-1])) not in GO_VERSIONS:
+        raise InputError(f"go_version: {version!r} has no measurements: choose one of {', '.join(GO_VERSIONS)}")
+
+
+def _log_experiment(file: str) -> tuple[str, dict, Path]:
+    """Return (folder name, parameters, file) of a log, which is read to check it."""
+    from simlib.traces.trace import read_trace
+
+    path = Path(file)
+    if len(read_trace(file)) == 0:
+        raise InputError(f"{path}: the log holds no rows, so there is nothing to investigate")
+    return _folder_name(path.name.split(".")[0]), {"trace": str(path.resolve())}, path
+
+
+def _workload_experiments(chosen: list[str] | None, profile: dict) -> list[tuple[str, dict, Path]]:
+    """List (folder name, parameters, file) of each workload; a profile may shorten it but not lengthen it."""
+    from simlib.workloads.schema import WORKED_EXAMPLE, load_workload, workload_file, workload_names
+
+    experiments = []
+    # The worked example first; a workload named twice is run once.
+    names = dict.fromkeys(chosen or sorted(workload_names(), key=lambda name: (name != WORKED_EXAMPLE, name)))
+    for file in map(workload_file, names):
+        workload = load_workload(file)
+        size = dict(profile)
+        if size.get("hours", 0) * HOUR >= workload.duration:
+            del size["hours"]
+        experiments.append((_folder_name(workload.name), {**size, "workload": str(file.resolve())}, file))
+    return experiments
+
+
+def _folder_name(name: str) -> str:
+    """Make an experiment's name fit for a folder, and different from the pack's own files."""
+    from simlib.report.pages import RESERVED
+
+    name = re.sub(r"[^\w.-]+", "_", name).strip(".")[:80] or "experiment"
+    return f"{name}_" if name in RESERVED else name
+
+
+def _parameter(text: str) -> tuple[str, str]:
+    from simlib.report.notebooks import GIVEN_BY_OPTION
+
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise InputError(f"parameter {text[:60]!r}: write NAME=VALUE")
+    if name in GIVEN_BY_OPTION:
+        raise InputError(f"parameter {name!r} has an option of its own: --{name}")
+    return name, value

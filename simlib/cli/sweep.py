@@ -1,0 +1,65 @@
+"""Command `sweep`: runs many stores over many workloads and writes one table."""
+
+import argparse
+import os
+import sys
+from functools import partial
+from pathlib import Path
+
+from simlib.cli.arguments import durations, integers, positive, seeds
+from simlib.core.errors import InputError
+from simlib.core.units import HOUR, MINUTE
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    """Add the command to those of a parser."""
+    parser = commands.add_parser("sweep", help="run many stores over many workloads and write one table")
+    parser.set_defaults(command=_sweep)
+    parser.add_argument("--workload", action="append", metavar="NAME", help="only this workload; may be repeated")
+    parser.add_argument("--design", action="append", metavar="NAME", help="only this design; may be repeated")
+    parser.add_argument(
+        "--max-entries", type=integers, default=[2048], metavar="N,N,…", help="0 or less: no cap (default: 2048)"
+    )
+    parser.add_argument(
+        "--ttl", type=durations, default=[30 * MINUTE], metavar="TIME,…", help="0 or less: none (default: 30m)"
+    )
+    parser.add_argument(
+        "--prune-every", type=integers, default=[256], metavar="N,N,…", help="increments (default: 256)"
+    )
+    parser.add_argument("--seeds", type=seeds, default=[1], metavar="N-N,N,…", help="such as 1-5 or 1,2,7 (default: 1)")
+    parser.add_argument("--hours", type=float, metavar="H", help="simulated time (default: each workload's own)")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--jobs", type=positive, metavar="N", help="local processes (default: one for each core)")
+    where.add_argument("--scheduler", metavar="ADDRESS", help="of Dask, tcp://host:port, instead of local processes")
+    parser.add_argument(
+        "--out", default="build/sweep", metavar="DIR", help="where the table goes (default: build/sweep)"
+    )
+
+
+def _sweep(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from simlib.experiments.executors import dask_workers, local_processes
+    from simlib.experiments.sweep import TABLE, grid, opened, sweep, unfinished, write_table
+    from simlib.stores.registry import INCIDENT
+    from simlib.workloads.schema import load_workload, workload_names
+
+    if not options.out:
+        raise InputError("--out is empty: name a folder for the table")
+    workloads = [load_workload(name) for name in dict.fromkeys(options.workload or workload_names())]
+    if options.hours is not None:
+        workloads = [workload.lasting(options.hours * HOUR) for workload in workloads]
+    designs = options.design or INCIDENT
+    points = grid(workloads, options.seeds, designs, options.max_entries, options.ttl, options.prune_every)
+    out = Path(options.out)
+    if options.scheduler is not None:
+        workers = dask_workers(options.scheduler, partial(tqdm.write, file=sys.stderr))
+    else:
+        workers = local_processes(options.jobs or os.cpu_count() or 1)
+    with workers as executor, opened(out) as journal:
+        kept = len(points) - len(unfinished(points, journal))
+        with tqdm(total=len(points), initial=kept, desc="points", unit="point", file=sys.stderr) as bar:
+            table = sweep(points, journal, executor, bar.update)
+        write_table(table, out / TABLE)
+    print(f"{out / TABLE}: {len(points)} points, {kept} of them kept")
+    return 0
