@@ -1,611 +1,383 @@
-"""The findings of `07_scale` on one process: how memory and time grow with load, against what the structure says.
+"""The findings of `07_scale` on one process: its memory and its lock under k times the traffic.
 
-Owns the fits and the comparison of what is measured (`load`) with what is reckoned (`structure`), and how the simulator
-itself grows, from measurements in `data/calibration/`; draws through `figures`. Next: `projection`, and the notebook.
+What `models.miniature` cannot simulate is projected from the most traffic that it can, and called a projection.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from simlib.analysis.load import Measured, Scaled, loads, measure, scaled
-from simlib.analysis.structure import Expected, Increments, Structure
-from simlib.calibration.calibrate import cost_errors
-from simlib.core.numbers import format_duration, format_percent
-from simlib.core.statistics import Estimate, estimate, exponent, slopes
-from simlib.core.units import SECOND
-from simlib.experiments.experiment import LIVE_DESIGNS, Experiment
-from simlib.experiments.sweep import workload_totals
+from simlib.core.numbers import format_duration, format_number, format_percent
+from simlib.core.statistics import Estimate, estimate
+from simlib.core.units import HOUR, MINUTE
+from simlib.experiments.experiment import Experiment
 from simlib.figures import scale as figures
 from simlib.figures.style import Drawing
-from simlib.models import cost, heap
-from simlib.models.heap import CALIBRATION, GO_VERSIONS
-from simlib.replay.ledger import Totals
-from simlib.replay.totals import Spec, stream_totals
-from simlib.traces.trace import COUNTERS
+from simlib.models import heap
+from simlib.models.heap import GO_VERSIONS
+from simlib.models.miniature import (
+    LEAST_CAP,
+    Generated,
+    Miniature,
+    Prediction,
+    Recorded,
+    Source,
+    most_traffic,
+    predict,
+    simulate,
+    since,
+    spread,
+    totals_at,
+)
+from simlib.replay.totals import Spec
+from simlib.traces.routing import check_instances
+from simlib.traces.trace import COUNTERS, INCREMENT
 
-TOLERANCE = 0.05
-"""By how much what is expected of an exponent may lie outside the interval of its fit."""
+TRAFFIC = (1, 10, 1_000, 1_000_000)
+"""Times its own traffic that a fleet is asked about."""
 
-STRUCTURE_LIMIT, ENOUGH = 0.10, 30_000
-"""The largest error that the reckoned time for which the lock is held may have at a load that an exponent rests on,
-and the increments, over all replications, from which on chance is smaller than that."""
+WINDOW = 2 * HOUR
+"""What is simulated of a workload's busiest hours, at least: a TTL to fill the store, and three to measure."""
 
-ENOUGH_EVICTED = 1_000
-"""Evictions from which on the share of them that was false says something."""
+HALF = 0.5
+"""Utilisation of a lock above which the mean wait exceeds the service time (M/M/1)."""
 
-FEWEST = 30
-"""Entries below which their number says nothing about an exponent."""
+AGREES, CHECKED_AT = 0.10, (4, 16)
+"""The largest error of a miniature in lock time; and the factors at which it is compared with direct simulation."""
 
-ALWAYS = 0.99
-"""Share of the increments that find the store at its cap from which on it counts as always at it."""
+UNKNOWN = "an unknown part"
+"""How much is used of what is neither simulated nor projected."""
 
-LEAST_LOADS = 3
+LEAST_SHOWN = 1e-5
+"""Utilisation below which it is not worth projecting."""
 
-LEAST_TTL = 10
-"""How many times as long as the copies of a log lie apart a TTL must be for the store to forget in any order."""
+LEAST_INSTANTS = 10
+"""Different times of increments below which a stream has no rate of anything."""
 
-MANY = 1_000
-"""Instances from which on no session meets the same one again often enough to matter: at 100 000, an instance of
-`orphans` holds 5 % more without affinity, of the other workloads less than 1 %."""
+STEPS = [float(f"{step}e{power}") for power in range(-7, 8) for step in (1, 2, 5)]
 
-REFERENCE = 100_000
-"""Increments of the stream that the structure is taken from."""
-
-PRECISION = 0.001
-"""To what share a load is found from which on something is reached."""
+COLUMNS = ("entries", "peak", "utilisation", "sorted_share", "false_share", "lost_share")
+"""What `Scale.point` estimates of one process."""
 
 
-class Fit(NamedTuple):
-    """An exponent fitted over some loads, (n,), to `values`, (replications, n).
+@dataclass(frozen=True)
+class Growth:
+    """What both unbounded maps hold at the end, by counter, and gain an hour, at the traffic of one process."""
 
-    `expected` is what the structure says over just these loads, `limit` what it comes to far inside the regime.
+    entries: np.ndarray
+    per_hour: float
+    deletes_missing: float
+
+
+@dataclass(frozen=True)
+class Point:
+    """One process under `traffic` times its own: an estimate for each of COLUMNS, over the replications.
+
+    Where it is not `simulated`, entries grow with the traffic, the lock is held for at least so long, and the rest is
+    NaN, not known. `peaks` are those of both counters' stores.
     """
 
-    what: str
-    regime: str
-    loads: np.ndarray
-    values: np.ndarray
-    measured: Estimate
-    expected: float
-    limit: str
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """The 95 % interval; the exponent itself where there is none."""
-        found = self.measured
-        return (found.mean, found.mean) if np.isnan(found.low) else (found.low, found.high)
-
-    @property
-    def holds(self) -> bool:
-        """Whether the interval, widened by TOLERANCE, covers what is expected."""
-        low, high = self.interval
-        return bool(low - TOLERANCE <= self.expected <= high + TOLERANCE)
-
-    @property
-    def line(self) -> tuple[np.ndarray, np.ndarray]:
-        """The fitted power law, at the first and the last of its loads."""
-        ends = self.loads[[0, -1]]
-        middle = np.exp(np.log(self.values).mean() - self.measured.mean * np.log(self.loads).mean())
-        return ends, middle * ends**self.measured.mean
-
-
-class Jump(NamedTuple):
-    """How many times as long an increment holds the lock at load `after` as at load `before`."""
-
-    before: float
-    after: float
-    times: float
-
-    def __str__(self) -> str:
-        longer = f"an increment holds the lock {amount(self.times)} times as long"
-        return f"from {amount(self.before)} to {amount(self.after)} times the traffic, {longer}"
+    traffic: float
+    simulated: bool
+    values: dict[str, Estimate]
+    peaks: tuple[float, ...]
 
 
 @dataclass(frozen=True)
 class Scale:
-    """A case at other loads, on one process."""
+    """An experiment at other traffic, in one process or in one of `instances`. Raises InputError for such a number."""
 
     experiment: Experiment
+    instances: int = 1000
     go_version: str = GO_VERSIONS[-1]
 
+    def __post_init__(self):
+        check_instances(self.instances)
+        object.__setattr__(self, "_points", {})
+
     @cached_property
-    def traffic(self) -> Scaled:
-        """The case's traffic at any load."""
-        return scaled(self.experiment)
+    def sources(self) -> list[Source]:
+        """The streams that are simulated: a log as it is, or a workload's busiest hours, one a replication."""
+        first, workload = self.experiment.first, self.experiment.workload
+        if workload is None:
+            return [Recorded(first.trace, first.start, first.duration)]
+        lasts = min(workload.duration, max(WINDOW, 4 * self.experiment.settings.ttl))
+        busiest = workload.from_hour(workload.busiest_hour(min(-(-lasts // HOUR), 24))).lasting(lasts)
+        return [Generated(busiest, seed) for seed in self.experiment.seeds]
 
-    @property
-    def cap(self) -> float:
-        """The cap of the bounded store; inf where there is none."""
-        return self.experiment.settings.max_entries if self.experiment.settings.max_entries > 0 else np.inf
-
-    @property
+    @cached_property
     def counter(self) -> str:
-        """The counter whose store is looked at: the busier one."""
-        return self.traffic.counter
-
-    @cached_property
-    def measured(self) -> dict[float, list[Measured]]:
-        """What the stores of one process did at each load, a replication each."""
-        settings, replications = self.experiment.settings, range(self.traffic.replications)
-        return {load: [measure(self.traffic, load, n, settings) for n in replications] for load in loads(self.traffic)}
-
-    @cached_property
-    def loads(self) -> np.ndarray:
-        """The loads measured; that of a thinned log is the share of the increments that came to be kept."""
-        if self.experiment.simulated:
-            return np.array(list(self.measured))
-        kept = [runs[0].whole[self.counter].increments for runs in self.measured.values()]
-        return np.array(kept) / max(self.traffic.increments, 1)
-
-    @property
-    def decades(self) -> float:
-        """How many decades of load were measured."""
-        return float(np.log10(self.loads[-1] / self.loads[0])) if self.loads.size else 0.0
-
-    def of_each(self, value: Callable[[Measured], float]) -> np.ndarray:
-        """A number of each measurement; float64, (replications, loads)."""
-        runs = [[value(run) for run in each] for each in self.measured.values()]
-        return np.array(runs, dtype=np.float64).reshape(len(runs), self.traffic.replications).T
-
-    @cached_property
-    def unbounded(self) -> np.ndarray:
-        """Entries of the unbounded map in the end; (replications, loads)."""
-        return self.of_each(lambda run: run.unbounded[self.counter])
-
-    @cached_property
-    def peaks(self) -> np.ndarray:
-        """Peak entries of the bounded store; (replications, loads)."""
-        return self.of_each(lambda run: run.whole[self.counter].peak_entries)
-
-    @cached_property
-    def busy(self) -> np.ndarray:
-        """Share of the time after the warm-up for which the store's lock is held; (replications, loads)."""
-        return self.of_each(self.busy_of)
-
-    def busy_of(self, run: Measured) -> float:
-        """Share of the time after the warm-up for which a store's lock is held; above 1 it cannot be."""
-        lasts = max(self.traffic.lasts - self.traffic.warm_up, SECOND)
-        return cost.held_ns(run.settled[self.counter], self.experiment.settings, self.go_version) / lasts
-
-    @cached_property
-    def price_error(self) -> float:
-        """By how much, as a share, the prices that time rests on were off at the worst at sizes held back to check."""
-        table = cost_errors(pd.read_csv(CALIBRATION / "cost.csv", dtype={"go_version": str}))
-        return float(table[table["go_version"] == self.go_version][list(cost.PARTS)].abs().to_numpy().max())
-
-    def unbounded_mib(self, run: Measured) -> float:
-        """Resident memory of both unbounded maps in the end."""
-        entries = np.array([run.unbounded[counter] for counter in COUNTERS])
-        return float(heap.resident_mib(entries, "unbounded", self.go_version).sum())
-
-    def bounded_mib(self, peaks: list[float]) -> float:
-        """Resident memory of bounded stores of so many entries each, after much churn."""
-        churned = heap.churned(self.go_version)
-        return float(heap.resident_mib(np.array(peaks, dtype=float), "bounded", self.go_version, churned).sum())
-
-    @cached_property
-    def growth(self) -> pd.DataFrame:
-        """A row a load: means over the replications, with intervals where there are several.
-
-        Columns: `load`, `operations`; entries `unbounded` (in the end) and `bounded` (peak) of the counter looked at,
-        `unbounded_mib` and `bounded_mib` of both, `busy_percent`, each with `_low` and `_high`; `sorted_percent` of the
-        new entries; `expected_bounded` and `expected_busy_percent` as the structure says.
-        """
-        table = pd.DataFrame({"load": self.loads, "operations": self.of_each(lambda run: run.operations).mean(axis=0)})
-        columns = {
-            "unbounded": self.unbounded,
-            "bounded": self.peaks,
-            "unbounded_mib": self.of_each(self.unbounded_mib),
-            "bounded_mib": self.of_each(lambda run: self.bounded_mib([run.whole[c].peak_entries for c in COUNTERS])),
-            "busy_percent": 100 * self.busy,
-        }
-        for name, values in columns.items():
-            estimates = [estimate(column, 0) for column in values.T]
-            for end, ending in (("mean", ""), ("low", "_low"), ("high", "_high")):
-                table[name + ending] = np.array([getattr(each, end) for each in estimates], dtype=np.float64)
-        sorts, creates = (
-            self.of_each(lambda run, name=name: getattr(run.settled[self.counter], name)).sum(axis=0)
-            for name in ("cap_evictions", "creates")
-        )
-        table["sorted_percent"] = 100 * sorts / np.maximum(creates, 1)
-        if self.reckons:
-            table["expected_bounded"] = [each.peak_entries for each in self.expected]
-            table["expected_busy_percent"] = [100 * each.busy for each in self.expected]
-        return table.dropna(axis="columns", how="all") if len(table) else table
-
-    # --- What the structure says
-
-    @cached_property
-    def _references(self) -> dict[tuple[str, int], Increments]:
-        return {}
-
-    @cached_property
-    def _structures(self) -> dict[tuple[str, int], Structure]:
-        return {}
-
-    def reference(self, counter: str, instances: int = 1) -> Increments:
-        """The increments of a stream of which the structure is taken: of no replication, where others are to be had.
-
-        As they are heard by the instances of a fleet without affinity, where there is more than one.
-        """
-        if (counter, instances) not in self._references:
-            load = REFERENCE / max(self.traffic.increments, 1e-12) if self.experiment.simulated else 1.0
-            load = load if self.traffic.allows(load) else float(self.loads[-1])
-            self._references[counter, instances] = Increments.of(
-                self.traffic.unseen(load), counter, load, instances, self.traffic.together
-            )
-        return self._references[counter, instances]
-
-    def structure(self, counter: str, instances: int = 1) -> Structure:
-        """The reckoning of a counter's bounded store, on one instance of so many without affinity."""
-        if (counter, instances) not in self._structures:
-            of, bounds = self.reference(counter, instances), (self.traffic.lasts, self.traffic.warm_up)
-            self._structures[counter, instances] = Structure(of, self.experiment.settings, *bounds, self.go_version)
-        return self._structures[counter, instances]
-
-    def at(self, load: float) -> Expected:
-        """What the structure says of the store at a load; NaN where there is too little to go by."""
-        if not self.structure(self.counter).reckons:
-            return Expected(*[np.nan] * len(fields(Expected)))
-        return self.structure(self.counter).at(load, self.traffic.chance(load))
-
-    @property
-    def reckons(self) -> bool:
-        """Whether what the structure says is worth telling: else only what was measured is told."""
-        return not self.silence
+        """The counter with more increments, whose lock is looked at."""
+        return max(COUNTERS, key=lambda counter: self.experiment.first.totals(counter, "unbounded").increments)
 
     @cached_property
     def silence(self) -> str:
-        """Why the structure has nothing to say, in a sentence; empty where it has.
-
-        A workload has no excuse. A log may come in a way that no averages describe: where what is reckoned from it
-        fails the tests that it must pass on a workload, it is not used.
-        """
-        ttl, together = self.experiment.settings.ttl, self.traffic.together
-        if not self.traffic.increments:
-            return "Nothing is ever incremented, so there is nothing to reckon with"
-        if not self.structure(self.counter).reckons:
-            return "All comes in a few moments, so there is no rate of anything to reckon or to project with"
-        if together is not None and 0 < ttl < LEAST_TTL * together:
-            return f"A TTL of {format_duration(ttl)} is too short for a log laid over itself within about a second"
-        # An error that is NaN was not seen to be small.
-        passes = self.structure_error() <= STRUCTURE_LIMIT and all(fit.holds for fit in self._fits)
-        if not (self.experiment.simulated or (passes and self.sorts_as_it_should())):
-            return (
-                "What is reckoned from the gaps of this log is not what was measured, so nothing is projected from it"
-            )
+        """Why there is nothing to predict, in a sentence; empty where there is."""
+        of = self.experiment.first.counters[self.counter]
+        instants = np.unique(of.time[of.op == INCREMENT]).size
+        if not instants:
+            return "Nothing is ever incremented, so no store holds anything at any traffic."
+        if instants < LEAST_INSTANTS:
+            return "The events fall into too few instants to estimate a rate."
         return ""
 
     @cached_property
-    def expected(self) -> list[Expected]:
-        """What the structure says at each load measured."""
-        return [self.at(load) for load in self.loads]
+    def reach(self) -> float:
+        """The most traffic of one process that can be simulated; inf without a cap."""
+        return min(most_traffic(source, self.experiment.settings) for source in self.sources)
 
     @cached_property
-    def binds_at(self) -> float:
-        """The load from which on, as the structure says, new entries sort the store; inf where they never do."""
-        return lowest(lambda load: self.at(load).sorts > 0)
+    def grid(self) -> list[float]:
+        """Traffic of one process at which curves are drawn: 1, 2 and 5 and their multiples, as far as is simulated."""
+        low = min(1.0, TRAFFIC[0] / self.instances)
+        high = min(max(1000.0, TRAFFIC[-1] / self.instances), self.reach)
+        return [step for step in STEPS if low * 0.999 <= step < high * 0.999] + [high]
+
+    def spread_over(self, affinity: bool) -> int:
+        """Instances among which the events of one session are spread."""
+        return 1 if affinity else self.instances
+
+    def predictions(self, traffic: float, affinity: bool, counter: str) -> list[Prediction]:
+        """The bounded store of a counter in one process, one a replication."""
+        among = self.spread_over(affinity)
+        return [predict(source, traffic, self.experiment.settings, counter, among) for source in self.sources]
+
+    def point(self, traffic: float, affinity: bool = True) -> Point:
+        """One process under `traffic` times its own, simulated or projected."""
+        key = traffic, self.spread_over(affinity)
+        if key not in self._points:
+            within = traffic <= self.reach
+            self._points[key] = self._simulated(traffic, affinity) if within else self._projected(traffic, affinity)
+        return self._points[key]
+
+    def _simulated(self, traffic: float, affinity: bool) -> Point:
+        found = {counter: self.predictions(traffic, affinity, counter) for counter in COUNTERS}
+        peaks = {c: [each.whole.peak_entries for each in predictions] for c, predictions in found.items()}
+        busier = found[self.counter]
+        rows = [shares_of(prediction) for prediction in busier]
+        values = {name: estimate((row[name] for row in rows), 0, 1) for name in rows[0]}
+        values["utilisation"] = estimate((each.utilisation(self.go_version) for each in busier), 0)
+        values["peak"] = estimate(map(sum, zip(*peaks.values(), strict=True)), 0)
+        values["entries"] = self._entries(traffic, affinity)
+        return Point(traffic, True, values, tuple(float(np.mean(each)) for each in peaks.values()))
+
+    def _projected(self, traffic: float, affinity: bool) -> Point:
+        """Where an increment never gets cheaper with traffic, its time at `reach` is the least that it takes beyond."""
+        most, unknown = self.point(self.reach, affinity), Estimate(np.nan, np.nan, np.nan, 1)
+        values = dict.fromkeys(COLUMNS, unknown) | {"entries": self._entries(traffic, affinity)}
+        least = most.values["utilisation"].mean * traffic / self.reach
+        if self.cost_rises(affinity) and least >= LEAST_SHOWN:
+            values["utilisation"] = Estimate(least, np.nan, np.nan, 1)
+        if not all(peak in (0, self.experiment.settings.max_entries) for peak in most.peaks):
+            return Point(traffic, False, values, (np.nan,) * len(COUNTERS))
+        return Point(traffic, False, values | {"peak": most.values["peak"]}, most.peaks)
+
+    def cost_rises(self, affinity: bool = True) -> bool:
+        """Whether an increment takes no less time, within AGREES, the more traffic there is."""
+        points = [self.point(traffic, affinity) for traffic in self.grid]
+        cost = np.array([point.values["utilisation"].mean / point.traffic for point in points])
+        return bool((cost >= (1 - AGREES) * np.maximum.accumulate(cost)).all())
+
+    def _entries(self, traffic: float, affinity: bool) -> Estimate:
+        return estimate((traffic * growth.entries.sum() for growth in self.growth[affinity]), 0)
 
     @cached_property
-    def always_at(self) -> float:
-        """The load from which on every increment after the warm-up finds the store at its cap; inf where none does."""
-        return lowest(lambda load: self.at(load).capped > ALWAYS)
+    def growth(self) -> dict[bool, list[Growth]]:
+        """What the unbounded maps do, by affinity and replication: it goes with the traffic."""
+        return {affinity: [self._growth(source, affinity) for source in self.sources] for affinity in (True, False)}
 
-    @cached_property
-    def below(self) -> np.ndarray:
-        """Whether each load lies below the cap with room to spare: a quarter more would not reach it either; bool."""
-        return np.array([self.at(1.25 * load).peak_entries < self.cap for load in self.loads], dtype=bool)
+    def _growth(self, source: Source, affinity: bool) -> Growth:
+        share, middle = min(max(1.0, source.least), source.enough), source.begins + source.lasts // 2
+        stream, entries = spread(source.stream(share), self.spread_over(affinity)), []
+        gained = changed = deletes = missed = 0
+        for counter in COUNTERS:
+            whole, before = totals_at(stream, Spec("unbounded", self.experiment.settings, counter), middle)
+            late = since(whole, before)
+            entries.append(whole.final_entries / share)
+            gained, changed = gained + late.creates - late.deletes_hit, changed + late.creates + late.deletes_hit
+            deletes, missed = deletes + whole.deletes, missed + whole.deletes - whole.deletes_hit
+        # What so many comings and goings gain by chance (two standard deviations) is no leak.
+        leaks = gained > 2 * np.sqrt(changed)
+        per_hour = gained / share / max(source.lasts / 2 / HOUR, MINUTE / HOUR) if leaks else 0.0
+        return Growth(np.array(entries), per_hour, missed / deletes if deletes else np.nan)
 
-    @cached_property
-    def beyond(self) -> np.ndarray:
-        """Whether, even at half of each load, every increment after the warm-up finds the store at its cap; bool.
+    def hours_to_limit(self, traffic: float, affinity: bool) -> float:
+        """Hours until the unbounded maps of a process fill the memory limit, were all hours like these; inf: never."""
+        per_hour = traffic * np.mean([growth.per_hour for growth in self.growth[affinity]])
+        limit = heap.entries_at(self.experiment.memory_limit_mib, "unbounded", self.go_version)
+        return float(limit / per_hour) if per_hour > 0 else np.inf
 
-        And the TTL, at each, nothing to do.
+    def unbounded_mib(self, traffic: float, affinity: bool) -> float:
+        """Resident memory of both unbounded maps at the end."""
+        entries = traffic * np.mean([growth.entries for growth in self.growth[affinity]], axis=0)
+        return float(heap.resident_mib(entries, "unbounded", self.go_version).sum())
+
+    def bounded_mib(self, peaks: Sequence[float]) -> float:
+        """Resident memory of both bounded stores at their peak, after much churn."""
+        if np.isnan(peaks).any():
+            return np.nan
+        churned = heap.churned(self.go_version)
+        return float(heap.resident_mib(np.array(peaks, dtype=float), "bounded", self.go_version, churned).sum())
+
+    def curve(self, affinity: bool = True) -> pd.DataFrame:
+        """A row for each traffic of `grid`: `traffic`, `simulated`, and COLUMNS, each with `_low` and `_high`."""
+        return table_of([self.point(traffic, affinity) for traffic in self.grid])
+
+    def highest(self, reached: Callable[[Point], bool], affinity: bool) -> float:
+        """The traffic of one process at which a condition on its `point` is first met, to 2 %.
+
+        inf where it is not met at any traffic that can be simulated, 0 where it is at the lowest.
         """
-        expired = self.of_each(lambda run: run.settled[self.counter].ttl_evictions).sum(axis=0)
-        return np.array([self.at(load / 2).capped > ALWAYS for load in self.loads], dtype=bool) & (expired == 0)
+        beyond = [step for step in STEPS if self.grid[-1] < step <= self.reach] if self.reach < np.inf else []
+        low = 0.0
+        for high in [*self.grid, *beyond]:
+            if reached(self.point(high, affinity)):
+                break
+            low = high
+        else:
+            return np.inf
+        while low and high / low > 1.02:
+            middle = (low * high) ** 0.5
+            low, high = (low, middle) if reached(self.point(middle, affinity)) else (middle, high)
+        return high if low else 0.0
 
     @cached_property
-    def fits(self) -> list[Fit]:
-        """The exponents that can be fitted, each over at least LEAST_LOADS loads, and compared."""
-        return [fit for fit in self._fits if self.reckons or fit.what.startswith("unbounded")]
+    def cap_reached_at(self) -> float:
+        """The traffic at which the store first evicts by its cap; inf where it does not, 0 where it does at any."""
+        return self.highest(lambda point: point.values["sorted_share"].mean > 0, True)
 
     @cached_property
-    def _fits(self) -> list[Fit]:
-        everywhere, times = np.ones(self.loads.size, dtype=bool), np.array([each.busy for each in self.expected])
-        peaks = np.array([each.peak_entries for each in self.expected])
-        wanted = [
-            ("unbounded map, entries", "at any load", everywhere, self.unbounded, FEWEST, self.loads, "1"),
-            ("bounded store, peak entries", "below the cap", self.below, self.peaks, FEWEST, peaks, "1"),
-            ("bounded store, peak entries", "at the cap", self.beyond, self.peaks, FEWEST, peaks, "0"),
-            ("time the lock is held", "below the cap", self.below, self.busy, 0, times, "2"),
-            ("time the lock is held", "at the cap", self.beyond, self.busy, 0, times, "1"),
-        ]
-        fits = []
-        for what, regime, where, values, least, expected, limit in wanted:
-            rows = where & (values.min(axis=0, initial=np.inf) > least)
-            if rows.sum() >= LEAST_LOADS:
-                at, values = self.loads[rows], values[:, rows]
-                expects = float(slopes(at, expected[rows]))
-                fits.append(Fit(what, regime, at, values, exponent(at, values), expects, limit))
-        return fits
+    def half_used_at(self) -> float:
+        """The traffic at which the lock is held for HALF of the time; inf where it is not, 0 where it is at any."""
+        return self.highest(lambda point: point.values["utilisation"].mean >= HALF, True)
 
-    def fit(self, what: str, regime: str) -> Fit | None:
-        """The fit of that name (as far as given) and regime, where there is one."""
-        return next((fit for fit in self.fits if fit.what.startswith(what) and fit.regime == regime), None)
+    # --- How far the miniature holds
 
-    def exponents(self) -> pd.DataFrame:
-        """The fits as a table, a row each."""
-        return pd.DataFrame(
-            [
-                {
-                    "what": fit.what,
-                    "regime": fit.regime,
-                    "loads": f"{amount(fit.loads[0])} to {amount(fit.loads[-1])}",
-                    "exponent": _clean(fit.measured.mean),
-                    "low": _clean(fit.measured.low),
-                    "high": _clean(fit.measured.high),
-                    "expected": _clean(fit.expected),
-                    "in the limit": fit.limit,
-                    "as expected": fit.holds,
-                }
-                for fit in self.fits
-            ],
-            columns=["what", "regime", "loads", "exponent", "low", "high", "expected", "in the limit", "as expected"],
+    @cached_property
+    def agreement(self) -> pd.DataFrame:
+        """Miniatures beside direct simulation of a workload: a row a traffic.
+
+        Columns: `traffic`, `miniature_cap`, `direct` and `miniature` utilisation, `off_by` as a share of `direct` with
+        its interval `off_by_low` and `off_by_high`. Empty for a log, of which there is no direct simulation.
+        """
+        rows, settings = [], self.experiment.settings
+        for factor in CHECKED_AT if self.experiment.simulated and not self.silence else ():
+            wanted = min(factor * source.enough for source in self.sources)
+            traffic = max((step for step in STEPS if step <= wanted), default=wanted)
+            within = all(traffic <= source.most for source in self.sources)
+            if not within or 0 < settings.max_entries < LEAST_CAP * factor:
+                continue
+            direct = [
+                simulate(source, Miniature(traffic, traffic, settings, settings), self.counter)
+                for source in self.sources
+            ]
+            mine = self.predictions(traffic, True, self.counter)
+            held = np.array([[each.utilisation(self.go_version) for each in both] for both in (direct, mine)])
+            off = estimate(held[1] / held[0] - 1)
+            cap = mine[0].miniature.settings.max_entries
+            rows.append((traffic, cap, *held.mean(axis=1), off.mean, off.low, off.high))
+        names = ("traffic", "miniature_cap", "direct", "miniature", "off_by", "off_by_low", "off_by_high")
+        return pd.DataFrame(rows, columns=names)
+
+    def agrees(self) -> bool:
+        """Whether every miniature is right within AGREES, or differs by no more than chance."""
+        off = self.agreement
+        by_chance = (off["off_by_low"] <= 0) & (off["off_by_high"] >= 0)
+        return bool((by_chance | (off["off_by"].abs() <= AGREES)).all())
+
+    def is_the_store(self) -> bool:
+        """Whether the miniature at the runs' own traffic has the ledgers of the stores that received them live."""
+        itself = Miniature(1, 1, self.experiment.settings, self.experiment.settings)
+        return all(
+            simulate(Recorded(run.trace, run.start, run.duration), itself, counter).whole
+            == run.totals(counter, "bounded")
+            for run in self.experiment.replications
+            for counter in COUNTERS
         )
 
-    def exponents_hold(self) -> bool:
-        """Whether every exponent is what the structure says."""
-        return all(fit.holds for fit in self.fits)
-
-    def exponent_numbers(self) -> dict[str, float]:
-        """Each exponent with its interval and what was expected, for the record."""
-        numbers = {}
-        for fit in self.fits:
-            name = f"{fit.what}, {fit.regime}".replace(", ", "_").replace(" ", "_")
-            numbers |= {name: fit.measured.mean, f"{name}_low": fit.measured.low, f"{name}_high": fit.measured.high}
-            numbers[f"{name}_expected"] = fit.expected
-        return {"decades": self.decades, **{name: _clean(number) for name, number in numbers.items()}}
-
-    @cached_property
-    def structure_errors(self) -> np.ndarray:
-        """By how much the reckoned time for which the lock is held is off at each load, as a share; (loads,)."""
-        found = self.busy.mean(axis=0)
-        return np.array([each.busy for each in self.expected]) / np.where(found > 0, found, np.nan) - 1
-
-    def structure_error(self) -> float:
-        """The largest of them where the structure is held to it; NaN where it is nowhere."""
-        return float(np.abs(self.structure_errors[self._reckoned_at]).max()) if self.reckoned_at() else np.nan
-
-    def structure_holds(self) -> bool:
-        """Whether the reckoned time is right."""
-        return self.structure_error() <= STRUCTURE_LIMIT
-
-    def share_error(self, shares: Sequence[str]) -> float:
-        """By how much reckoned shares are off at the most at loads at which the store is always at its cap.
-
-        NaN where it never is with ENOUGH_EVICTED. `shares` by their names in `Expected`.
-        """
-        errors = []
-        for load in np.flatnonzero(self.beyond):
-            runs = [run.settled[self.counter] for run in list(self.measured.values())[load]]
-            found = shares_of(runs)
-            if sum(each.cap_evictions + each.ttl_evictions for each in runs) >= ENOUGH_EVICTED:
-                errors += [abs(getattr(self.expected[load], name) - found[name]) for name in shares]
-        return max(errors, default=np.nan)
-
-    def structure_numbers(self) -> dict[str, float]:
-        """How far the reckoned time is off where it is held to what is measured, and at any load, for the record."""
-        anywhere = np.abs(self.structure_errors)
-        anywhere = anywhere[np.isfinite(anywhere)]
-        return {
-            "worst_error": self.structure_error(),
-            "loads": self.reckoned_at(),
-            "worst_error_at_any_load": float(anywhere.max()) if anywhere.size else np.nan,
-        }
-
-    def reckoned_at(self) -> int:
-        """At how many loads the structure is held to what is measured: those of the fits with ENOUGH increments."""
-        return int(self._reckoned_at.sum())
-
-    @cached_property
-    def _reckoned_at(self) -> np.ndarray:
-        enough = self.of_each(lambda run: run.whole[self.counter].increments).sum(axis=0) >= ENOUGH
-        return (self.below | self.beyond) & enough
-
     def claims(self) -> list[tuple[str, bool, dict[str, float]]]:
-        """What is claimed of a process under load, each with whether it holds and its numbers, as far as compared."""
-        claims = []
-        if self.fits:
-            text = f"Every exponent is what the structure says, within {TOLERANCE} of its interval"
-            claims.append((text, self.exponents_hold(), self.exponent_numbers()))
-        if self.reckons and self.reckoned_at():
-            text = (
-                f"Off the cliff and where chance is small, at {self.reckoned_at()} of {self.loads.size} loads, the "
-                f"time for which the lock is held is reckoned within {STRUCTURE_LIMIT:.0%}"
-            )
-            claims.append((text, self.structure_holds(), self.structure_numbers()))
-        if self.below.any() or self.beyond.any():
-            text = "Below the cap no new entry sorts the store; at it all do that no delete made room for"
-            cliff = {"times_as_long_over_the_cliff": self.jump.times} if self.jump else {}
-            claims.append((text, self.sorts_as_it_should(), {"cap_binds_at_load": self.binds_at, **cliff}))
+        """What is claimed of one process, each with whether it holds and its numbers."""
+        text = "At its own traffic the miniature is the store itself, to the last number"
+        claims = [(text, self.is_the_store(), {"runs": len(self.experiment.replications)})]
+        if len(self.agreement):
+            numbers = {f"off_by_at_{row.traffic:.3g}": row.off_by for row in self.agreement.itertuples()}
+            text = f"The miniature has the lock time of direct simulation within {AGREES:.0%}, or within chance"
+            claims.append((text, self.agrees(), numbers))
+            numbers = {"cap_reached_at": self.cap_reached_at, "half_used_at": self.half_used_at}
+            claims.append(("An increment never gets cheaper with more traffic", self.cost_rises(), numbers))
         return claims
-
-    def sorts_as_it_should(self) -> bool:
-        """Whether no new entry sorts the store below the cap, and at it every one that no delete made room for does."""
-        at_cap = self.beyond & (self.of_each(lambda run: run.settled[self.counter].creates).min(axis=0, initial=1) > 0)
-
-        def accounts(totals: Totals) -> float:
-            return abs(totals.cap_evictions + totals.deletes_hit - totals.creates) / max(totals.creates, 1)
-
-        unaccounted = self.of_each(lambda run: accounts(run.settled[self.counter]))
-        sorted_below = self.of_each(lambda run: run.whole[self.counter].cap_evictions)[:, self.below]
-        return bool((unaccounted[:, at_cap] < 0.01).all() and not sorted_below.any())
-
-    @cached_property
-    def jump(self) -> Jump | None:
-        """What the cliff does to an increment: from the last load below the cap to the first at it.
-
-        None unless both were measured, at loads at most ten times apart: where traffic is uneven there is no cliff.
-        """
-        if not (self.below.any() and self.beyond.any()):
-            return None
-        per_increment = self.busy / self.of_each(lambda run: max(run.settled[self.counter].increments, 1))
-        last, first = np.flatnonzero(self.below)[-1], np.flatnonzero(self.beyond)[0]
-        if self.loads[first] > 10 * self.loads[last]:
-            return None
-        times = float(per_increment[:, first].mean() / per_increment[:, last].mean())
-        return Jump(float(self.loads[last]), float(self.loads[first]), times)
-
-    def engines_agree(self) -> bool:
-        """Whether the compiled engine gives the ledgers of the stores that heard the case's own runs."""
-        specs = [(design, self.experiment.settings) for design in LIVE_DESIGNS]
-        for number, run in enumerate(self.experiment.replications):
-            if self.experiment.workload:
-                found = workload_totals(self.experiment.workload, self.experiment.seeds[number], specs)
-            else:
-                hears = [Spec(*spec, counter) for spec in specs for counter in COUNTERS]
-                totals = iter(stream_totals(self.traffic.stream(1), hears))
-                found = [{counter: next(totals) for counter in COUNTERS} for _ in specs]
-            for (design, _), ledgers in zip(specs, found, strict=True):
-                if any(ledgers[counter] != run.totals(counter, design) for counter in COUNTERS):
-                    return False
-        return True
 
     # --- In words and pictures
 
     def answer(self) -> str:
-        """How one process fares, in a sentence."""
-        if not self.loads.size:
-            return "Nothing is ever incremented here, so nothing grows with load."
-        unbounded, below, beyond = (
-            self.fit(*name)
-            for name in (("unbounded", "at any load"), ("time", "below the cap"), ("time", "at the cap"))
-        )
-        parts = [f"Measured from {amount(self.loads[0])} to {amount(self.loads[-1])} times the traffic"]
-        if unbounded:
-            parts.append(f", the unbounded map grows as load^{_power(unbounded)}")
-        if not self.reckons:
-            parts.append(f"; the bounded store peaks at {self.peaks.max():,.0f} entries")
-        elif np.isinf(self.binds_at):
-            parts.append("; the bounded store has no cap that ever acts")
-        elif self.binds_at < self.loads[0]:
-            parts.append("; the bounded store is at its cap at any of them")
-        else:
-            parts.append(f"; the bounded store reaches its cap at about {amount(self.binds_at)} times")
-            if self.always_at > 1.5 * self.binds_at:
-                parts.append(
-                    f" when traffic is highest, and is at it throughout from {amount(self.always_at)} times on"
-                )
-            if self.jump:
-                parts.append(f": {self.jump}")
-        if below:
-            where = "" if np.isinf(self.binds_at) else "below, "
-            parts.append(f"; {where}the lock is held as load^{_power(below)}")
-        if beyond:
-            parts.append(f"; {'beyond' if below else 'there the lock is held'} as load^{_power(beyond)}")
-        if not self.reckons:
-            return "".join(parts) + f". {self.silence}."
-        held = format_percent(float(self.busy.mean(axis=0)[-1]))
-        return "".join(parts) + f", and at {amount(self.loads[-1])} times for {held} of the time."
+        """The answer for one process, in a sentence."""
+        if self.silence:
+            return self.silence
+        lowest, highest = self.grid[0], self.grid[-1]
+        own = min(max(1.0, lowest), highest)
+        more = f"for {self.held(highest)} at {format_number(highest)} times"
+        if self.half_used_at < np.inf:
+            more = f"for half of it at {format_number(self.half_used_at)} times"
+        if self.half_used_at <= own:
+            more = "for more than half of it with any more"
+        return f"One process holds its lock for {self.held(own)} of the time at its own traffic, and {more}."
 
-    def note(self) -> str:
-        """What was measured, in a sentence or two."""
-        how = "all arrival rates multiplied" if self.experiment.simulated else "thinned by session or laid over itself"
-        rates = f"times are those after {format_duration(self.traffic.warm_up)}"
-        return f"{self.traffic.scope().capitalize()}, {how}, over {self.decades:.1f} decades; {rates}."
+    def held(self, traffic: float, affinity: bool = True) -> str:
+        """The share of the time that a lock is held, for people."""
+        point = self.point(traffic, affinity)
+        share = point.values["utilisation"].mean
+        if np.isnan(share):
+            return UNKNOWN
+        return ("" if point.simulated else "at least ") + format_percent(share)
+
+    def scope(self) -> str:
+        """The part of the case that is simulated, in a few words."""
+        lasts = format_duration(self.sources[0].lasts)
+        return f"the busiest {lasts} of the workload" if self.experiment.simulated else f"the whole log, {lasts}"
 
     def draw_memory(self) -> Drawing:
-        """Entries of both stores by load."""
-        unbounded, capped = self.fit("unbounded", "at any load"), self.fit("bounded", "at the cap")
-        grows = f"The unbounded map grows as load^{unbounded.measured.mean:.2f}" if unbounded else "The unbounded map"
-        if not self.loads.size:
-            message = "Nothing is ever incremented, so no store holds anything at any load"
-        elif capped:
-            message = f"{grows}, the bounded store stops at {self.peaks.max():,.0f} entries"
-        elif unbounded:
-            message = f"{grows}; the bounded store holds up to {self.peaks.max():,.0f} entries"
-        else:
-            most = self.unbounded.max(initial=0)
-            message = f"The unbounded map holds up to {most:,.0f} entries, the bounded {self.peaks.max():,.0f}"
-        fits = [fit for fit in self.fits if "entries" in fit.what]
-        cap = self.experiment.settings.max_entries
-        return figures.load_memory(self.growth, [fit.line for fit in fits], cap, self.binds_at, message)
+        """Entries of both maps by traffic."""
+        at, unbounded = self.cap_reached_at, "The unbounded map grows with traffic"
+        if not self.point(self.grid[-1]).values["entries"].mean:
+            unbounded = "The unbounded map is empty at the end"
+        bounded = f"is full from {format_number(at)} times on" if at < np.inf else "stays below its cap"
+        bounded = "is full at any" if at == 0 else bounded
+        if self.experiment.settings.max_entries <= 0:
+            bounded = "has no cap"
+        message = f"{unbounded}; the bounded store {bounded}"
+        return figures.memory(self.curve(), at, message)
 
     def draw_time(self) -> Drawing:
-        """Share of the time for which the lock is held, by load."""
-        fits = [fit for fit in self.fits if fit.what.startswith("time")]
-        beyond = self.fit("time", "at the cap")
-        if not self.loads.size:
-            message = "Nothing is ever incremented, so no lock is ever held"
-        elif self.jump:
-            message = f"Over the cap's cliff, {self.jump}"
-            message += f"; beyond, time grows as load^{beyond.measured.mean:.2f}" if beyond else ""
-        elif not self.reckons:
-            message = self.silence
-        elif fits:
-            message = f"The lock is held as load^{fits[0].measured.mean:.2f} {fits[0].regime}"
-        else:
-            message = f"The lock is held for at most {format_percent(float(self.busy.max()))} of the time"
-        lines = [(fit.line[0], 100 * fit.line[1]) for fit in fits]
-        texts = [f"load^{fit.measured.mean:.2f}\n(expected {fit.expected:.2f})" for fit in fits]
-        return figures.load_time(self.growth, lines, texts, self.binds_at, message)
-
-    def draw_exponents(self) -> Drawing:
-        """The exponents beside what the structure says."""
-        hold = sum(fit.holds for fit in self.fits)
-        message = (
-            f"Within {TOLERANCE} of their intervals, {hold} of {len(self.fits)} exponents are as the structure says"
-        )
-        if not self.fits:
-            message = "There are too few loads, or too little to count, to fit an exponent"
-        return figures.exponents(self.exponents(), TOLERANCE, message)
+        """Utilisation of the lock by traffic."""
+        most, at = self.grid[-1], self.half_used_at
+        message = f"At {format_number(most)} times the traffic the lock is held {self.held(most)} of the time"
+        if 0 < at < np.inf:
+            message = f"The lock is held half of the time at {format_number(at)} times the traffic"
+        return figures.time(self.curve(), self.agreement, self.cap_reached_at, message)
 
 
-def shares_of(settled: Sequence[Totals]) -> dict[str, float]:
-    """Share of all evictions that were false and of all increments that were lost; NaN where there are none.
-
-    An eviction is told false once the session is back: a few of those before the warm-up count after it.
-    """
-    evicted = sum(totals.cap_evictions + totals.ttl_evictions for totals in settled)
-    counted = sum(totals.increments for totals in settled)
-    false, lost = (sum(getattr(totals, name) for totals in settled) for name in ("false_evictions", "lost_counts"))
+def shares_of(prediction: Prediction) -> dict[str, float]:
+    """Shares after the warm-up; NaN of nothing: new entries that sort the store, false evictions, and lost counts."""
+    after = prediction.after_warm_up
+    evicted = after.cap_evictions + after.ttl_evictions
     return {
-        "false_share": min(false / evicted, 1.0) if evicted else np.nan,
-        "lost_share": min(lost / counted, 1.0) if counted else np.nan,
+        "sorted_share": min(after.cap_evictions / after.creates, 1.0) if after.creates else 0.0,
+        # An eviction shows as false once the session returns: some of those before the warm-up count after it.
+        "false_share": min(after.false_evictions / evicted, 1.0) if evicted else np.nan,
+        "lost_share": min(after.lost_counts / after.increments, 1.0) if after.increments else np.nan,
     }
 
 
-def lowest(reached: Callable[[float], bool], low: float = 1e-9, high: float = 1e9) -> float:
-    """The load from which on something is reached, by bisection to PRECISION; inf if not at `high`, 0 if at `low`."""
-    if not reached(high):
-        return np.inf
-    if reached(low):
-        return 0.0
-    while high / low > 1 + PRECISION:
-        middle = (low * high) ** 0.5
-        low, high = (low, middle) if reached(middle) else (middle, high)
-    return high
-
-
-def _clean(exponent: float) -> float:
-    """An exponent without what is nothing but rounding, which may bear a sign."""
-    return round(exponent, 9) + 0.0
-
-
-def amount(value: float) -> str:
-    """A number for people, to three digits."""
-    if value >= 1e9:
-        return f"{value / 1e9:.3g} billion"
-    return f"{float(f'{value:.3g}'):,.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def _power(fit: Fit) -> str:
-    low, high = fit.interval
-    same = f"{low:.2f}" == f"{high:.2f}"
-    return f"{fit.measured.mean:.2f}" if same else f"{fit.measured.mean:.2f} ({low:.2f} to {high:.2f})"
+def table_of(points: Sequence[Point]) -> pd.DataFrame:
+    """A row a point: `traffic`, `simulated`, and COLUMNS, each with `_low` and `_high`."""
+    rows = []
+    for point in points:
+        row = {"traffic": point.traffic, "simulated": point.simulated}
+        for name in COLUMNS:
+            value = point.values[name]
+            row |= {name: value.mean, f"{name}_low": value.low, f"{name}_high": value.high}
+        rows.append(row)
+    return pd.DataFrame(rows)

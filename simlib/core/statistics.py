@@ -1,4 +1,4 @@
-"""Numbers that stand on random runs: a mean or an exponent with its 95 % interval over replications.
+"""Numbers that stand on random runs: a mean with its 95 % interval over replications.
 
 Owns how an interval is made. Replications are independent runs under different seeds, so Student's t applies.
 """
@@ -47,31 +47,3 @@ def estimate(values: Iterable[float], least: float = -np.inf, most: float = np.i
         return Estimate(mean, np.nan, np.nan, n)
     half = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2) * values.std(ddof=1) / np.sqrt(n))
     return Estimate(mean, max(mean - half, least), min(mean + half, most), n)
-
-
-def slopes(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The exponent d log y / d log x of each row of y, by least squares on logarithms; x (n,), y (..., n), above 0."""
-    x, y = np.log(np.asarray(x, dtype=np.float64)), np.log(np.asarray(y, dtype=np.float64))
-    away = x - x.mean()
-    return y @ away / (away @ away)
-
-
-def exponent(x: np.ndarray, y: np.ndarray) -> Estimate:
-    """The exponent at which y grows with x, with its 95 % interval; x (n,), y (replications, n), all above 0.
-
-    With replications it is the mean of their exponents and the interval is Student's over these: what is alike in all
-    loads of one replication then widens it, which the residuals of a regression would not show. A single realisation
-    has nothing but these (Draper and Smith, Applied Regression Analysis, section 1.4), and from two points no interval:
-    it says how far the points are from a power law, not what another realisation would have given.
-    """
-    from scipy.special import stdtrit
-
-    y = np.atleast_2d(y)
-    each = slopes(x, y)
-    if each.size > 1 or len(x) < 3:
-        return estimate(each)
-    away = np.log(x) - np.log(x).mean()
-    residuals = np.log(y[0]) - np.log(y[0]).mean() - each[0] * away
-    error = np.sqrt(residuals @ residuals / (len(x) - 2) / (away @ away))
-    half = float(stdtrit(len(x) - 2, (1 + CONFIDENCE) / 2) * error)
-    return Estimate(float(each[0]), float(each[0]) - half, float(each[0]) + half, 1)

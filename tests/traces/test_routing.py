@@ -9,11 +9,11 @@ from simlib.core.errors import InputError
 from simlib.core.units import HOUR, MINUTE
 from simlib.replay import ledger
 from simlib.replay.observe import reference
-from simlib.replay.totals import Spec, StreamedStore, stream_totals
+from simlib.replay.totals import Spec, stream_totals
 from simlib.stores.contract import Settings
 from simlib.traces.chunks import open_stream, stream_of
 from simlib.traces.codes import COMES_BACK, IS_DELETE
-from simlib.traces.routing import check_instances, dealt, instance_of, joined, rows_of
+from simlib.traces.routing import check_instances, instance_of, rows_of
 from simlib.traces.trace import COUNTERS, Trace, write_trace
 from simlib.workloads.generator import generated
 from simlib.workloads.schema import load_workload
@@ -95,24 +95,6 @@ def test_instances_share_the_stream_out(stream, instances, affinity, chunk):
     ]
     if affinity:
         assert all(len(home) <= 1 for home in homes)
-
-
-@settings(max_examples=100, deadline=None, derandomize=True)
-@given(stream=streams, instances=st.integers(1, 9), heard=st.integers(1, 9), affinity=st.booleans())
-def test_a_sample_of_instances_hears_what_each_would_alone(stream, instances, heard, affinity):
-    trace, heard = trace_of(stream), min(heard, instances)
-    parts, first = [[] for _ in range(heard)], 0
-    for chunk in stream_of(trace, 7)():
-        for mine, each in zip(parts, dealt(chunk, first, instances, affinity, heard), strict=True):
-            mine.append(each)
-        first += chunk.time.size
-    for number, mine in enumerate(parts):
-        alone = routed(stream_of(trace), instances, number, affinity)
-        assert columns(lambda mine=mine: mine) == columns(alone)
-        # Joined to one chunk, ties are still settled by the ids.
-        whole = StreamedStore(Spec("bounded", SMALL))
-        whole.apply(joined(mine))
-        assert [whole.totals()] == stream_totals(alone, [Spec("bounded", SMALL)])
 
 
 @pytest.mark.parametrize("affinity", [True, False])

@@ -1,0 +1,174 @@
+"""The findings of `07_scale` on a fleet: each instance and all together, with session affinity and without.
+
+With affinity an instance is a process with its share of the traffic. Without it a session's events are spread over all
+instances (`models.miniature.spread`), and its delete reaches only one of them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from simlib.analysis.scale import HALF, TRAFFIC, Point, Scale, table_of
+from simlib.core.numbers import format_count, format_hours, format_memory, format_number, format_percent
+from simlib.figures import scale as figures
+from simlib.figures.style import Drawing
+
+ROUTINGS = {True: "affinity", False: "no affinity"}
+
+QUANTITIES = {
+    "entries": "unbounded maps: entries at the end",
+    "mib": "unbounded maps: MiB at the end",
+    "hours": "unbounded maps: time to the memory limit (projection)",
+    "peak": "bounded stores: peak entries",
+    "bounded_mib": "bounded stores: MiB at the peak",
+    "utilisation": "busier bounded store: lock held, share of the time",
+    "false_share": "busier bounded store: false evictions, share of all",
+    "lost_share": "busier bounded store: counts lost, share of all",
+}
+"""The rows of the table, an instance each; shares and hours have no sum, but that of locks is in processors."""
+
+MOST = TRAFFIC[-1]
+
+ADDS_UP = ("entries", "mib", "peak", "bounded_mib", "utilisation")
+
+LIMITS: dict[str, tuple[str, Callable[[Point], bool]]] = {
+    "half_used": (
+        f"instances that hold the lock for less than {HALF:.0%} of the time",
+        lambda point: point.values["utilisation"].mean >= HALF,
+    ),
+    "no_sorting": ("instances that do not reach their cap", lambda point: point.values["sorted_share"].mean > 0),
+}
+"""What an instance may be asked to stay within: in words, and whether it does not."""
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """An experiment on `scale.instances` instances, each with stores of its own."""
+
+    scale: Scale
+
+    def point(self, traffic: float, affinity: bool) -> Point:
+        """An average instance at `traffic` times the experiment's traffic on the whole fleet."""
+        return self.scale.point(traffic / self.scale.instances, affinity)
+
+    def table(self) -> pd.DataFrame:
+        """Per instance and in sum by routing (rows), by traffic (columns, which say what is a projection)."""
+        columns = {}
+        for traffic in () if self.scale.silence else TRAFFIC:
+            column, simulated = {}, self.point(traffic, True).simulated
+            for affinity, routing in ROUTINGS.items():
+                for name, value in self._values(traffic, affinity).items():
+                    least = "at least " if name == "utilisation" and not simulated and value > 0 else ""
+                    column[routing, QUANTITIES[name], "per instance"] = least + _shown(name, value, simulated)
+                    if name in ADDS_UP:
+                        total = _shown(name, self.scale.instances * value, simulated, in_sum=True)
+                        column[routing, QUANTITIES[name], "in sum"] = least + total
+            columns[f"{traffic:,} x{'' if simulated else ' (projection)'}"] = column
+        return pd.DataFrame(columns).rename_axis(["routing", "of an instance", ""]) if columns else pd.DataFrame()
+
+    def _values(self, traffic: float, affinity: bool) -> dict[str, float]:
+        point, scale = self.point(traffic, affinity), self.scale
+        values = {name: point.values[name].mean for name in ("entries", "peak", "utilisation", "false_share")}
+        values |= {"lost_share": point.values["lost_share"].mean, "bounded_mib": scale.bounded_mib(point.peaks)}
+        values |= {"mib": scale.unbounded_mib(point.traffic, affinity)}
+        values |= {"hours": scale.hours_to_limit(point.traffic, affinity)}
+        return {name: values[name] for name in QUANTITIES}
+
+    # --- What affinity is worth
+
+    @cached_property
+    def entries_ratio(self) -> float:
+        """Entries of all unbounded maps without affinity, to those with it; NaN where there are none with it."""
+        kept, spread = (sum(g.entries.sum() for g in self.scale.growth[affinity]) for affinity in (True, False))
+        return spread / kept if kept else np.nan
+
+    def claims(self) -> list[tuple[str, bool, dict[str, float]]]:
+        """What is claimed of a fleet, each with whether it holds and its numbers."""
+        if self.scale.silence:
+            return []
+        growth = self.scale.growth
+        pairs = zip(growth[True], growth[False], strict=True)
+        # Each instance's share is simulated at the same traffic, but perhaps of different sessions.
+        holds = all((spread.entries >= kept.entries * (1 - 1e-9)).all() for kept, spread in pairs)
+        missing = {
+            f"deletes_missing_{ROUTINGS[affinity]}".replace(" ", "_"): float(np.mean([g.deletes_missing for g in each]))
+            for affinity, each in growth.items()
+        }
+        text = "Without affinity the unbounded maps hold no fewer entries"
+        return [(text, holds, {"times_the_entries": self.entries_ratio, **missing})]
+
+    # --- How many instances it takes
+
+    @cached_property
+    def most_of_each(self) -> dict[tuple[str, bool], float]:
+        """The traffic that one instance takes within a limit, by limit and affinity; inf: all that is simulated."""
+        return {
+            (limit, affinity): self.scale.highest(beyond, affinity)
+            for limit, (_, beyond) in LIMITS.items()
+            for affinity in ROUTINGS
+        }
+
+    def fewest(self, limit: str, traffic: float, affinity: bool) -> str:
+        """The fewest instances that keep a limit, for people."""
+        most = self.most_of_each[limit, affinity]
+        if most == 0:
+            return f"over {int(traffic / self.scale.grid[0]):,}"
+        known = min(most, max(self.scale.grid[-1], self.scale.reach if self.scale.reach < np.inf else 0))
+        least = max(int(np.ceil(traffic / known)), 1)
+        return f"{least:,}" if most < np.inf or least == 1 else f"at most {least:,}"
+
+    def sizes(self) -> pd.DataFrame:
+        """The smallest fleets for people: by routing and limit (rows) and traffic (columns)."""
+        if self.scale.silence:
+            return pd.DataFrame()
+        rows = {
+            (routing, text): {f"{traffic:,} x": self.fewest(limit, traffic, affinity) for traffic in TRAFFIC}
+            for affinity, routing in ROUTINGS.items()
+            for limit, (text, _) in LIMITS.items()
+        }
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis(index=["routing", "fewest"])
+
+    # --- In words and pictures
+
+    def answer(self) -> str:
+        """The answer for the fleet, in a sentence; empty where there is none."""
+        if self.scale.silence:
+            return ""
+        kept, spread = self.held(True), self.held(False)
+        routing = f"{kept} with session affinity or without" if kept == spread else f"{kept}, without affinity {spread}"
+        return (
+            f"At {MOST:,} times on {self.scale.instances:,} instances each holds its lock for {routing}; "
+            f"{self.fewest('half_used', MOST, True)} instances keep it under half."
+        )
+
+    def held(self, affinity: bool) -> str:
+        """The share of the time that an instance's lock is held at the most traffic, for people."""
+        return self.scale.held(MOST / self.scale.instances, affinity)
+
+    def draw_time(self) -> Drawing:
+        """Utilisation of an instance's lock by the traffic of the fleet."""
+        rows = []
+        for affinity, routing in ROUTINGS.items():
+            points = table_of([self.point(traffic, affinity) for traffic in TRAFFIC])
+            rows += [self.scale.curve(affinity).assign(routing=routing, line=True)]
+            rows += [points.assign(routing=routing, line=False)]
+        table = pd.concat(rows, ignore_index=True)
+        table["traffic"] *= self.scale.instances
+        known = max(traffic for traffic in TRAFFIC if self.point(traffic, True).values["utilisation"].mean >= 0)
+        held = self.scale.held(known / self.scale.instances)
+        message = f"At {known:,} times the traffic each lock is held {held} of the time"
+        return figures.fleet_time(table, self.scale.instances, message)
+
+
+def _shown(name: str, value: float, simulated: bool = True, in_sum: bool = False) -> str:
+    """A quantity for people."""
+    if np.isnan(value):
+        return "none evicted" if simulated else "not known"
+    if name == "utilisation" and in_sum:
+        return f"{format_number(value)} processors"
+    if name in ("entries", "peak"):
+        return format_count(value) if value >= 10 else format_number(value, 2)
+    return {"hours": format_hours, "mib": format_memory, "bounded_mib": format_memory}.get(name, format_percent)(value)

@@ -1,0 +1,274 @@
+"""Predicts a bounded store under k times the traffic by simulating a smaller store under less of it.
+
+**k times the traffic** means k times as many sessions at once, each behaving as before. Sessions are independent of
+each other, so any share of them is a fair sample of all: a store of cap C and `prune_every` P under k times the traffic
+behaves as one of C/f and P/f under k/f times the traffic, and its totals are f times as large (Waldspurger et al.,
+Cache Modeling and Optimization using Miniature Simulations, USENIX ATC 2017). At f = 1 it is the store itself.
+
+Refuses a miniature of fewer than LEAST_CAP entries.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from math import gcd
+from typing import Protocol
+
+import numpy as np
+
+from simlib.core.errors import InputError
+from simlib.core.units import MAX_NS, SECOND
+from simlib.models import cost
+from simlib.models.heap import GO_VERSIONS
+from simlib.replay.ledger import Totals
+from simlib.replay.totals import Spec, StreamedStore
+from simlib.stores.contract import Settings
+from simlib.traces.chunks import Chunk, Stream, stream_of
+from simlib.traces.routing import instance_of, rows_of
+from simlib.traces.trace import COUNTERS, Trace
+from simlib.workloads.generator import generated
+from simlib.workloads.schema import Workload
+
+LEAST_CAP = 32
+"""Entries below which a miniature says more of chance than of the store."""
+
+FEWEST, ENOUGH, MOST = 20_000, 200_000, 8_000_000
+"""Operations of a workload to simulate: at least; before the store is made smaller; and at most."""
+
+
+class Source(Protocol):
+    """A stream of `lasts` ns from `begins` on, to be had with a share of its sessions, or several times of them.
+
+    Below `least` there is too little to count; from `enough` on a smaller store serves as well; beyond `most` it must.
+    """
+
+    begins: int
+    lasts: int
+    least: float
+    enough: float
+    most: float
+
+    def stream(self, share: float) -> Stream:
+        """The stream with `share` times its sessions."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Recorded:
+    """A trace as it is: to leave out sessions would leave out the few that matter most in a log."""
+
+    trace: Trace
+    begins: int
+    lasts: int
+
+    least = enough = most = 1.0
+
+    def stream(self, share: float) -> Stream:
+        return stream_of(self.trace)
+
+
+@dataclass(frozen=True)
+class Generated:
+    """A workload under a seed, whose arrival rates are multiplied."""
+
+    workload: Workload
+    seed: int
+
+    begins = 0
+
+    @property
+    def lasts(self) -> int:
+        return self.workload.duration
+
+    @property
+    def least(self) -> float:
+        return min(FEWEST / self._operations, self.most)
+
+    @property
+    def enough(self) -> float:
+        return min(ENOUGH / self._operations, self.most)
+
+    @property
+    def most(self) -> float:
+        return min(MOST / self._operations, self.workload.most_times)
+
+    def stream(self, share: float) -> Stream:
+        return generated(self.workload.times(share), self.seed)
+
+    @cached_property
+    def _operations(self) -> float:
+        found, share = 0, 1.0
+        # Where next to nothing happens at its own rates, more is counted at higher ones.
+        for share in (1.0, 1e3, 1e6):
+            found = sum(chunk.time.size for chunk in self.stream(min(share, self.workload.most_times))())
+            if found >= 1_000:
+                break
+        return max(found, 1) / share
+
+
+@dataclass(frozen=True)
+class Miniature:
+    """The store to simulate: `settings` under `share` times the sessions, for `target` under `traffic` times."""
+
+    traffic: float
+    share: float
+    settings: Settings
+    target: Settings
+
+    @property
+    def factor(self) -> float:
+        """What totals of the miniature are multiplied by."""
+        return self.traffic / self.share
+
+    @classmethod
+    def of(cls, traffic: float, target: Settings, source: Source) -> "Miniature":
+        """The store itself where that is affordable, else a smaller one, or a larger one where traffic is too little.
+
+        Raises InputError where it would have fewer than LEAST_CAP entries.
+        """
+        most = most_traffic(source, target)
+        if not 0 < traffic <= most:
+            raise InputError(
+                f"{traffic:,g} times the traffic is out of range: above 0, and at most {most:,.3g}, beyond which a "
+                f"miniature of the store would have fewer than {LEAST_CAP} entries"
+            )
+        factor = traffic / min(max(traffic, source.least), source.enough)
+        cap, every = target.max_entries, target.prune_every
+        if cap > 0:
+            cap = min(max(round(cap / factor), min(LEAST_CAP, cap)), MAX_NS)
+            if factor > 1 and source.least < source.most:
+                # The share is free, so cap and `prune_every` can both be whole numbers.
+                cap = _whole(target, cap)
+                factor = target.max_entries / cap
+        every = min(max(round(every / factor), 1), MAX_NS)
+        return cls(traffic, traffic / factor, Settings(cap, target.ttl, every), target)
+
+    def scaled(self, totals: Totals) -> Totals:
+        """The totals of the target from those of the miniature, which need not be whole numbers.
+
+        Sessions and what happens to them go with the factor, and so do overflows, each of which visits C + 1 entries.
+        TTL ticks come as often as in the miniature, and visit `factor` times the entries; where `prune_every` had to be
+        rounded, their number is set right.
+        """
+        if self.settings == self.target and self.factor == 1:
+            return totals
+        factor, target, mine = self.factor, self.target, self.settings
+        times = {field.name: factor * getattr(totals, field.name) for field in fields(Totals)}
+        full = target.max_entries + 1
+        sorts = times["cap_evictions"]
+        scans, scanned = 0.0, 0.0
+        if target.ttl > 0:
+            rest = totals.prunes - totals.cap_evictions
+            # A tick that overflows as well is one prune.
+            ticks = totals.increments / mine.prune_every
+            ticks = min(ticks * (1 - totals.cap_evictions / max(totals.increments, 1)), rest)
+            scans = ticks * mine.prune_every * factor / target.prune_every + (rest - ticks) * factor
+            size = (totals.entries_scanned - totals.cap_evictions * (mine.max_entries + 1)) / max(rest, 1)
+            scanned = scans * size * factor + sorts * full
+        times |= {
+            "prunes": scans + sorts,
+            "entries_scanned": scanned,
+            "entries_sorted": sorts * full,
+        }
+        if target.max_entries > 0:
+            for name in ("peak_entries", "final_entries"):
+                is_full = getattr(totals, name) >= mine.max_entries
+                times[name] = target.max_entries if is_full else min(times[name], target.max_entries)
+        return replace(totals, **times)
+
+
+def most_traffic(source: Source, settings: Settings) -> float:
+    """The most traffic that a miniature of a store can stand for."""
+    cap = settings.max_entries
+    return source.most * (max(cap / LEAST_CAP, 1.0) if cap > 0 else np.inf)
+
+
+def _whole(target: Settings, cap: int) -> int:
+    """At most `cap`, so that `prune_every` scales to a whole number too; `cap` itself where that would be far off."""
+    step = target.max_entries // gcd(target.max_entries, target.prune_every)
+    whole = cap // step * step
+    return whole if whole >= max(LEAST_CAP, cap * 2 / 3) else cap
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a bounded store does under some traffic: totals of the whole stream, and of what follows the warm-up.
+
+    `miniature` says how it was simulated; `lasts` is the time after the warm-up, ns.
+    """
+
+    miniature: Miniature
+    whole: Totals
+    after_warm_up: Totals
+    lasts: int
+
+    def held_ns(self, go_version: str = GO_VERSIONS[-1]) -> float:
+        """Time for which the lock is held after the warm-up, ns."""
+        return cost.held_ns(self.after_warm_up, self.miniature.target, go_version)
+
+    def utilisation(self, go_version: str = GO_VERSIONS[-1]) -> float:
+        """Share of the time for which the lock is held after the warm-up; above 1 the store cannot keep up."""
+        return self.held_ns(go_version) / self.lasts
+
+
+def predict(
+    source: Source, traffic: float, settings: Settings, counter: str = COUNTERS[0], instances: int = 1
+) -> Prediction:
+    """The bounded store of a counter under `traffic` times the traffic of a source. O(operations simulated).
+
+    With several `instances`, that of one instance of a fleet without session affinity that has so many times its
+    traffic (see `spread`). Raises InputError as `Miniature.of` does.
+    """
+    return simulate(source, Miniature.of(traffic, settings, source), counter, instances)
+
+
+def simulate(source: Source, miniature: Miniature, counter: str = COUNTERS[0], instances: int = 1) -> Prediction:
+    """As `predict`, by a given miniature; `Miniature(k, k, settings, settings)` is the store itself."""
+    ttl = miniature.target.ttl
+    warm_up = min(ttl, source.lasts // 2) if ttl > 0 else source.lasts // 2
+    stream = spread(source.stream(miniature.share), instances)
+    whole, before = totals_at(stream, Spec("bounded", miniature.settings, counter), source.begins + warm_up)
+    whole, after = miniature.scaled(whole), miniature.scaled(since(whole, before))
+    return Prediction(miniature, whole, after, max(source.lasts - warm_up, SECOND))
+
+
+def spread(stream: Stream, instances: int) -> Stream:
+    """A stream as a fleet without session affinity splits it: a session becomes one for each instance that it reaches.
+
+    All instances are alike, so the traffic of one of them is simulated as a share of that of all, in one store.
+    Operations at one instant get a nanosecond each, in their order, so that no tie asks for an id.
+    """
+    if instances == 1:
+        return stream
+
+    def chunks() -> Iterator[Chunk]:
+        first, last = 0, -MAX_NS
+        for chunk in stream():
+            n = chunk.time.size
+            rows, instance = np.arange(n), instance_of(chunk, first, instances, affinity=False)
+            time = np.maximum.accumulate(np.maximum(chunk.time - rows, last + 1)) + rows
+            first, last = first + n, int(time[-1]) if n else last
+            yield replace(rows_of(chunk, rows, next_known=False), time=time, word=instance)
+
+    return chunks
+
+
+def totals_at(stream: Stream, spec: Spec, instant: int) -> tuple[Totals, Totals]:
+    """The ledger of one store over a stream, and of what came before an instant (ns)."""
+    store, before = StreamedStore(spec), None
+    for chunk in stream():
+        if before is None and chunk.time.size and chunk.time[-1] >= instant:
+            rows, split = np.arange(chunk.time.size), int(np.searchsorted(chunk.time, instant))
+            store.apply(rows_of(chunk, rows[:split]))
+            before = store.totals()
+            chunk = rows_of(chunk, rows[split:])
+        store.apply(chunk)
+    whole = store.totals()
+    return whole, before or whole
+
+
+def since(whole: Totals, before: Totals) -> Totals:
+    """What was counted after an instant; sizes are those of the whole."""
+    sizes = ("peak_entries", "final_entries", "final_count_sum")
+    counted = [field.name for field in fields(Totals) if field.name not in sizes]
+    return replace(whole, **{name: getattr(whole, name) - getattr(before, name) for name in counted})
