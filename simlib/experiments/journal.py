@@ -1,7 +1,6 @@
-"""Finished results in a file that a kill at any moment leaves readable: a JSON object a line, only ever appended to.
+"""Keeps finished results in a file that stays readable after a kill at any moment: one JSON object a line, appended.
 
-Owns what makes a line good: it is whole, and its check is that of its entry. A line that is torn or damaged counts as
-not there, and is gone once the file has been opened. Next: `sweep` looks up what it need not do again.
+Each line carries a checksum of its entry. A torn or damaged line is ignored, and removed when the file is opened.
 """
 
 import hashlib
@@ -14,9 +13,9 @@ from simlib.core.files import whole_file
 
 
 class Journal:
-    """Entries by their `fingerprint`, as they stand in a file. The last of those with the same fingerprint counts.
+    """The entries of a file by their `fingerprint`; of several with the same one the last counts.
 
-    Whoever opens one holds the folder it is in. It takes as much memory as the file is long.
+    The caller must have locked its folder. Takes as much memory as the file is long.
     """
 
     def __init__(self, path: Path):
@@ -39,7 +38,7 @@ class Journal:
         return json.loads(self._lines[fingerprint])["entry"]
 
     def append(self, entries: Iterable[dict]) -> None:
-        """Add entries, JSON objects with a `fingerprint`; when this returns they are on the disk."""
+        """Add entries, JSON objects with a `fingerprint`; they are on the disk when this returns."""
         lines = {entry["fingerprint"]: _line(entry) for entry in entries}
         with open(self._path, "ab") as file:
             file.write(b"".join(line + b"\n" for line in lines.values()))
@@ -53,7 +52,7 @@ def _line(entry: dict) -> bytes:
 
 
 def _good(line: bytes) -> dict | None:
-    """The entry of a line, None where the line is torn or damaged."""
+    """Read the entry of a line, None where the line is torn or damaged."""
     try:
         found = json.loads(line)
         entry = found["entry"]

@@ -1,9 +1,7 @@
-"""Many stores over many workloads: a grid of points, worked off by any executor, as one tidy table.
+"""Replays many workloads into many stores and writes one table: a row for each point of a grid and counter.
 
-Owns which points there are, how they are dealt out as tasks, and the order of the table, in which neither the executor
-nor the order of completion shows. A point that is finished is in the journal before anybody is told, so no kill loses
-one. Refuses grids with nothing in them, and workers that run another version of this code. Next: the table is for
-figures and for whoever reads it.
+Any executor may do the work: neither it nor the order of completion changes the table. A finished point is journalled
+before it is reported, so a kill loses none. Refuses empty grids, and workers that run another version of this code.
 """
 
 import hashlib
@@ -34,10 +32,10 @@ from simlib.workloads.schema import Workload
 JOURNAL, TABLE = "sweep.jsonl", "sweep.csv"
 
 BATCH = 64
-"""Stores that hear a stream at most in one task, so that a kill costs no more than that."""
+"""Most stores that one task replays a stream into: what a kill can cost."""
 
 AHEAD = 1024
-"""Tasks that an executor is given at most before it has done the first of them."""
+"""Most tasks that an executor holds at a time."""
 
 MOST_POINTS = 200_000
 
@@ -45,10 +43,10 @@ COLUMNS = [
     *("workload", "hours", "seed", "counter", "design", "max_entries", "ttl_seconds", "prune_every"),
     *(field.name for field in fields(Totals)),
 ]
-"""Of the table: what a row is of, then every total."""
+"""The columns of the table: the labels of a row, then every total."""
 
 CODE = code_digest()
-"""The code that this process runs: taken when it was imported, as the files may change later."""
+"""Digest of the code that this process runs, computed at import, as the files may change later."""
 
 
 @dataclass(frozen=True)
@@ -62,26 +60,26 @@ class Point:
 
     @property
     def place(self) -> tuple:
-        """Where the point stands in the canonical order: workloads by name, designs as `stores` lists them."""
+        """The sort key of the canonical order: workloads by name, designs as `stores` lists them."""
         return (*self.stream, list(DESIGNS).index(self.design), *vars(self.settings).values())
 
     @property
     def stream(self) -> tuple:
-        """What tells the stream that the store hears from those of other points."""
+        """The key of the point's stream; points with the same key share one."""
         return self.workload.name, self.workload.duration, self.seed
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over all that the result depends on: the whole workload, seed, design, settings and code."""
+        """The SHA-256 over everything that the result depends on: workload, seed, design, settings and code."""
         content = [repr(self.workload), self.seed, self.design, asdict(self.settings), CODE]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
     def labels(self) -> dict:
-        """The columns of the table that say which stream a row is of."""
+        """Return the columns of the table that name the stream of a row."""
         return {"workload": self.workload.name, "hours": self.workload.duration / HOUR, "seed": self.seed}
 
     def report(self, totals: Totals) -> dict:
-        """The columns of the table that say what the store was and did, as `replay --json` prints them."""
+        """Return the columns of the table that describe the store and its totals, as `replay --json` prints them."""
         return ledger.report(self.design, self.settings, totals)
 
 
@@ -93,9 +91,9 @@ def grid(
     ttls: Sequence[int],
     prune_everys: Sequence[int],
 ) -> list[Point]:
-    """Every combination once, in canonical order; `ttls` in ns.
+    """List every combination once, in canonical order; `ttls` in ns.
 
-    Raises InputError for what will not do, and where there are no points or too many.
+    Raises InputError for a value that is not allowed, and where there are no points or too many.
     """
     points = 1
     for axis in (workloads, seeds, designs, max_entries, ttls, prune_everys):
@@ -116,7 +114,7 @@ def grid(
 
 
 def in_order(points: Iterable[Point]) -> list[Point]:
-    """The points in canonical order, each once. Raises InputError where the table could not tell two apart."""
+    """Sort points into canonical order, each once. Raises InputError where two would have the same labels."""
     kept = {}
     for point in points:
         if kept.setdefault(point.place, point).fingerprint != point.fingerprint:
@@ -126,18 +124,18 @@ def in_order(points: Iterable[Point]) -> list[Point]:
 
 @contextmanager
 def opened(out: Path) -> Iterator[Journal]:
-    """The journal of the sweeps in a folder, which this process holds alone meanwhile.
+    """Open the journal of the sweeps in a folder, which is locked for this process.
 
-    Raises InputError where the folder cannot be written, or another process holds it.
+    Raises InputError where the folder cannot be written or another process has locked it.
     """
     with held(out):
         yield Journal(out / JOURNAL)
 
 
 def workload_totals(workload: Workload, seed: int, stores: Sequence[tuple[str, Settings]]) -> list[dict[str, Totals]]:
-    """For each (design, settings) the ledger of each counter's store over a workload under a seed.
+    """Replay a workload under a seed into each (design, settings); return the totals of each by counter.
 
-    Raises ValueError for an unknown design.
+    Raises InputError for an unknown design.
     """
     specs = [Spec(design, settings, counter) for design, settings in stores for counter in COUNTERS]
     totals = iter(stream_totals(generated(workload, seed), specs))
@@ -145,16 +143,19 @@ def workload_totals(workload: Workload, seed: int, stores: Sequence[tuple[str, S
 
 
 def unfinished(points: Iterable[Point], journal: Journal) -> list[Point]:
-    """The points that the journal does not hold."""
+    """List the points that the journal does not hold."""
     return [point for point in points if point.fingerprint not in journal]
 
 
-def sweep(points: Iterable[Point], journal: Journal, executor: Executor, tell: Callable[[int], object]) -> pd.DataFrame:
-    """Work off the points that the journal does not hold; `tell` hears how many more are finished, again and again.
+def sweep(
+    points: Iterable[Point], journal: Journal, executor: Executor, on_progress: Callable[[int], object]
+) -> pd.DataFrame:
+    """Compute the points that the journal does not hold; return the table of all.
 
-    The table has a row for each point and counter, in canonical order: the point's labels and every total. What is not
-    yet begun when this raises is cancelled. Raises InputError where a worker runs another version of this code, and
-    Stopped where a task failed or its executor did.
+    `on_progress` receives the number of points finished since its last call. The table has a row for each point and
+    counter, in canonical order: the point's labels and every total. Tasks that have not begun when this raises are
+    cancelled. Raises InputError where a worker runs another version of this code, and Stopped where a task or its
+    executor failed.
     """
     points = in_order(points)
 
@@ -167,21 +168,21 @@ def sweep(points: Iterable[Point], journal: Journal, executor: Executor, tell: C
             }
             for point, result in zip(task.points, results, strict=True)
         )
-        tell(len(results))
+        on_progress(len(results))
 
-    _work_off(_tasks(unfinished(points, journal)), executor, keep)
+    _compute(_tasks(unfinished(points, journal)), executor, keep)
     return _table(points, journal)
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Write the table as CSV, whole or not at all; a setting that a design does not have is left empty."""
+    """Write the table as CSV, whole or not at all; a setting that a design does not use is left empty."""
     with whole_file(path) as file:
         table.to_csv(file, index=False, lineterminator="\n")
 
 
 @dataclass(frozen=True)
 class _Task:
-    """Points that hear the same stream, which is made once for all of them."""
+    """Points of the same stream, which is generated once for all of them."""
 
     points: Sequence[Point]
 
@@ -201,12 +202,12 @@ def _tasks(points: Sequence[Point]) -> Iterator[_Task]:
 
 
 def _run(workload: Workload, seed: int, stores: list[tuple[str, Settings]]) -> tuple[str, list[dict[str, Totals]]]:
-    """What a worker does: the code that it runs, and the ledgers of the stores."""
+    """Do a task in a worker; return the digest of the code that it runs, and the totals of the stores."""
     return CODE, workload_totals(workload, seed, stores)
 
 
-def _work_off(tasks: Iterable[_Task], executor: Executor, keep: Callable[[_Task, list], None]) -> None:
-    """Hand out the tasks, some ahead, and keep the results of each as it ends."""
+def _compute(tasks: Iterable[_Task], executor: Executor, keep: Callable[[_Task, list], None]) -> None:
+    """Submit the tasks, at most AHEAD at a time, and keep the results of each when it ends."""
     running: dict[Future, _Task] = {}
 
     def collect() -> None:
@@ -216,10 +217,10 @@ def _work_off(tasks: Iterable[_Task], executor: Executor, keep: Callable[[_Task,
 
     try:
         for task in tasks:
-            with _told_as_stopped(task):
+            with _stopping(task):
                 future = task.submit(executor)
             running[future] = task
-            # An executor that does at once what it is given would else come to the journal only at the end.
+            # An executor that works within `submit` would otherwise reach the journal only at the end.
             if future.done() or len(running) == AHEAD:
                 collect()
         while running:
@@ -234,7 +235,7 @@ def _work_off(tasks: Iterable[_Task], executor: Executor, keep: Callable[[_Task,
 
 
 def _results(task: _Task, future: Future) -> list[dict[str, Totals]]:
-    with _told_as_stopped(task):
+    with _stopping(task):
         code, results = future.result()
     if code != CODE:
         raise InputError("a worker runs another version of simlib than this process: give both the same")
@@ -242,12 +243,12 @@ def _results(task: _Task, future: Future) -> list[dict[str, Totals]]:
 
 
 @contextmanager
-def _told_as_stopped(task: _Task) -> Iterator[None]:
-    """Whatever a task raises, or the executor at its hands, as Stopped."""
+def _stopping(task: _Task) -> Iterator[None]:
+    """Convert any failure of a task or of its executor to Stopped."""
     try:
         yield
     except BrokenExecutor as error:
-        raise Stopped(f"{task}: a worker process died (out of memory, or killed)") from error
+        raise Stopped(f"{task}: its worker process ended early (out of memory, or killed)") from error
     except CancelledError as error:
         raise Stopped(f"{task}: cancelled by the executor, which may be gone") from error
     except Exception as error:
@@ -261,6 +262,6 @@ def _table(points: Iterable[Point], journal: Journal) -> pd.DataFrame:
         for counter in COUNTERS:
             cells = point.labels() | {"counter": counter} | ledgers[counter]
             rows.append([cells[name] for name in COLUMNS])
-    # A setting that a design does not have is missing, and the others stay whole numbers.
+    # A setting that a design does not use is missing; Int64 keeps the others whole numbers.
     kinds = {"max_entries": "Int64", "ttl_seconds": "float64", "prune_every": "Int64"}
     return pd.DataFrame(rows, columns=COLUMNS).astype(kinds)

@@ -51,7 +51,7 @@ def execute(source: Path, folder: Path, parameters: dict, cell_timeout: int) -> 
     except CellTimeoutError:
         return {"cell": _last_begun(copy), "error": f"took longer than {cell_timeout} s and was stopped"}
     except DeadKernelError:
-        return {"cell": _last_begun(copy), "error": "the kernel died (out of memory, killed, or crashed)"}
+        return {"cell": _last_begun(copy), "error": "the kernel ended early (out of memory, killed, or crashed)"}
     finally:
         sockets.cleanup()
     return {}

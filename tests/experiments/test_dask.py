@@ -37,7 +37,7 @@ def process(*arguments: object, **more) -> Iterator[subprocess.Popen]:
 
 
 def dask_worker(address: str, folder: Path, **more) -> contextlib.AbstractContextManager[subprocess.Popen]:
-    # Without a nanny, which would start a killed worker anew; one thread, so that one task at a time runs on it.
+    # Without a nanny, which would replace a killed worker; one thread, so that it runs one task at a time.
     options = ("--no-nanny", "--no-dashboard", "--nthreads", 1, "--host", "127.0.0.1", "--local-directory", folder)
     return process("-m", "distributed.cli.dask_worker", address, *options, **more)
 
@@ -77,7 +77,7 @@ def test_a_worker_killed_at_work_costs_nothing(scheduler, tmp_path, capsys):
         dask_worker(scheduler, tmp_path / "other") as victim,
         Client(scheduler, set_as_default=False) as client,
     ):
-        busy, left = joined(client, victim), joined(client, survivor)
+        working, left = joined(client, victim), joined(client, survivor)
         with process(
             "-m", "simlib", *arguments(workload, out, "--scheduler", scheduler), stderr=subprocess.PIPE
         ) as run:
@@ -86,7 +86,7 @@ def test_a_worker_killed_at_work_costs_nothing(scheduler, tmp_path, capsys):
                 time.sleep(0.005)
             # It stands still while we look, so that what it has begun is still unfinished when it is killed.
             victim.send_signal(signal.SIGSTOP)
-            while not client.processing()[busy]:
+            while not client.processing()[working]:
                 assert run.poll() is None
             finished = len(lines(out))
             victim.kill()
@@ -111,18 +111,18 @@ def said(capsys, *given: object) -> str:
     return captured.err
 
 
-def test_a_scheduler_without_workers_is_told_of_and_a_worker_is_no_scheduler(scheduler, tmp_path, capsys):
-    told = []
+def test_a_scheduler_without_workers_is_reported_and_a_worker_is_no_scheduler(scheduler, tmp_path, capsys):
+    reported = []
     with Client(scheduler, set_as_default=False) as client:
         while client.scheduler_info()["workers"]:
             time.sleep(0.05)
-    with executors.dask_workers(scheduler, told.append):
-        assert told == [f"{scheduler} has no workers yet: waiting for the first"]
+    with executors.dask_workers(scheduler, reported.append):
+        assert reported == [f"{scheduler} has no workers yet: waiting for the first"]
     out = tmp_path / "out"
     with dask_worker(scheduler, tmp_path) as worker, Client(scheduler, set_as_default=False) as client:
         address = joined(client, worker)
-        with executors.dask_workers(scheduler, told.append):
-            assert len(told) == 1
+        with executors.dask_workers(scheduler, reported.append):
+            assert len(reported) == 1
         assert "this is a Worker of Dask: name its scheduler" in said(capsys, "--scheduler", address, "--out", out)
     assert not out.exists()
 
@@ -139,7 +139,7 @@ def test_a_worker_with_other_code_is_named_before_anything_is_done(scheduler, tm
     assert not (tmp_path / "out").exists()
 
 
-def test_a_scheduler_that_does_not_answer_is_told_in_time(tmp_path, capsys, monkeypatch):
+def test_a_scheduler_that_does_not_answer_is_reported_in_time(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(executors, "PATIENCE", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"

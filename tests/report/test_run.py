@@ -139,13 +139,13 @@ pathlib.Path(out, "summary.json").write_text(json.dumps({"notebook": "n", "case"
 """
 
 
-def test_one_failure_is_told_by_cell_and_stops_no_other(folder, tmp_path):
+def test_one_failure_is_reported_by_cell_and_stops_no_other(folder, tmp_path):
     jobs = [write(folder, "1_bad", "1 / 0"), write(folder, "2_good", "1 + 1")]
-    told = []
-    results = run_jobs(jobs, tmp_path / "out", 2, told.append)
+    reported = []
+    results = run_jobs(jobs, tmp_path / "out", 2, reported.append)
     assert [result.error for result in results] == ["ZeroDivisionError: division by zero", ""]
     assert str(results[0]) == "FAILED 1_bad on case: cell the-cell: ZeroDivisionError: division by zero"
-    assert len(told) == 2
+    assert len(reported) == 2
     copy = nbformat.read(tmp_path / "out/case/1_bad.failed/1_bad.ipynb", as_version=4)
     assert "ZeroDivisionError" in str(copy.cells)
     write_report(results, tmp_path / "out", "ci")
@@ -154,10 +154,10 @@ def test_one_failure_is_told_by_cell_and_stops_no_other(folder, tmp_path):
     assert "yes" in html
     # A failure is not taken for complete: it is run again.
     assert not is_current(jobs[0], tmp_path / "out")
-    assert run_jobs(jobs, tmp_path / "out", 1, told.append)[1].resumed
+    assert run_jobs(jobs, tmp_path / "out", 1, reported.append)[1].resumed
 
 
-def test_a_cell_that_takes_too_long_and_a_kernel_that_dies_are_told_as_such(folder, tmp_path, monkeypatch):
+def test_a_cell_that_takes_too_long_and_a_kernel_that_is_killed_are_reported_as_such(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(runner, "CELL_TIMEOUT", 2)
     slow = write(folder, "1_slow", "import time; time.sleep(60)")
     dead = write(folder, "2_dead", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
@@ -165,7 +165,7 @@ def test_a_cell_that_takes_too_long_and_a_kernel_that_dies_are_told_as_such(fold
     results = run_jobs([slow, dead, lost], tmp_path / "out", 3, lambda result: None)
     assert [(result.cell, result.error) for result in results] == [
         ("the-cell", "took longer than 2 s and was stopped"),
-        ("the-cell", "the kernel died (out of memory, killed, or crashed)"),
+        ("the-cell", "the kernel ended early (out of memory, killed, or crashed)"),
         ("?", "the worker process ended with status -9"),
     ]
 
