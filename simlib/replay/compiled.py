@@ -19,7 +19,6 @@ from simlib.replay.kernel import (
     HIGHEST,
     INCREMENTS,
     LOGGED,
-    NO_PRUNES,
     NODE,
     PRUNED,
     SIZE,
@@ -33,6 +32,11 @@ from simlib.stores.contract import CompiledRule
 from simlib.traces.codes import NONE
 
 NO_RANK = np.empty(0, np.uint32)
+
+Columns = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+Details = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
+NO_DETAILS = NONE, NONE, np.empty((0, 5), np.int64), NONE
 
 LOG = 1 << 14
 """Entries that a log has room for beside those of one prune: few enough to stay in the cache."""
@@ -71,7 +75,7 @@ class CompiledStore:
             self.awaiting.number_no_more()
         log, row = self._log[: 0 if next_known else None], 0
         while row < time.size:
-            row = self._advance(log, time, session, word, code, rank, row, counter, NONE, NONE, NO_PRUNES, NONE)
+            row = self._advance(log, (time, session, word, code, rank), row, counter)
             if row < time.size:
                 self._settle()
         self.rows += time.size
@@ -83,7 +87,7 @@ class CompiledStore:
         self._make_room(min(time.size, sessions), logged=False)
         answers, prunes = np.zeros(max(time.size, 1), np.int64), np.empty((time.size, 5), np.int64)
         created, evicted = np.empty((2, max(time.size, 1)), np.int64)
-        self._advance(self._log[:0], time, session, NONE, code, rank, 0, 0, answers, created, prunes, evicted)
+        self._advance(self._log[:0], (time, session, NONE, code, rank), 0, 0, (answers, created, prunes, evicted))
         created, evicted = created[: self.state[CREATES]].copy(), evicted[: self.state[GONE]].copy()
         return answers[: time.size], created, prunes[: self.state[PRUNED]].copy(), evicted
 
@@ -112,9 +116,10 @@ class CompiledStore:
         assert s[CREATES] == s[CAP_EVICTIONS] + s[TTL_EVICTIONS] + s[DELETES_HIT] + counts.size, "entries"
         assert s[INCREMENTS] == s[DELETED_COUNTS] + s[EVICTED_COUNTS] + counts.sum(), "counts do not balance"
 
-    def _advance(self, log, time, session, word, code, rank, row, counter, *details) -> int:
+    def _advance(self, log: np.ndarray, columns: Columns, row: int, counter: int, details: Details = NO_DETAILS) -> int:
+        """Apply the rows from `row` on; return the row reached."""
         kept = self.nodes, self.heads, self.state, self.awaiting.false, log
-        return advance(*kept, time, session, word, code, rank, row, counter, self.rows, *self.rule, *details)
+        return int(advance(*kept, *columns, row, counter, self.rows, *self.rule, *details))
 
     def _make_room(self, more: int, logged: bool) -> None:
         """Make room for `more` new entries, or for as many as the cap lets in; and to log them, should all go."""

@@ -12,8 +12,6 @@ from numba import boolean, from_dtype, int64, njit, types, uint8, uint32, uint64
 
 from simlib.traces.codes import COMES_BACK, IS_DELETE, IS_DROPS
 
-NO_PRUNES = np.empty((0, 5), np.int64)
-
 NODE = np.dtype(
     [
         *((name, "i8") for name in ("key", "word", "seen", "count", "row")),

@@ -1,7 +1,9 @@
-"""What a run did, in numbers: pure functions of a trace and the observation of one store over it.
+"""The definition of every figure of a replay: totals, evictions and their truth, entries over time.
 
-Owns the definition of every figure (totals, evictions and their truth, entries over time) and checks the two
-invariants that tie them together. Next: `heap` turns entries into bytes, `figures` draws.
+Pure functions of a trace and the observation of one store over it; the two invariants that tie the totals together are
+checked on every run. An eviction is false if the trace says that the session's next operation is an increment
+(`Trace.comes_back`). A generated stream carries the same look ahead as a bit of each operation, for the compiled store.
+`awaiting` and `watermark` say why they need another way. Refuses an observation of another trace.
 """
 
 from dataclasses import asdict, dataclass
@@ -50,7 +52,7 @@ def totals(trace: Trace, observed: Observation) -> Totals:
     work = prunes(trace, observed)
     by_cap = int(work["capped"].sum())
     false = ~evicted["dead"].to_numpy()
-    entries = np.cumsum(_changes(trace, observed, evicted["row"]))
+    entries = np.cumsum(_changes(trace, observed, evicted["row"].to_numpy()))
     final = observed.final_counts
     result = Totals(
         increments=counts.size,
@@ -77,7 +79,7 @@ def totals(trace: Trace, observed: Observation) -> Totals:
     return result
 
 
-def report(design: str, settings: Settings, totals: Totals) -> dict:
+def report(design: str, settings: Settings, totals: Totals) -> dict[str, object]:
     """The totals with the design and its settings, as `replay --json` prints them; None for settings that the
     design does not use.
 
@@ -108,17 +110,16 @@ def evictions(trace: Trace, observed: Observation) -> pd.DataFrame:
     row, by_cap = _removals(trace, observed)
     last_row = observed.last_rows(trace, row)
     next_row = trace.next_row[last_row]
-    is_increment = np.append(trace.op == INCREMENT, False)
     return pd.DataFrame(
         {
             "row": row,
             "time": trace.time[row],
             "session": trace.session[last_row].astype(np.int64),
-            "cause": pd.Categorical.from_codes(by_cap, ["ttl", "cap"]),
+            "cause": pd.Categorical.from_codes(by_cap, pd.Index(["ttl", "cap"])),
             "idle": trace.time[row] - trace.time[last_row],
             "count": _answers(trace, observed)[last_row],
             "next_row": next_row,
-            "dead": ~is_increment[next_row],
+            "dead": ~trace.comes_back[last_row],
             "undecided": (next_row == len(trace)) & (trace.time[-1:].sum() - trace.time[row] < _patience(observed)),
         }
     )
@@ -190,9 +191,8 @@ def kept_in_use(trace: Trace, observed: Observation) -> np.ndarray:
 
     The rest of the entries only wait for a delete, a prune or the end of the stream.
     """
-    increment = trace.op == INCREMENT
-    used_next = np.append(increment, False)[trace.next_row]
-    change = used_next * increment - _hits(trace, observed).astype(np.int64)
+    used_next = trace.comes_back & (trace.op == INCREMENT)
+    change = used_next - _hits(trace, observed).astype(np.int64)
     evicted = evictions(trace, observed)
     return np.cumsum(change - np.bincount(evicted["row"][~evicted["dead"]], minlength=len(trace)))
 
@@ -213,9 +213,10 @@ def log_lines(trace: Trace, observed: Observation) -> np.ndarray:
 def stale_hits(trace: Trace, observed: Observation) -> np.ndarray:
     """Whether each operation is an increment of an entry idle for longer than the TTL; bool, (n,)."""
     hit = _hits(trace, observed)
+    idle = trace.time - trace.time[trace.previous_row]
     if "ttl" not in find_design(observed.design).settings or observed.settings.ttl <= 0:
         return np.zeros_like(hit)
-    return hit & (trace.time - trace.time[trace.previous_row] > observed.settings.ttl)
+    return hit & (idle > observed.settings.ttl)
 
 
 def restarts(trace: Trace, observed: Observation) -> np.ndarray:
@@ -223,8 +224,8 @@ def restarts(trace: Trace, observed: Observation) -> np.ndarray:
 
     Each is the end of one false eviction.
     """
-    before = np.append(trace.op == INCREMENT, False)[trace.previous_row]
-    return created(trace, observed) & before & (trace.previous_row >= 0)
+    after_increment = (trace.previous_row >= 0) & (trace.op[trace.previous_row] == INCREMENT)
+    return created(trace, observed) & after_increment
 
 
 def live_sessions(trace: Trace) -> np.ndarray:
@@ -234,7 +235,7 @@ def live_sessions(trace: Trace) -> np.ndarray:
     drops its entry in that time drops a count that goes on.
     """
     increment = trace.op == INCREMENT
-    after = np.append(increment, False)[trace.next_row]
+    after = trace.comes_back
     before = (trace.previous_row >= 0) & increment[trace.previous_row]
     begins, ends = increment & after & ~before, increment & before & ~after
     return np.cumsum(begins.astype(np.int64) - ends)
@@ -272,8 +273,9 @@ def _hits(trace: Trace, observed: Observation) -> np.ndarray:
 
 def _changes(trace: Trace, observed: Observation, removals: np.ndarray) -> np.ndarray:
     deletes_hit = (trace.op != INCREMENT) & (_answers(trace, observed) > 0)
-    change = created(trace, observed) - deletes_hit.astype(np.int64)
-    return change - np.bincount(removals, minlength=len(trace))
+    change: np.ndarray = created(trace, observed) - deletes_hit.astype(np.int64)
+    change -= np.bincount(removals, minlength=len(trace))
+    return change
 
 
 def _removals(trace: Trace, observed: Observation) -> tuple[np.ndarray, np.ndarray]:

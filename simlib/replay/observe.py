@@ -19,8 +19,11 @@ from simlib.traces.trace import INCREMENT, Trace
 class Observation(Protocol):
     """The record of one store over n operations."""
 
-    design: str
-    settings: Settings
+    @property
+    def design(self) -> str: ...
+
+    @property
+    def settings(self) -> Settings: ...
 
     @property
     def answers(self) -> np.ndarray:
@@ -126,8 +129,7 @@ def reference(trace: Trace, design: str = "bounded", settings: Settings | None =
     """
     future = None
     if find_design(design).needs_future:
-        is_increment, next_row = trace.op == INCREMENT, trace.next_row
-        future = np.where(np.append(is_increment, False)[next_row], next_row, len(trace))[is_increment].tolist()
+        future = np.where(trace.comes_back, trace.next_row, len(trace))[trace.op == INCREMENT].tolist()
     observed = Observed(design, settings, future)
     observed.apply(trace)
     return observed

@@ -17,18 +17,37 @@ from operator import index
 
 import numpy as np
 import pandas as pd
-from numba import boolean, int32, int64, njit, uint8, void
 
 from simlib.core.units import MAX_NS, seconds
 from simlib.replay.ledger import Totals
-from simlib.replay.links import NEVER, Links
+from simlib.replay.links import Links
+from simlib.replay.watermark import (
+    BY_CAP,
+    BY_TTL,
+    CREATES,
+    DELETED,
+    LINES,
+    LOST,
+    MARK,
+    NEVER,
+    PEAK,
+    PLAIN,
+    PRUNES,
+    SCANNED,
+    SIZE,
+    SORTED,
+    STALE,
+    number_lives,
+    replay_lanes,
+    watermarks,
+)
 from simlib.stores.contract import Settings
 from simlib.traces.trace import DELETE, Trace
 
 FIELDS = tuple(Totals.__dataclass_fields__)
 
 FEW = 3
-"""So many TTLs are gone through sooner one by one."""
+"""Up to this number of TTLs it is quicker to go through them one by one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,10 +78,10 @@ def surface(
 ) -> Surface:
     """The map of the bounded store over a trace of one counter; a cap or a TTL (ns) of 0 or less is off.
 
-    `threads` caps are worked out at a time, which changes nothing else. O(rows x caps x TTLs / vector width) time, and
+    `threads` caps are computed at a time, which changes nothing else. O(rows x caps x TTLs / vector width) time, and
     some 50 bytes a row and 4 x TTLs a session that comes back in memory.
 
-    Raises ValueError where there is nothing to work out, or the trace is of both counters, and TypeError for a cap or a
+    Raises ValueError where there is nothing to compute, or the trace is of both counters, and TypeError for a cap or a
     TTL that is no whole number.
     """
     if not (len(caps) and len(ttls) and threads > 0):
@@ -78,166 +97,6 @@ def surface(
         rows = list(pool.map(of_cap, settings))
     totals = {name: np.array([[getattr(each, name) for each in row] for row in rows]) for name in FIELDS}
     return Surface(np.array(caps), np.array(ttls), prune_every, totals)
-
-
-@njit(int64(int32[::1], uint8[::1], int64, int32[::1], int32[::1]), cache=True, nogil=True)
-def _lives(session, op, sessions, count, life):
-    """Fill in, for increments, what each session then counts in the unbounded map, and the number of its life.
-
-    Lives of a single increment have none: -1. Returns how many there are of the others.
-    """
-    lives = 0
-    counts, number, first = np.zeros(sessions, np.int32), np.empty(sessions, np.int32), np.empty(sessions, np.int32)
-    for row in range(session.size):
-        who = session[row]
-        if op[row] == DELETE:
-            counts[who] = 0
-            continue
-        counts[who] += 1
-        if counts[who] == 1:
-            first[who], number[who] = row, -1
-        elif counts[who] == 2:
-            number[who] = life[first[who]] = lives
-            lives += 1
-        count[row], life[row] = counts[who], number[who]
-    return lives
-
-
-@njit(boolean(uint8[::1], int32[::1], int32[::1], int32[::1], int32[::1], int64, int32[::1]), cache=True, nogil=True)
-def _watermarks(op, place, row_at, previous, until, cap, marks):
-    """Fill in the watermark of a cap without a TTL after each row; return whether it tells all, as `watermark` does."""
-    mark, size, tied = 0, 0, place.size > 0
-    for row in range(op.size):
-        at = place[row] if tied else row + 1
-        if op[row] == DELETE:
-            size -= previous[row] > mark
-        elif previous[row] <= mark:
-            size += 1
-            if size > cap:
-                # What is new may itself be the first to go.
-                if at > mark:
-                    mark += 1
-                    while until[mark] <= row + 1 or (tied and row_at[mark] > row + 1):
-                        mark += 1
-                size -= 1
-            elif at <= mark:
-                return False
-        marks[row] = mark
-    return True
-
-
-@njit
-def _last_before(time, mark, limit):
-    """The last place after `mark` with a time below `limit`, `mark` itself if there is none. O(log of the distance)."""
-    step, low = 1, mark
-    while low + step < time.size and time[low + step] < limit:
-        low += step
-        step *= 2
-    while step > 0:
-        if low + step < time.size and time[low + step] < limit:
-            low += step
-        step //= 2
-    return low
-
-
-MARK, SIZE, CREATES, LOST, STALE, LINES, DELETED, PLAIN, PEAK = range(9)
-PRUNES, SCANNED, SORTED, BY_CAP, BY_TTL = range(5)
-
-
-@njit(
-    void(
-        *(int64[::1], uint8[::1], int32[::1], int32[::1], int32[::1], int32[::1], int32[::1]),
-        *(int64, int64, int64[::1], boolean[::1], int32[:, ::1], int32[:, ::1], int64[:, ::1], int64[::1]),
-    ),
-    cache=True,
-    nogil=True,
-    error_model="numpy",
-)
-def _lanes(time, op, previous, count, life, until, marks, cap, prune_every, ttl, expires, start, lane, work, oldest):
-    """Go through a stream with a store for each TTL, ascending, all of one cap; a lane each.
-
-    `marks` are the watermarks of the cap without a TTL. `start` holds, for each life and lane, the life's count as its
-    entry was made; `lane` and `work` what each lane knows and counts, by the names above; `oldest` a time before which
-    none of its entries was last seen. The inner loops are what the processor does side by side: they have no branches.
-    """
-    lanes, increments = ttl.size, 0
-    for row in range(op.size):
-        before, now = previous[row], time[row + 1]
-        if op[row] == DELETE:
-            if before > 0:
-                for c in range(lanes):
-                    hit = int32(before > lane[MARK, c])
-                    lane[DELETED, c] += hit
-                    lane[SIZE, c] -= hit
-            continue
-        increments += 1
-        which, now_at = life[row], count[row]
-        if before == 0:
-            for c in range(lanes):
-                lane[SIZE, c] += int32(1)
-            if which >= 0:
-                for c in range(lanes):
-                    start[which, c] = int32(1)
-        else:
-            idle, stale, any_miss = now - time[before], 0, int32(0)
-            while stale < lanes and idle > ttl[stale] and expires[stale]:
-                stale += 1
-            for c in range(lanes):
-                miss = int32(before <= lane[MARK, c])
-                begun = start[which, c]
-                held = int32(now_at - begun) if miss == 0 else int32(0)
-                any_miss |= miss
-                lane[CREATES, c] += miss
-                lane[SIZE, c] += miss
-                lane[LOST, c] += int32(now_at - begun) if miss else int32(0)
-                lane[STALE, c] += int32(miss == 0) & int32(c < stale)
-                lane[LINES, c] += int32(held & (held + 1) == 0)
-            if any_miss:
-                for c in range(lanes):
-                    start[which, c] = now_at if before <= lane[MARK, c] else start[which, c]
-        ticks = increments % prune_every == 0
-        over = int32(0)
-        for c in range(lanes):
-            over |= int32(lane[SIZE, c] > cap)
-        if over or ticks:
-            to = marks[row]
-            expired = int32(ticks)
-            for c in range(lanes):
-                expired |= int32(lane[SIZE, c] > cap) & int32(oldest[c] < now - ttl[c])
-            if expired == 0:
-                # One in, one out: what a full store does all the time.
-                for c in range(lanes):
-                    full = lane[SIZE, c] > cap
-                    lane[MARK, c] = to if full else lane[MARK, c]
-                    lane[SIZE, c] -= int32(full)
-                    lane[PLAIN, c] += int32(full)
-                for c in range(lanes):
-                    oldest[c] = max(oldest[c], time[lane[MARK, c] + 1])
-            else:
-                for c in range(lanes):
-                    size = int64(lane[SIZE, c])
-                    if size <= cap and not (ticks and expires[c]):
-                        continue
-                    work[PRUNES, c] += 1
-                    if expires[c]:
-                        work[SCANNED, c] += size
-                        if oldest[c] < now - ttl[c]:
-                            mark = lane[MARK, c]
-                            last = _last_before(time, mark, now - ttl[c])
-                            gone = int32(0)
-                            for at in range(mark + 1, last + 1):
-                                gone += int32(until[at] > row + 1)
-                            size -= gone
-                            work[BY_TTL, c] += gone
-                            lane[MARK, c], oldest[c] = last, time[last + 1]
-                    if size > cap:
-                        work[SORTED, c] += size
-                        work[BY_CAP, c] += 1
-                        size -= 1
-                        lane[MARK, c], oldest[c] = to, time[to + 1]
-                    lane[SIZE, c] = size
-        for c in range(lanes):
-            lane[PEAK, c] = max(lane[PEAK, c], lane[SIZE, c])
 
 
 @dataclass(frozen=True, eq=False)
@@ -266,7 +125,7 @@ class _Lanes:
         ttl = np.minimum(np.array(lanes, dtype=object), MAX_NS).astype(np.int64)
         trace = links.trace
         count, life = np.empty((2, len(trace)), dtype=np.int32)
-        lives = _lives(links.session, links.op, trace.ids.size, count, life)
+        lives = number_lives(links.session, links.op, trace.ids.size, count, life)
         return cls(links, ttl, expires, [*map(lanes.index, limits)], prune_every, count, life, lives)
 
     def totals(self, cap: int) -> list[Totals] | None:
@@ -274,11 +133,11 @@ class _Lanes:
         links, lanes, n = self.links, self.ttl.size, len(self.links.trace)
         op, limit = links.op, min(cap, NEVER) if cap > 0 else NEVER
         marks = np.empty(n, dtype=np.int32)
-        if not _watermarks(op, links.place, links.row, links.previous, links.until, limit, marks):
+        if not watermarks(op, links.place, links.row, links.previous, links.until, limit, marks):
             return None
         start = np.empty((self.lives, lanes), dtype=np.int32)
         lane, work, oldest = np.zeros((9, lanes), np.int32), np.zeros((5, lanes), np.int64), np.zeros(lanes, np.int64)
-        _lanes(
+        replay_lanes(
             *(links.time, op, links.previous, self.count, self.life, links.until, marks),
             *(limit, self.prune_every, self.ttl, self.expires, start, lane, work, oldest),
         )

@@ -100,6 +100,11 @@ class Trace:
         return self._neighbours(step=1, none=len(self))
 
     @cached_property
+    def comes_back(self) -> np.ndarray:
+        """Whether the session's next operation is an increment: its eviction now would be false; bool, (n,)."""
+        return np.append(self.op == INCREMENT, False)[self.next_row]
+
+    @cached_property
     def previous_row(self) -> np.ndarray:
         """For each row the row of the same session's previous operation, -1 where there is none; int64, (n,)."""
         return self._neighbours(step=-1, none=-1)
