@@ -127,16 +127,15 @@ class Accuracy:
         totals = [each.totals(counter, "bounded") for each in self.experiment.replications for counter in COUNTERS]
         if not any(t.cap_evictions + t.ttl_evictions for t in totals):
             return "Nothing is evicted here, so nothing is lost: neither the cap nor the TTL is reached."
-        if not any(t.false_evictions for t in totals):
-            return "Yes: no evicted session was still in use. No count in use was lost."
         if np.isnan(self.false_share.mean):
             return "All evictions come in the warm-up: this is too short to give a rate."
-        share = self.false_share.mean
+        share, undecided = self.false_share.mean, self.undecided_share.mean
+        early = f"; {format_percent(undecided)} came too near the end to tell" if undecided >= FEW else ""
+        if not any(t.false_evictions for t in totals):
+            return f"Yes: no evicted session was seen in use again{early}. No count in use was lost."
         verdict = "Yes, nearly all" if share < FEW else "Mostly" if share < SOME else "No"
-        undecided = self.undecided_share.mean
         extra = self.extra_lines.mean
         lines = f"{format_number(extra)} extra lines{self._a_replication}" if extra else "no extra line"
-        early = f"; {format_percent(undecided)} came too near the end to tell" if undecided >= FEW else ""
         return (
             f"{verdict}: {self.false_share.percent()} of the evictions removed a session still in use{early}. "
             f"With them {format_percent(self.lost_share.mean)} of all counts were lost, and the service logged "
@@ -199,7 +198,7 @@ class Accuracy:
         if not table.to_numpy().any():
             return LeftOut("No figure: nothing is evicted after the warm-up.")
         if not table["in_use"].any():
-            message = "No evicted session was still in use"
+            message = "No evicted session was seen in use again"
         else:
             worst = _CAUSES[table["in_use"].idxmax()]
             message = (

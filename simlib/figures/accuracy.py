@@ -39,7 +39,14 @@ def causes(table: pd.DataFrame, message: str) -> Drawing:
             left += table[truth].to_numpy()
         for place, (_, row) in enumerate(table.iterrows()):
             parts = ", ".join(f"{format_count(count)} {TRUTHS[truth]}" for truth, count in row.items() if count > 0)
-            axes.annotate(parts or "none", (0, place + 0.43), va="bottom", fontsize=10)
+            axes.annotate(
+                parts or "none",
+                (0, place + (0.43 if parts else 0)),
+                xytext=(3, 0),
+                textcoords="offset points",
+                va="bottom" if parts else "center",
+                fontsize=10,
+            )
         axes.set_xlim(0, top * 1.05)
         axes.set_ylim(-0.6, len(table) - 0.2)
         axes.set_yticks(range(len(table)), [f"by the {cause}" for cause in table.index])
@@ -51,7 +58,7 @@ def causes(table: pd.DataFrame, message: str) -> Drawing:
 
 def idle(ages: Mapping[str, np.ndarray], ttl: int, message: str) -> Drawing:
     """Draw the share of evicted entries by their longest idle time; `ages` in ns, sorted, by truth."""
-    unit, scale = time_unit(max([*(int(age[-1]) for age in ages.values() if len(age)), ttl, 1]))
+    unit, scale = time_unit(max(int(age[-1]) for age in ages.values() if len(age)))
     levels = np.linspace(0, 1, 201)
     with matplotlib.rc_context(STYLE):
         figure, axes = new_axes(message, f"idle for at most ({unit})", "share of evicted entries (%)")
@@ -61,13 +68,13 @@ def idle(ages: Mapping[str, np.ndarray], ttl: int, message: str) -> Drawing:
                 data[f"{truth}_{unit}"] = np.quantile(age, levels) / scale
                 axes.plot(data[f"{truth}_{unit}"], 100 * levels, color=colour, linestyle=dash)
                 labels.append((f"{TRUTHS[truth]} ({format_count(len(age))})", colour, dash))
-        if ttl > 0:
-            axes.axvline(ttl / scale, color=BLACK, linewidth=1.2, linestyle=(0, (1, 1)))
-            axes.annotate("TTL", (ttl / scale, 104), xytext=(3, -2), textcoords="offset points", va="top")
+        every = np.concatenate(list(ages.values())) / scale
         axes.set_ylim(0, 104)
-        axes.set_xlim(left=0)
-        middle = np.median(np.concatenate(list(ages.values())) / scale)
-        write_legend(axes, labels, right=middle < axes.get_xlim()[1] / 2)
+        axes.set_xlim(0.97 * every.min(), max(1.03 * every.max(), 1e-9))
+        write_legend(axes, labels, right=np.median(every) < np.mean(axes.get_xlim()))
+        if axes.get_xlim()[0] <= ttl / scale <= axes.get_xlim()[1]:
+            axes.axvline(ttl / scale, color=BLACK, linewidth=1.2, linestyle=(0, (1, 1)))
+            axes.annotate("TTL", (ttl / scale, 50), xytext=(-3, 0), textcoords="offset points", va="center", ha="right")
     return Drawing(figure, pd.DataFrame(data), message)
 
 
@@ -87,15 +94,8 @@ def snapshots(table: pd.DataFrame, warm_up: int, message: str) -> Drawing:
         axes.set_ylim(0, 104)
         axes.set_xlim(0, max(time.max(), 1e-9) if len(time) else 1)
         axes.axvspan(0, warm_up / scale, color=PALE, linewidth=0)
-        axes.annotate(
-            "warm-up",
-            (warm_up / scale, 50),
-            xytext=(3, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=9,
-            bbox=OVER_LINES,
-        )
+        if warm_up > 0:
+            axes.annotate("grey: warm-up", (0, 1.01), xycoords="axes fraction", va="bottom", fontsize=9)
         label_ends(axes, [(100 * float(table[name].iloc[-1]), text, colour) for name, text, colour, _ in lines])
     return Drawing(figure, table.assign(**{f"time_{unit}": time}).drop(columns="time"), message)
 
