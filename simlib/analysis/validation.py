@@ -1,8 +1,6 @@
-"""The findings of `06_validation`: every model of the suite against something outside it.
+"""The findings of `06_validation`: the models of the suite against measurements from outside it.
 
-Owns the comparisons: the stores with the real Go program, heap and cost models with measurements at sizes held back
-from their fit, the time to the limit with real processes that reached it, closed forms with simulations. What was
-measured lies in `data/calibration/`, so Go is not needed. Next: the notebook.
+The measurements lie in `data/calibration/`, so Go is not needed.
 """
 
 import json
@@ -15,81 +13,31 @@ import pandas as pd
 from simlib.analysis.prune import Work
 from simlib.calibration import calibrate, golang
 from simlib.core.errors import InputError
-from simlib.core.statistics import Estimate, estimate
+from simlib.core.numbers import format_count, format_hours, format_percent
 from simlib.core.units import HOUR, SECOND
-from simlib.experiments.experiment import LIVE_DESIGNS, Experiment, Replication
+from simlib.experiments.experiment import LIVE_DESIGNS, Experiment
 from simlib.figures import validation as figures
 from simlib.figures.style import Drawing
-from simlib.models import cost, heap, theory
+from simlib.models import cost, heap
 from simlib.models.cost import PARTS
 from simlib.models.heap import CALIBRATION, GO_VERSIONS, MIB, heap_model
 from simlib.replay import ledger
 from simlib.replay.observe import replay
 from simlib.stores.contract import Settings
-from simlib.traces.trace import COUNTERS, INCREMENT, Trace
+from simlib.traces.trace import COUNTERS
 from simlib.workloads.churn import simulate
 from simlib.workloads.schema import load_workload
 
-HEAP_LIMIT, COST_LIMIT, TIME_LIMIT, THEORY_LIMIT = 0.05, 0.20, 0.10, 0.10
-"""The largest errors that the models may have: heap, cost, time to the limit; and a closed form where it applies."""
+HEAP_LIMIT, COST_LIMIT, TIME_LIMIT = 0.05, 0.20, 0.10
+"""The largest errors that the models of heap, cost and time to the limit may have."""
 
 LIVE_GO_OPERATIONS = 20_000
-"""How much of a case's first run is compared with Go where it is at hand: Go really sorts, which may take long."""
-
-CHE_SHARES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-"""Caps at which Che's approximation is tried, as shares of the expected entries under the TTL."""
-
-
-@dataclass(frozen=True)
-class ClosedForm:
-    """A closed form beside its simulation: both in `unit`; `exact` where it is no approximation."""
-
-    name: str
-    unit: str
-    expected: float
-    simulated: Estimate
-    exact: bool
-
-    @property
-    def ratio(self) -> Estimate:
-        """Simulated over expected."""
-        return Estimate(
-            *(x / self.expected for x in (self.simulated.mean, self.simulated.low, self.simulated.high)),
-            self.simulated.n,
-        )
-
-    @property
-    def holds(self) -> bool:
-        """Whether the expected value lies in the 95 % interval of the simulated one."""
-        return bool(self.ratio.low <= 1 <= self.ratio.high)
-
-
-@dataclass(frozen=True)
-class Even:
-    """One replication of the even traffic that the closed forms are about, seen for the middle part of its time."""
-
-    trace: Trace
-    begins: int
-    ends: int
-
-    @property
-    def lasts(self) -> int:
-        return self.ends - self.begins
-
-    def within(self, times: np.ndarray) -> np.ndarray:
-        """Whether each time (ns) is in the part that is looked at."""
-        return (times >= self.begins) & (times < self.ends)
-
-    def mean_over_time(self, changes: np.ndarray, times: np.ndarray) -> float:
-        """Time average of what begins at 0 and changes by so much at each time (ns, ascending)."""
-        level = np.concatenate([[0], np.cumsum(changes)])
-        bounds = np.concatenate([[self.begins], np.clip(times, self.begins, self.ends), [self.ends]])
-        return float((level * np.diff(bounds)).sum() / self.lasts)
+"""Operations of the first replication that are compared with Go where it is installed: Go really sorts, slowly."""
 
 
 @dataclass(frozen=True)
 class Validation:
-    """What the models of the suite were checked against, for a case and in general."""
+    """Checks of the models, on an experiment and in general."""
 
     experiment: Experiment
 
@@ -97,12 +45,12 @@ class Validation:
 
     @cached_property
     def conformance(self) -> dict[str, int]:
-        """Streams and operations on which Go and Python were compared at the last calibration, and differences."""
+        """Streams, operations and differences when Go and Python were compared at the last calibration."""
         return json.loads((CALIBRATION / "conformance.json").read_text(encoding="utf-8"))
 
     @cached_property
     def go(self) -> tuple[str, int, int]:
-        """The Go runtime at hand (or an empty name), operations of this case compared with it, ledgers that differ."""
+        """The installed Go (or an empty name), operations of this experiment compared with it, ledgers that differ."""
         try:
             program = golang.build()
         except InputError:
@@ -118,12 +66,12 @@ class Validation:
             return go.version(), compared, differ
 
     def go_note(self) -> str:
-        """Whether Go was at hand, in a sentence."""
+        """Report the comparison with an installed Go, in a sentence."""
         version, compared, differ = self.go
         if not version:
-            return "Go is not installed here: what follows stands on the measurements kept in `data/calibration/`."
+            return "Go is not installed here; the measurements in `data/calibration/` are used."
         same = "the same ledgers" if not differ else f"{differ} different ledgers"
-        return f"{version} is at hand: on the first {compared:,} operations of this case it gives {same}."
+        return f"{version} gives {same} on the first {format_count(compared)} operations of this experiment."
 
     # --- The heap
 
@@ -149,7 +97,7 @@ class Validation:
         return 100 * errors.agg(lambda column: column.abs().max())
 
     def draw_heap(self) -> Drawing:
-        """Live heap an entry, measured and modelled, on the newest Go."""
+        """Draw the live heap of an entry, measured and modelled, on the newest Go."""
         version = GO_VERSIONS[-1]
         table = self.heap_measured
         table = table[
@@ -166,7 +114,7 @@ class Validation:
                 (mine["grown"] / mine["entries"]).to_numpy(),
                 mine["held_back"].to_numpy(),
             )
-        message = f"At sizes held back from the fit, the heap models are off by at most {self.heap_error():.1%}"
+        message = f"The heap model is off by at most {format_percent(self.heap_error())} at sizes it was not fitted to"
         return figures.heap_model(data, points, message)
 
     # --- The cost
@@ -181,7 +129,7 @@ class Validation:
         return float(self.cost_table[list(PARTS)].abs().to_numpy().max())
 
     def draw_cost(self) -> Drawing:
-        """Time of a prune, measured and modelled, on the newest Go."""
+        """Draw the time of a prune, measured and modelled, on the newest Go."""
         version = GO_VERSIONS[-1]
         table = pd.read_csv(CALIBRATION / "cost.csv", dtype={"go_version": str})
         least = table[table["go_version"] == version].groupby(["entries", "held_back"])[list(PARTS)].min()
@@ -195,12 +143,12 @@ class Validation:
                 least[part].to_numpy() / 1000,
                 least["held_back"].to_numpy(),
             )
-        message = f"At sizes held back from the fit, prices are off by at most {self.cost_error():.0%}"
+        message = f"The time of a prune is off by at most {format_percent(self.cost_error())} at sizes not fitted to"
         return figures.prune_prices(data, points, message)
 
     @cached_property
     def stall(self) -> pd.DataFrame:
-        """The incident's first hours through the real store and the model.
+        """Replay the incident's first hours through the real store and the model.
 
         Columns: `new_per_second`, and the mean time of an increment, `measured_ns` and `model_ns`.
         """
@@ -221,18 +169,15 @@ class Validation:
         return float((over["model_ns"] / over["measured_ns"] - 1).abs().max())
 
     def draw_stall(self) -> Drawing:
-        """The cliff, predicted and real."""
-        message = (
-            f"The real store falls off the cliff where the model does; beyond it they differ by up to "
-            f"{self.stall_error():.0%}"
-        )
+        """Draw the mean time of an increment against the rate of new sessions, predicted and real."""
+        message = f"The real store slows down where the model does, within {format_percent(self.stall_error())}"
         return figures.stall(self.stall, message)
 
     # --- The incident
 
     @cached_property
     def incident(self) -> pd.DataFrame:
-        """Samples of the incident replayed by real processes, and what was predicted for the same entries.
+        """Samples of the incident replayed by real processes, and the prediction for the same entries.
 
         Columns: `seed`, `hours`, `resident_mib` (NaN once the limit was reached), `model_mib`.
         """
@@ -264,254 +209,28 @@ class Validation:
         return float((self.limit_reached["predicted"] / self.limit_reached["real"] - 1).abs().max())
 
     def draw_incident(self) -> Drawing:
-        """Resident memory of real processes over the model's prediction, up to the limit."""
+        """Draw the resident memory of real processes and as predicted, up to the limit."""
         real, predicted = self.limit_reached["real"].mean(), self.limit_reached["predicted"].mean()
-        message = (
-            f"Three real Go processes reached the limit after {real:.1f} h on average; predicted were {predicted:.1f} h"
-        )
+        message = f"Real processes reached the limit in {format_hours(real)}; predicted: {format_hours(predicted)}"
         return figures.incident(self.incident, load_workload("incident").memory_limit_mib, message)
 
-    # --- The theory
-
-    @cached_property
-    def littles_law(self) -> int:
-        """The largest difference, over all runs and stores of the case, of entries x time counted in two ways, ns.
-
-        Little's law, L T = the sum of all residence times: the left from the entries after each operation, the right
-        from when each entry came and went. Exact, so 0.
-        """
-        return max(
-            abs(_entry_time(replication, counter, design) - _residence(replication, counter, design))
-            for replication in self.experiment.replications
-            for counter in COUNTERS
-            for design in LIVE_DESIGNS
-        )
-
-    @cached_property
-    def even(self) -> list[Even]:
-        """Replications of the case's unwatched kinds under even arrivals; empty where the closed forms cover none."""
-        workload = theory.evened(self.experiment.workload) if self.experiment.workload else None
-        if workload is None:
-            return []
-        longest = max(kind.mean_span for kind in theory.sessions(workload))
-        lasts = int(min(max(6 * HOUR, 12 * longest), 24 * HOUR))
-        workload = workload.lasting(lasts)
-        return [
-            Even(simulate(workload, seed).only("no_client"), lasts // 3, lasts * 2 // 3)
-            for seed in self.experiment.seeds
-        ]
-
-    @cached_property
-    def kinds(self) -> list[theory.Sessions]:
-        """The kinds that the closed forms are about."""
-        workload = theory.evened(self.experiment.workload) if self.experiment.workload else None
-        return theory.sessions(workload) if workload else []
-
-    @cached_property
-    def closed_forms(self) -> list[ClosedForm]:
-        """Each closed form beside its simulation."""
-        if not self.even or self.experiment.settings.ttl <= 0:
-            return []
-        kinds, ttl, every = self.kinds, self.experiment.settings.ttl, self.experiment.settings.prune_every
-        idle = Settings(0, ttl, every)
-        bounded = [replay(even.trace, "bounded", idle) for even in self.even]
-        evictions = [
-            rows[even.within(rows["time"].to_numpy())]
-            for even, observed in zip(self.even, bounded, strict=True)
-            for rows in [ledger.evictions(even.trace, observed)]
-        ]
-        occupancies = [
-            even.mean_over_time(ledger.changes(even.trace, observed), even.trace.time)
-            for even, observed in zip(self.even, bounded, strict=True)
-        ]
-        forms = [
-            ("unbounded map, growth", "entries/h", theory.growth(kinds) * HOUR, map(_growth, self.even), True),
-            ("increments", "1/h", theory.increments(kinds) * HOUR, map(_increments, self.even), True),
-            ("sessions live (M/G/∞)", "", theory.live(kinds), map(_live, self.even), True),
-            ("entries under the idle TTL", "", theory.occupancy(kinds, ttl, every), occupancies, False),
-            (
-                "idle age at clean-up",
-                "min",
-                (ttl + theory.prune_lag(kinds, every)) / (60 * SECOND),
-                (float(rows["idle"].mean()) / (60 * SECOND) for rows in evictions),
-                False,
-            ),
-            ("cap at which it binds", "", theory.idle_occupancy(kinds, ttl), map(self._binding_cap, self.even), False),
-        ]
-        return [
-            ClosedForm(name, unit, expected, estimate(values), exact)
-            for name, unit, expected, values, exact in forms
-            if expected > 0
-        ]
-
-    def _binding_cap(self, even: Even) -> float:
-        """The cap below which more than half of the new entries sort the whole store."""
-        trace, settings = even.trace, self.experiment.settings
-        seen = even.within(trace.time)
-        low, high = 1, 2 * int(theory.idle_occupancy(self.kinds, settings.ttl)) + 8
-        while high - low > 1:
-            cap = (low + high) // 2
-            observed = replay(trace, "bounded", Settings(cap, settings.ttl, settings.prune_every))
-            prunes = ledger.prunes(trace, observed)
-            sorts = (seen[prunes["row"]] & (prunes["sorted"] > 0)).sum()
-            low, high = (cap, high) if sorts > (seen & ledger.created(trace, observed)).sum() / 2 else (low, cap)
-        return float(high)
-
-    @cached_property
-    def che(self) -> pd.DataFrame:
-        """Live sessions evicted by LRU (TTL off) for 1 000 increments, by cap: Che's approximation and simulated.
-
-        Columns `cap`, `expected`, `simulated`, `low`, `high`; empty where no session has a second event.
-        """
-        rows = []
-        kinds = self.kinds
-        if kinds and any(kind.gaps for kind in kinds):
-            room = theory.idle_occupancy(kinds, max(self.experiment.settings.ttl, SECOND))
-            for cap in sorted({max(int(share * room), 2) for share in CHE_SHARES}):
-                simulated = estimate((1000 * _restarted(even, cap) for even in self.even), 0)
-                expected = 1000 * theory.false_evictions(kinds, cap)
-                rows.append(
-                    {
-                        "cap": cap,
-                        "expected": expected,
-                        "simulated": simulated.mean,
-                        "low": simulated.low,
-                        "high": simulated.high,
-                    }
-                )
-        return pd.DataFrame(rows, columns=["cap", "expected", "simulated", "low", "high"])
-
-    def cap_binds_per_second(self) -> float:
-        """New sessions a second from which on, in closed form, the cap in use binds; inf where none is covered."""
-        cap, ttl = self.experiment.settings.max_entries, self.experiment.settings.ttl
-        return theory.cap_binds_at(self.kinds, cap, ttl) * SECOND if self.kinds and cap > 0 and ttl > 0 else np.inf
-
-    def theory_error(self) -> float:
-        """The largest error of a closed form against its simulation, as a share; 0 without any."""
-        return max((abs(form.ratio.mean - 1) for form in self.closed_forms), default=0.0)
-
-    def theory_table(self) -> pd.DataFrame:
-        """The closed forms as a table, a row each."""
-        return pd.DataFrame(
-            [
-                {
-                    "closed form": form.name,
-                    "unit": form.unit,
-                    "expected": form.expected,
-                    "simulated": form.simulated.mean,
-                    "low": form.simulated.low,
-                    "high": form.simulated.high,
-                    "exact": form.exact,
-                    "within interval": form.holds,
-                }
-                for form in self.closed_forms
-            ]
-        )
-
-    def draw_theory(self) -> Drawing:
-        """Simulated over expected for each closed form, with intervals."""
-        forms = self.closed_forms
-        if not forms:
-            message = "No closed form covers this case: it is a log, or every session is watched"
-        else:
-            held = sum(form.holds for form in forms)
-            message = (
-                f"{held} of {len(forms)} closed forms lie in the interval of their simulation; none is off by over "
-                f"{self.theory_error():.1%}"
-            )
-        ratios = pd.DataFrame(
-            [
-                {
-                    "name": form.name,
-                    "exact": form.exact,
-                    "ratio": form.ratio.mean,
-                    "low": form.ratio.low,
-                    "high": form.ratio.high,
-                }
-                for form in forms
-            ],
-            columns=["name", "exact", "ratio", "low", "high"],
-        )
-        return figures.ratios(ratios, message)
-
-    def draw_che(self) -> Drawing:
-        """How far Che's approximation holds."""
-        table = self.che
-        if table.empty:
-            return figures.che(
-                table, "Che's approximation has nothing to say here: no unwatched session has a second event"
-            )
-        off = (table["simulated"] - table["expected"]).abs()
-        worst = table.loc[off.idxmax()]
-        message = (
-            f"Che's approximation of live sessions evicted is off by at most {off.max():.2g} per 1,000 increments, "
-            f"at a cap of {worst['cap']:,.0f}"
-        )
-        return figures.che(table, message)
-
-    # --- In all
+    # --- Together
 
     def answer(self) -> str:
-        """The answer to the notebook's question, in one sentence."""
-        counts, forms = self.conformance, self.closed_forms
-        same = "the same ledger each time"
+        """Answer the notebook's question in two sentences."""
+        counts = self.conformance
+        ledgers, verdict = "the same ledger", "Yes"
         if counts["differences"]:
-            same = f"{counts['differences']} different ledgers"
-        held = ""
-        if forms:
-            within = sum(form.holds for form in forms)
-            held = f", and {within} of {len(forms)} closed forms lie within the interval of their simulation"
+            ledgers, verdict = f"{format_count(counts['differences'])} different ledgers", "No"
         return (
-            f"On {counts['streams']:,} streams of {counts['operations']:,} operations the stores and a real Go program "
-            f"gave {same}; at sizes held back from their fit, the heap models are off by at most "
-            f"{self.heap_error():.1%} and the prices by {self.cost_error():.0%}; the time until real processes reached "
-            f"the limit was predicted within {self.limit_error():.1%}{held}."
+            f"{verdict}: on {format_count(counts['streams'])} streams the stores and a real Go program gave {ledgers}. "
+            f"At sizes that were not fitted, heap and prune time are off by at most "
+            f"{format_percent(self.heap_error())} and {format_percent(self.cost_error())}, "
+            f"the time to the memory limit by {format_percent(self.limit_error())}."
         )
 
     def origin(self) -> str:
-        """Where the measurements come from, in a sentence."""
+        """Name the origin of the measurements, in a sentence."""
         origin = json.loads((CALIBRATION / "heap.json").read_text(encoding="utf-8"))["origin"]
         versions = ", ".join(origin["go"].values())
         return f"Measured on {origin['date']} with {versions} on an {origin['processor']} processor."
-
-
-def _entry_time(replication: Replication, counter: str, design: str) -> int:
-    """The sum over time of the entries in a store, ns; an exact int."""
-    trace = replication.counters[counter]
-    if not len(trace):
-        return 0
-    entries = np.cumsum(ledger.changes(trace, replication.observed[counter, design])).tolist()
-    gaps = np.diff(np.append(trace.time, replication.end)).tolist()
-    return sum(n * gap for n, gap in zip(entries, gaps, strict=True))
-
-
-def _residence(replication: Replication, counter: str, design: str) -> int:
-    """The sum of the times for which each entry was in a store, ns; an exact int."""
-    trace, observed = replication.counters[counter], replication.observed[counter, design]
-    created = trace.time[ledger.created(trace, observed)]
-    deleted = trace.time[(trace.op != INCREMENT) & (observed.answers > 0)]
-    evicted = ledger.evictions(trace, observed)["time"].to_numpy()
-    left = observed.final_counts.size * replication.end
-    return sum(deleted.tolist()) + sum(evicted.tolist()) + left - sum(created.tolist())
-
-
-def _growth(even: Even) -> float:
-    first = even.trace.time[even.trace.previous_row < 0]
-    return float(even.within(first).sum() / (even.lasts / HOUR))
-
-
-def _increments(even: Even) -> float:
-    return float(even.within(even.trace.time).sum() / (even.lasts / HOUR))
-
-
-def _live(even: Even) -> float:
-    trace = even.trace
-    begins, ends = trace.previous_row < 0, trace.next_row == len(trace)
-    return even.mean_over_time(begins.astype(np.int64) - ends, trace.time)
-
-
-def _restarted(even: Even, cap: int) -> float:
-    """Live sessions evicted by an LRU store of a cap, as a share of the increments."""
-    anew = ledger.restarts(even.trace, replay(even.trace, "bounded", Settings(cap, 0)))
-    looked_at = even.within(even.trace.time)
-    return float((anew & looked_at).sum() / max(int(looked_at.sum()), 1))

@@ -27,7 +27,7 @@ from simlib.figures.style import (
 def heap_model(
     data: pd.DataFrame, points: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]], message: str
 ) -> Drawing:
-    """Live heap bytes an entry against entries: modelled lines, measured points.
+    """Draw live heap bytes an entry against entries: modelled lines, measured points.
 
     `data` has `entries` and a column a design; `points` of each the entries, the bytes and whether it was held back.
     """
@@ -49,7 +49,7 @@ def heap_model(
             ],
         )
         axes.annotate(
-            "line: model, dots: measured (hollow: held back)", (0.02, 0.04), xycoords="axes fraction", fontsize=9
+            "line: model, dots: measured (hollow: not fitted)", (0.02, 0.04), xycoords="axes fraction", fontsize=9
         )
     return Drawing(figure, data, message)
 
@@ -57,7 +57,7 @@ def heap_model(
 def prune_prices(
     data: pd.DataFrame, points: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]], message: str
 ) -> Drawing:
-    """Time of a prune against the entries in the store; `data` and `points` as of `heap_model`, in us, by part."""
+    """Draw the time of a prune against the entries; `data` and `points` as of `heap_model`, in µs, by part."""
     labels = {"scan": "finds\nnothing", "sort": "sorts\nthe store"}
     with matplotlib.rc_context(STYLE):
         figure, axes = new_axes(message, "entries in the store", "time of a prune (µs)")
@@ -74,34 +74,39 @@ def prune_prices(
                 labels[part], (1.01, y), xycoords=("axes fraction", "data"), va="center", color=colour, fontsize=10
             )
         axes.annotate(
-            "line: model, dots: measured (hollow: held back)", (0.02, 0.93), xycoords="axes fraction", fontsize=9
+            "line: model, dots: measured (hollow: not fitted)", (0.02, 0.93), xycoords="axes fraction", fontsize=9
         )
     return Drawing(figure, data, message)
 
 
 def incident(samples: pd.DataFrame, limit_mib: float, message: str) -> Drawing:
-    """Resident memory of real processes and as modelled; columns `seed`, `hours`, `resident_mib`, `model_mib`."""
+    """Draw resident memory, real and modelled; columns `seed`, `hours`, `resident_mib`, `model_mib`."""
     with matplotlib.rc_context(STYLE):
         figure, axes = new_axes(message, "time from the start (hours)", "resident memory (MiB)")
-        for number, (_, run) in enumerate(samples.groupby("seed")):
+        for number, (_, mine) in enumerate(samples.groupby("seed")):
             axes.plot(
-                run["hours"],
-                run["resident_mib"],
+                mine["hours"],
+                mine["resident_mib"],
                 color=VERMILION,
                 linewidth=1,
                 alpha=0.8,
                 label="real" if not number else None,
             )
-        run = samples[samples["seed"] == samples["seed"].min()]
-        axes.plot(run["hours"], run["model_mib"], color=BLACK, linewidth=2, linestyle=(0, (4, 1.2)))
+        mine = samples[samples["seed"] == samples["seed"].min()]
+        axes.plot(mine["hours"], mine["model_mib"], color=BLACK, linewidth=2, linestyle=(0, (4, 1.2)))
         axes.fill_between(
-            run["hours"], 0.9 * run["model_mib"], 1.1 * run["model_mib"], color=GREY, alpha=0.25, linewidth=0
+            mine["hours"],
+            0.9 * mine["model_mib"],
+            1.1 * mine["model_mib"],
+            color=GREY,
+            alpha=0.25,
+            linewidth=0,
         )
         axes.axhline(limit_mib, color=BLACK, linewidth=1.2, linestyle=(0, (1, 1)))
         axes.annotate(
             f"limit {limit_mib:g} MiB", (0, limit_mib), xytext=(3, 3), textcoords="offset points", va="bottom"
         )
-        axes.set_xlim(0, run["hours"].max())
+        axes.set_xlim(0, mine["hours"].max())
         axes.set_ylim(0, 1.25 * limit_mib)
         write_legend(
             axes, [("three real processes", VERMILION, "-"), ("model, within 10 %", BLACK, (0, (4, 1.2)))], right=True
@@ -110,7 +115,7 @@ def incident(samples: pd.DataFrame, limit_mib: float, message: str) -> Drawing:
 
 
 def stall(table: pd.DataFrame, message: str) -> Drawing:
-    """Mean time of an increment against the rate of new sessions; columns as of `Validation.stall`."""
+    """Draw the mean time of an increment against the rate of new sessions; columns as of `Validation.stall`."""
     with matplotlib.rc_context(STYLE):
         figure, axes = new_axes(message, "new sessions a second", "mean time of an increment (µs)")
         axes.plot(table["new_per_second"], table["model_ns"] / 1000, color=BLACK, linestyle=(0, (4, 1.2)))
@@ -127,7 +132,7 @@ def stall(table: pd.DataFrame, message: str) -> Drawing:
 
 
 def ratios(table: pd.DataFrame, message: str) -> Drawing:
-    """Simulated over expected of closed forms with 95 % intervals; columns `name`, `exact`, `ratio`, `low`, `high`."""
+    """Draw simulated over expected with 95 % intervals; columns `name`, `exact`, `ratio`, `low`, `high`."""
     with matplotlib.rc_context(STYLE):
         figure, axes = new_axes(message, "simulated over closed form (bar: 95 % interval)", "")
         places = np.arange(len(table))[::-1]
@@ -139,18 +144,15 @@ def ratios(table: pd.DataFrame, message: str) -> Drawing:
             axes.plot([row.ratio], [place], color=colour, marker="o" if row.exact else "D", markersize=7)
         names = [row.name if row.exact else f"{row.name}\n(approximate)" for row in table.itertuples(index=False)]
         axes.set_yticks(places, names)
-        axes.set_ylim(-0.6, max(len(table) - 0.4, 0.4))
-        if table.empty:
-            axes.annotate("none", (0.5, 0.5), xycoords="axes fraction", ha="center")
-            axes.set_xticks([])
+        axes.set_ylim(-0.6, len(table) - 0.4)
         axes.grid(visible=False)
     return Drawing(figure, table, message)
 
 
 def che(table: pd.DataFrame, message: str) -> Drawing:
-    """Live sessions evicted by LRU against the cap; columns `cap`, `expected`, `simulated`, `low`, `high`."""
+    """Draw the live sessions evicted by LRU; columns `cap`, `expected`, `simulated`, `low`, `high`."""
     with matplotlib.rc_context(STYLE):
-        figure, axes = new_axes(message, "cap (entries), TTL off", "live sessions evicted\nper 1,000 increments")
+        figure, axes = new_axes(message, "cap (entries), TTL off", "live sessions evicted\nper 1000 increments")
         axes.plot(table["cap"], table["expected"], color=BLACK, linestyle=(0, (4, 1.2)))
         if not table["low"].isna().any():
             axes.vlines(table["cap"], table["low"], table["high"], color=VERMILION, linewidth=2)
@@ -158,23 +160,14 @@ def che(table: pd.DataFrame, message: str) -> Drawing:
         axes.set_ylim(bottom=0)
         axes.xaxis.set_major_formatter(thousands)
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-        if len(table):
-            axes.annotate(
-                "dashed: Che's approximation\ndots: simulated",
-                (0.98, 0.95),
-                xycoords="axes fraction",
-                ha="right",
-                va="top",
-            )
-        else:
-            axes.annotate("none", (0.5, 0.5), xycoords="axes fraction", ha="center")
-            axes.set_xticks([])
-            axes.set_yticks([])
-    return Drawing(figure, table.dropna(axis="columns", how="all") if len(table) else table, message)
+        axes.annotate(
+            "dashed: Che's approximation\ndots: simulated", (0.98, 0.95), xycoords="axes fraction", ha="right", va="top"
+        )
+    return Drawing(figure, table.dropna(axis="columns", how="all"), message)
 
 
 def _points(axes: Axes, measured: tuple[np.ndarray, np.ndarray, np.ndarray], colour: str) -> None:
-    """Measured (x, y), hollow where held back from a fit."""
+    """Draw measured (x, y), hollow where held back from a fit."""
     x, y, held_back = measured
     axes.plot(x[~held_back], y[~held_back], color=colour, marker="o", linewidth=0, markersize=4)
     axes.plot(x[held_back], y[held_back], color=colour, marker="o", linewidth=0, markersize=5, markerfacecolor="white")

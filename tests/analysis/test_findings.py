@@ -1,22 +1,26 @@
 """The findings of the notebooks, on streams small enough to work out by hand and in the directions they must go."""
 
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from simlib.analysis.accuracy import Accuracy
+from simlib.analysis.closed_forms import ClosedForms
 from simlib.analysis.memory import Memory
 from simlib.analysis.prune import PruneCost
 from simlib.analysis.validation import Validation
 from simlib.core.units import SECOND
 from simlib.experiments.experiment import Experiment, Replication, open_experiment
+from simlib.figures.style import LeftOut
 from simlib.models import cost
 from simlib.replay import ledger
 from simlib.replay.observe import Observed
 from simlib.stores.contract import Settings
 from simlib.traces.trace import COUNTERS, OPS, Trace
+from simlib.workloads.schema import workload_names
 
 
 def experiment_of(operations, settings, drops=()):
@@ -172,20 +176,40 @@ def _totals(trace, settings):
     return ledger.totals(trace, observed)
 
 
-def test_every_drawing_says_something_and_has_its_numbers(flood):
-    drawings = [
-        *(getattr(Memory(flood, "1.27"), name)() for name in ("draw_heap", "draw_growth", "draw_bound")),
-        *(getattr(Accuracy(flood), name)() for name in ("draw_causes", "draw_idle", "draw_snapshots", "draw_caps")),
-        *(getattr(PruneCost(flood), name)() for name in ("draw_prunes", "draw_tail", "draw_cliff")),
-        *(
-            getattr(Validation(flood), name)()
-            for name in ("draw_heap", "draw_cost", "draw_stall", "draw_theory", "draw_che")
-        ),
+def figures_of(*findings):
+    """Every figure of some findings that is not left out."""
+    drawn = [
+        getattr(finding, name)() for finding in findings for name in dir(type(finding)) if name.startswith("draw_")
     ]
+    return [each for each in drawn if not isinstance(each, LeftOut)]
+
+
+def check_figures(drawings):
     for drawing in drawings:
-        assert len(drawing.message) > 20
+        assert 20 < len(drawing.message) <= 90, drawing.message
+        assert len(re.findall(r"\d[\d,.]*", drawing.message)) <= 2, drawing.message
         assert len(drawing.data) > 0
         assert not drawing.data.isna().to_numpy().any()
+
+
+@pytest.mark.parametrize("workload", workload_names())
+def test_a_figure_has_a_short_title_and_all_its_numbers(workload):
+    experiment = open_experiment(workload, hours=1, replications=2)
+    check_figures(figures_of(Memory(experiment, "1.27"), Accuracy(experiment), ClosedForms(experiment)))
+
+
+def test_a_figure_of_pruning_has_all_its_numbers(flood):
+    for drawing in figures_of(PruneCost(flood)):
+        assert len(drawing.data) > 0
+        assert not drawing.data.isna().to_numpy().any()
+
+
+def test_a_figure_of_what_was_measured_has_a_short_title_and_all_its_numbers(flood):
+    drawings = figures_of(Validation(flood))
+    check_figures([drawing for drawing in drawings if "resident_mib" not in drawing.data])
+    # A process that has reached the limit has no memory any more.
+    (incident,) = [drawing for drawing in drawings if "resident_mib" in drawing.data]
+    check_figures([replace(incident, data=incident.data.dropna())])
 
 
 def test_numbers_over_replications_have_intervals(flood):
