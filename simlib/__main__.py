@@ -1,4 +1,4 @@
-"""`python -m simlib`."""
+"""Runs the command line: `python -m simlib`."""
 
 import sys
 

@@ -95,12 +95,23 @@ def test_each_package_imports_only_leftwards():
             assert used == own or LAYER[used] < LAYER[own], (path, used)
 
 
+def test_the_front_door_lists_every_package_in_order_with_names_that_exist_and_imports_none():
+    package = ast.parse((ROOT / "simlib/__init__.py").read_text(encoding="utf-8"))
+    assert len(package.body) == 1
+    listed = re.findall(r"^(\w+) {2,}\S.*\n    (.*)$", ast.get_docstring(package), flags=re.MULTILINE)
+    assert [name for name, _ in listed] == [name for layer in LAYERS for name in layer]
+    for name, contents in listed:
+        for module, entry in (each.split(".") for each in contents.split(", ")):
+            defined = ast.parse((ROOT / f"simlib/{name}/{module}.py").read_text(encoding="utf-8")).body
+            assert entry in {getattr(node, "name", "") for node in defined}, (name, module, entry)
+
+
 def test_simpy_stands_in_one_place():
     users = [path.stem for path in ROOT.glob("simlib/**/*.py") if "import simpy" in path.read_text(encoding="utf-8")]
     assert users == ["churn"]
 
 
-def test_make_help_tells_of_every_target():
+def test_make_help_lists_every_target():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     phony = re.search(r"^\.PHONY: (.*)$", makefile, flags=re.MULTILINE)[1].split()
     assert phony == re.findall(r"^([a-z]+):.*## ", makefile, flags=re.MULTILINE)
