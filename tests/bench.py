@@ -39,7 +39,8 @@ from simlib.report.notebooks import notebook_names, notebook_path
 from simlib.report.runner import PROFILES
 from simlib.stores.contract import Settings
 from simlib.traces.chunks import open_stream, stream_of
-from simlib.traces.trace import COUNTERS, INCREMENT, Trace
+from simlib.traces.codes import COUNTERS, INCREMENT
+from simlib.traces.trace import Trace
 from simlib.workloads.churn import simulate
 from simlib.workloads.generator import Traffic, generate
 from simlib.workloads.schema import Workload, load_workload

@@ -17,7 +17,7 @@ import numpy as np
 
 from simlib.core.units import HOUR
 from simlib.replay.totals import Spec, stream_totals
-from simlib.traces.trace import COUNTERS
+from simlib.traces.codes import COUNTERS
 from simlib.workloads.generator import generated
 from simlib.workloads.schema import Arrivals, Workload, load_workload
 

@@ -17,7 +17,10 @@ from simlib.replay.observe import reference, replay
 from simlib.stores.bounded import BoundedStore
 from simlib.stores.contract import Settings
 from simlib.stores.unbounded import UnboundedStore
-from simlib.traces.trace import FORMATS, OPS, Trace, read_trace, write_trace
+from simlib.traces.chunks import open_stream
+from simlib.traces.codes import OPS
+from simlib.traces.files import FORMATS, read_trace, write_trace
+from simlib.traces.trace import Trace
 from tests.naive import naive_ledger
 
 
@@ -257,7 +260,7 @@ def test_a_long_cell_is_shown_by_its_beginning(tmp_path):
     assert f"'{'9' * 50}" in message
     assert len(message.removeprefix(str(tmp_path))) < 250
     (tmp_path / "log.csv").write_text("time,session,op\n0,a,remove\n")
-    assert "op 'remove' is not" in refused(tmp_path / "log.csv")
+    assert "op 'remove' must be one of" in refused(tmp_path / "log.csv")
 
 
 def test_times_centuries_apart_are_refused(tmp_path):
@@ -302,6 +305,7 @@ def test_a_parquet_file_with_any_byte_wrong_is_read_or_refused(tmp_path, writer)
         for byte in {8, whole[place] ^ 0xFF} - {whole[place]}:
             path.write_bytes(whole[:place] + bytes([byte]) + whole[place + 1 :])
             try:
+                list(open_stream(path)())
                 read_trace(path)
             except InputError as error:
                 messages.append(str(error))
@@ -335,7 +339,7 @@ def test_whatever_stops_a_write_leaves_what_was_there(tmp_path, monkeypatch, end
         raise error
 
     # The last step of all: every byte is written, and the file has not yet its name.
-    monkeypatch.setattr("simlib.traces.trace.os.replace", stop)
+    monkeypatch.setattr("simlib.core.files.os.replace", stop)
     with pytest.raises(type(error)):
         write_trace(trace_of([(1, "b", "increment")]), path)
     assert path.read_bytes() == before

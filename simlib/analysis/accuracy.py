@@ -14,7 +14,8 @@ from simlib.figures import accuracy as figures
 from simlib.figures.style import Drawing, LeftOut
 from simlib.replay import ledger
 from simlib.replay.observe import Observation, replay
-from simlib.traces.trace import COUNTERS, INCREMENT, Trace
+from simlib.traces.codes import COUNTERS, INCREMENT
+from simlib.traces.trace import Trace
 
 LOOKS = 60
 """Instants at which snapshots are compared."""

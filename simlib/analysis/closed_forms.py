@@ -16,7 +16,8 @@ from simlib.models import theory
 from simlib.replay import ledger
 from simlib.replay.observe import replay
 from simlib.stores.contract import Settings
-from simlib.traces.trace import COUNTERS, INCREMENT, Trace
+from simlib.traces.codes import COUNTERS, INCREMENT
+from simlib.traces.trace import Trace
 from simlib.workloads.churn import simulate
 
 LIMIT = 0.10

@@ -14,7 +14,7 @@ from simlib.figures.style import Drawing, LeftOut
 from simlib.models import heap
 from simlib.replay import ledger
 from simlib.replay.observe import replay
-from simlib.traces.trace import COUNTERS, INCREMENT
+from simlib.traces.codes import COUNTERS, INCREMENT
 
 SHARES = {"low": 1 - heap.SPREAD, "middle": 1.0, "high": 1 + heap.SPREAD}
 """Resident memory as a share of the modelled memory."""

@@ -20,7 +20,8 @@ from simlib.models import cost
 from simlib.models.heap import GO_VERSIONS
 from simlib.replay import ledger
 from simlib.replay.observe import Observation, replay
-from simlib.traces.trace import INCREMENT, Trace
+from simlib.traces.codes import INCREMENT
+from simlib.traces.trace import Trace
 
 COUNTER = "no_client"
 

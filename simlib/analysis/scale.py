@@ -33,8 +33,8 @@ from simlib.models.miniature import (
     totals_at,
 )
 from simlib.replay.totals import Spec
+from simlib.traces.codes import COUNTERS, INCREMENT
 from simlib.traces.routing import check_instances
-from simlib.traces.trace import COUNTERS, INCREMENT
 
 TRAFFIC = (1, 10, 1_000, 1_000_000)
 """Times its own traffic that a fleet is asked about."""

@@ -24,7 +24,7 @@ from simlib.models.heap import CALIBRATION, GO_VERSIONS, MIB, heap_model
 from simlib.replay import ledger
 from simlib.replay.observe import replay
 from simlib.stores.contract import Settings
-from simlib.traces.trace import COUNTERS
+from simlib.traces.codes import COUNTERS
 from simlib.workloads.churn import simulate
 from simlib.workloads.schema import load_workload
 

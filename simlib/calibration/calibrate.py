@@ -27,7 +27,8 @@ from simlib.replay import ledger
 from simlib.replay.observe import replay
 from simlib.stores.contract import Settings
 from simlib.stores.registry import INCIDENT
-from simlib.traces.trace import COUNTERS, Trace
+from simlib.traces.codes import COUNTERS
+from simlib.traces.trace import Trace
 from simlib.workloads.churn import simulate
 from simlib.workloads.schema import load_workload, workload_names
 

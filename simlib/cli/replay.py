@@ -28,7 +28,7 @@ def _replay(options: argparse.Namespace) -> int:
     from simlib.stores.contract import Settings
     from simlib.stores.registry import find_design
     from simlib.traces.chunks import open_stream
-    from simlib.traces.trace import COUNTERS
+    from simlib.traces.codes import COUNTERS
 
     find_design(options.design)
     if options.counter not in COUNTERS:

@@ -93,7 +93,7 @@ def _check(parameters: dict) -> None:
 
 def _log_experiment(file: str) -> tuple[str, dict, Path]:
     """Return (folder name, parameters, file) of a log, which is read to check it."""
-    from simlib.traces.trace import read_trace
+    from simlib.traces.files import read_trace
 
     path = Path(file)
     if len(read_trace(file)) == 0:

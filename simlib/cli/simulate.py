@@ -16,7 +16,7 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def _simulate(options: argparse.Namespace) -> int:
-    from simlib.traces.trace import check_target, write_trace
+    from simlib.traces.files import check_target, write_trace
     from simlib.workloads.churn import simulate
     from simlib.workloads.schema import load_workload
 

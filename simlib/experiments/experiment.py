@@ -18,7 +18,9 @@ from simlib.replay import ledger
 from simlib.replay.observe import Observation, Observed, reference
 from simlib.stores.contract import Settings
 from simlib.stores.registry import INCIDENT
-from simlib.traces.trace import COUNTERS, INCREMENT, Trace, read_trace
+from simlib.traces.codes import COUNTERS, INCREMENT
+from simlib.traces.files import read_trace
+from simlib.traces.trace import Trace
 from simlib.workloads.churn import simulate
 from simlib.workloads.schema import LONGEST, Workload, load_workload
 from simlib.workloads.timetable import session_ids

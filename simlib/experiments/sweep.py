@@ -25,7 +25,7 @@ from simlib.replay.ledger import Totals
 from simlib.replay.totals import Spec, stream_totals
 from simlib.stores.contract import Settings
 from simlib.stores.registry import DESIGNS, find_design
-from simlib.traces.trace import COUNTERS
+from simlib.traces.codes import COUNTERS
 from simlib.workloads.generator import generated
 from simlib.workloads.schema import Workload
 

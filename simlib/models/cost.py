@@ -16,7 +16,8 @@ from simlib.replay import ledger
 from simlib.replay.ledger import Totals
 from simlib.replay.observe import Observation
 from simlib.stores.contract import Settings
-from simlib.traces.trace import INCREMENT, Trace
+from simlib.traces.codes import INCREMENT
+from simlib.traces.trace import Trace
 
 PARTS = ("known", "scan", "sort", "expired")
 """What was measured by entries: an increment of a known session; a prune that finds nothing, and one that sorts the

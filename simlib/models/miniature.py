@@ -24,8 +24,9 @@ from simlib.replay.ledger import Totals
 from simlib.replay.totals import Spec, StreamedStore
 from simlib.stores.contract import Settings
 from simlib.traces.chunks import Chunk, Stream, stream_of
+from simlib.traces.codes import COUNTERS
 from simlib.traces.routing import instance_of, rows_of
-from simlib.traces.trace import COUNTERS, Trace
+from simlib.traces.trace import Trace
 from simlib.workloads.generator import generated
 from simlib.workloads.schema import Workload
 

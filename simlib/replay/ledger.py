@@ -15,7 +15,8 @@ from simlib.core.units import MINUTE, seconds
 from simlib.replay.observe import Observation
 from simlib.stores.contract import Prune, Settings
 from simlib.stores.registry import find_design
-from simlib.traces.trace import INCREMENT, Trace
+from simlib.traces.codes import INCREMENT
+from simlib.traces.trace import Trace
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from simlib.replay.totals import Spec, stream_totals
 from simlib.replay.watermark import NEVER, link, watermark_totals
 from simlib.stores.contract import Settings
 from simlib.traces.chunks import stream_of
-from simlib.traces.trace import COUNTERS, INCREMENT, Trace
+from simlib.traces.codes import COUNTERS, INCREMENT
+from simlib.traces.trace import Trace
 
 AHEAD = 3
 """Places that are looked at beyond the watermark without a branch: as many are added beyond the last."""

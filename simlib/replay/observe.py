@@ -13,7 +13,8 @@ import numpy as np
 from simlib.core import gc
 from simlib.stores.contract import Prune, Settings, Store
 from simlib.stores.registry import find_design, make_store
-from simlib.traces.trace import INCREMENT, Trace
+from simlib.traces.codes import INCREMENT
+from simlib.traces.trace import Trace
 
 
 class Observation(Protocol):

@@ -42,7 +42,8 @@ from simlib.replay.watermark import (
     watermarks,
 )
 from simlib.stores.contract import Settings
-from simlib.traces.trace import DELETE, Trace
+from simlib.traces.codes import DELETE
+from simlib.traces.trace import Trace
 
 FIELDS = tuple(Totals.__dataclass_fields__)
 

@@ -21,8 +21,8 @@ from simlib.replay.observe import reference
 from simlib.stores.contract import Settings
 from simlib.stores.registry import find_design
 from simlib.traces.chunks import Chunk, Stream
-from simlib.traces.codes import IS_DELETE, IS_DROPS
-from simlib.traces.trace import COUNTERS, Trace
+from simlib.traces.codes import COUNTERS, IS_DELETE, IS_DROPS
+from simlib.traces.trace import Trace
 
 
 class Spec(NamedTuple):

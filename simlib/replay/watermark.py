@@ -9,7 +9,7 @@ look ahead of `ledger.evictions`.
 import numpy as np
 from numba import boolean, int32, int64, njit, uint8, uint64, void
 
-from simlib.traces.trace import DELETE, INCREMENT
+from simlib.traces.codes import DELETE, INCREMENT
 
 NEVER = np.iinfo(np.int32).max
 """The row of an operation that does not come, and a cap that no stream reaches."""

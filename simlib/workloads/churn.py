@@ -13,7 +13,8 @@ import numpy as np
 import simpy
 
 from simlib.core import gc as collector
-from simlib.traces.trace import COUNTERS, DELETE, INCREMENT, OPS, Trace
+from simlib.traces.codes import COUNTERS, DELETE, INCREMENT, OPS
+from simlib.traces.trace import Trace
 from simlib.workloads.schema import Workload
 from simlib.workloads.timetable import EMIT, timetable
 

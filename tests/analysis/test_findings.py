@@ -19,7 +19,8 @@ from simlib.models import cost
 from simlib.replay import ledger
 from simlib.replay.observe import Observed
 from simlib.stores.contract import Settings
-from simlib.traces.trace import COUNTERS, OPS, Trace
+from simlib.traces.codes import COUNTERS, OPS
+from simlib.traces.trace import Trace
 from simlib.workloads.schema import workload_names
 
 

@@ -14,7 +14,7 @@ from simlib.core.units import HOUR
 from simlib.experiments.experiment import open_experiment
 from simlib.models import heap, miniature
 from simlib.replay.totals import Spec, stream_totals
-from simlib.traces.trace import COUNTERS
+from simlib.traces.codes import COUNTERS
 from simlib.workloads.generator import generated
 from simlib.workloads.schema import load_workload, workload_names
 from tests.paths import LOGS

@@ -8,7 +8,7 @@ import pytest
 
 from simlib.cli.main import main
 from simlib.replay.ledger import Totals
-from simlib.traces.trace import read_trace
+from simlib.traces.files import read_trace
 
 STREAM = "time,session,op,counter\n0,a,increment,no_client\n1,b,,\n2,a,,drops\n3,c,,\n4,a,delete,\n"
 
@@ -114,7 +114,7 @@ BAD = {
     "unknown workload": (["simulate", "nosuch", "--out", "{tmp}/t.csv"], "no workload 'nosuch': choose one of"),
     "hours of nothing": (["simulate", "incident", "--hours", "0", "--out", "{tmp}/t.csv"], "hours: 0 is out of range"),
     "hours not a number": (["simulate", "incident", "--hours", "nan", "--out", "{tmp}/t.csv"], "hours: nan is out"),
-    "ending unknown": (["simulate", "incident", "--hours", "0.1", "--out", "{tmp}/t.txt"], "the ending of the name"),
+    "ending unknown": (["simulate", "incident", "--hours", "0.1", "--out", "{tmp}/t.txt"], "the end of the name"),
     "out is a directory": (["simulate", "incident", "--hours", "0.1", "--out", "{tmp}/d.csv"], "this is a directory"),
     "out under a file": (["simulate", "incident", "--hours", "0.1", "--out", "{log}/t.csv"], "cannot be written"),
     "run on a missing log": (["run", "--trace", "{tmp}/none.csv", "--out", "{tmp}/b"], "No such file"),

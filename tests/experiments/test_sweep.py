@@ -24,7 +24,7 @@ from simlib.experiments.sweep import COLUMNS, JOURNAL, TABLE, Point, grid, opene
 from simlib.replay import ledger
 from simlib.replay.observe import replay
 from simlib.stores.contract import Settings
-from simlib.traces.trace import COUNTERS
+from simlib.traces.codes import COUNTERS
 from simlib.workloads.churn import simulate
 from tests.builders import kind, workload
 from tests.paths import ROOT

@@ -25,8 +25,10 @@ from simlib.replay.observe import reference
 from simlib.replay.totals import Spec, stream_totals
 from simlib.stores.contract import Settings
 from simlib.traces.chunks import stream_of
+from simlib.traces.codes import COUNTERS, INCREMENT
+from simlib.traces.files import read_trace
 from simlib.traces.routing import instance_of, rows_of
-from simlib.traces.trace import COUNTERS, INCREMENT, Trace, read_trace
+from simlib.traces.trace import Trace
 from simlib.workloads.churn import simulate as churn
 from simlib.workloads.generator import generate, generated
 from simlib.workloads.schema import load_workload, workload_names

@@ -12,7 +12,9 @@ from simlib.core.units import HOUR, MINUTE
 from simlib.replay import ledger
 from simlib.replay.observe import reference, replay
 from simlib.stores.contract import Settings
-from simlib.traces.trace import COUNTERS, Trace, read_trace
+from simlib.traces.codes import COUNTERS
+from simlib.traces.files import read_trace
+from simlib.traces.trace import Trace
 from simlib.workloads.churn import simulate
 from simlib.workloads.schema import load_workload, workload_names
 from tests.paths import LOGS

@@ -12,7 +12,8 @@ from simlib.replay import ledger
 from simlib.replay.observe import replay
 from simlib.stores.contract import Settings
 from simlib.stores.registry import make_store
-from simlib.traces.trace import OPS, Trace
+from simlib.traces.codes import OPS
+from simlib.traces.trace import Trace
 
 
 def trace_of(operations):

@@ -13,7 +13,9 @@ from simlib.replay import ledger
 from simlib.replay.observe import Observed, reference, replay
 from simlib.stores.contract import Settings
 from simlib.stores.registry import DESIGNS
-from simlib.traces.trace import OPS, Trace, read_trace
+from simlib.traces.codes import OPS
+from simlib.traces.files import read_trace
+from simlib.traces.trace import Trace
 from tests.naive import NaiveStore, naive_ledger, next_op
 from tests.paths import LOGS
 

@@ -18,7 +18,9 @@ from simlib.replay.observe import reference
 from simlib.replay.totals import Spec, stream_totals
 from simlib.stores.contract import Settings
 from simlib.traces.chunks import open_stream, stream_of
-from simlib.traces.trace import COUNTERS, Trace, read_trace, write_trace
+from simlib.traces.codes import COUNTERS
+from simlib.traces.files import read_trace, write_trace
+from simlib.traces.trace import Trace
 from simlib.workloads.churn import simulate
 from simlib.workloads.schema import load_workload, workload_names
 from tests.paths import LOGS
@@ -127,10 +129,10 @@ def test_the_first_row_says_whether_text_is_seconds_or_dates(tmp_path):
     for time, complaint in (
         (
             [*"0123456789", "2026-01-01"],
-            r"row 11: time '2026-01-01' is not what it must be: seconds as a number, as in",
+            r"row 11: time '2026-01-01' must be seconds as a number, as in",
         ),
-        (["2026-01-01"] * 10 + ["11"], r"row 11: time '11' is not what it must be: an ISO 8601 date, as in row 1"),
-        ([1, 2, 3, 2**62], r"row 4: time '4611686018427387904' is not what it must be: seconds, of which these are"),
+        (["2026-01-01"] * 10 + ["11"], r"row 11: time '11' must be an ISO 8601 date, as in row 1"),
+        ([1, 2, 3, 2**62], r"row 4: time '4611686018427387904' must be less than 292 years of seconds"),
     ):
         path = write(tmp_path / "trace.parquet", time=time, session=["a"] * len(time))
         for read in (read_trace, lambda path: list(open_stream(path, 1)())):
@@ -141,11 +143,11 @@ def test_the_first_row_says_whether_text_is_seconds_or_dates(tmp_path):
 @pytest.mark.parametrize(
     ("column", "complaint"),
     [
-        (("time", pa.array([], pa.bool_())), "column 'time' holds bool, which is not what it must hold"),
-        (("session", pa.array([], pa.float64())), "column 'session' holds double, which is not what it must hold"),
+        (("time", pa.array([], pa.bool_())), "column 'time' holds bool; it must hold"),
+        (("session", pa.array([], pa.float64())), "column 'session' holds double; it must hold"),
         (("session", pa.array([], pa.list_(pa.string()))), "column 'session' holds list<"),
-        (("op", pa.array([], pa.int8())), "column 'op' holds int8, which is not what it must hold"),
-        (("counter", pa.array([], pa.float64())), "column 'counter' holds double, which is not what it must hold"),
+        (("op", pa.array([], pa.int8())), "column 'op' holds int8; it must hold"),
+        (("counter", pa.array([], pa.float64())), "column 'counter' holds double; it must hold"),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
@@ -201,13 +203,13 @@ def write(path, **columns):
         ({"time": [0.0] * 70 + [-1.0]}, r"row 71: time goes backwards, from 0 to -1: sort the rows by time"),
         ({"time": [0.0] * 50 + [-1.0]}, r"row 51: time goes backwards, from 0 to -1"),
         ({"time": [0.0] * 60 + [None]}, r"row 61: time is missing"),
-        ({"time": [0.0] * 60 + [float("nan")]}, r"row 61: time 'nan' is not what it must be: seconds as a number"),
-        ({"time": [0] * 60 + [2**62]}, r"row 61: time '4611686018427387904' is not what it must be"),
-        ({"op": ["increment"] * 60 + ["incr"]}, r"row 61: op 'incr' is not one of increment, delete"),
-        ({"counter": ["drops"] * 60 + ["x"]}, r"row 61: counter 'x' is not one of no_client, drops"),
-        ({"op": list(range(61))}, r"column 'op' holds int64, which is not what it must hold"),
-        ({"session": [1.5] * 61}, r"column 'session' holds double, which is not what it must hold"),
-        ({"time": [-(2**63) / 1e9 + 1] + [1.0] * 60}, r"lie over 292 years apart"),
+        ({"time": [0.0] * 60 + [float("nan")]}, r"row 61: time 'nan' must be seconds as a number"),
+        ({"time": [0] * 60 + [2**62]}, r"row 61: time '4611686018427387904' must be"),
+        ({"op": ["increment"] * 60 + ["incr"]}, r"row 61: op 'incr' must be one of increment, delete"),
+        ({"counter": ["drops"] * 60 + ["x"]}, r"row 61: counter 'x' must be one of no_client, drops"),
+        ({"op": list(range(61))}, r"column 'op' holds int64; it must hold"),
+        ({"session": [1.5] * 61}, r"column 'session' holds double; it must hold"),
+        ({"time": [-(2**63) / 1e9 + 1] + [1.0] * 60}, r"are over 292 years apart"),
     ],
 )
 def test_a_complaint_counts_rows_from_the_beginning_of_the_file(columns, complaint, tmp_path):

@@ -12,9 +12,10 @@ from simlib.replay.observe import reference
 from simlib.replay.totals import Spec, stream_totals
 from simlib.stores.contract import Settings
 from simlib.traces.chunks import open_stream, stream_of
-from simlib.traces.codes import COMES_BACK, IS_DELETE
+from simlib.traces.codes import COMES_BACK, COUNTERS, IS_DELETE
+from simlib.traces.files import write_trace
 from simlib.traces.routing import check_instances, instance_of, rows_of
-from simlib.traces.trace import COUNTERS, Trace, write_trace
+from simlib.traces.trace import Trace
 from simlib.workloads.generator import generated
 from simlib.workloads.schema import load_workload
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from simlib.core.errors import InputError
 from simlib.stores.contract import MISSING
-from simlib.traces.trace import FORMATS, Trace, read_trace, write_trace
+from simlib.traces.files import FORMATS, read_trace, write_trace
+from simlib.traces.trace import Trace
 
 SECOND = 10**9
 
@@ -179,7 +180,7 @@ GOOD = "time,session\n0,a\n1,b\n"
 BAD_TEXT = {
     "no column time": ("log.csv", "when,session\n0,a\n", "no column 'time'"),
     "no column session": ("log.csv", "time,who\n0,a\n", "no column 'session'"),
-    "column twice": ("log.csv", "time,session,time\n0,a,1\n", "column 'time' is there twice"),
+    "column twice": ("log.csv", "time,session,time\n0,a,1\n", "column 'time' appears twice"),
     "only blank lines": ("log.csv", "\n\n", "the file is empty"),
     "time no number": ("log.csv", "time,session\n0,a\nnoon,b\n", "row 2: time 'noon'"),
     "first time no number": ("log.csv", "time,session\nnoon,a\n", "row 1: time 'noon'"),
@@ -189,8 +190,12 @@ BAD_TEXT = {
     "time inf": ("log.csv", "time,session\n0,a\ninf,b\n", "row 2: time 'inf'"),
     "time too large": ("log.csv", "time,session\n0,a\n1e300,b\n", "row 2: time '1e300'"),
     "time absurd": ("log.csv", "time,session\n0,a\n1e999999999,b\n", "row 2: time"),
-    "time in milliseconds": ("log.csv", "time,session\n1700000000000,a\n", "a clock in milliseconds has to be divided"),
-    "time beyond floats": ("log.jsonl", '{"time":1' + "0" * 400 + ',"session":"a"}\n', "more than 292 years"),
+    "time in milliseconds": (
+        "log.csv",
+        "time,session\n1700000000000,a\n",
+        "a clock in milliseconds has to be divided by 1000",
+    ),
+    "time beyond floats": ("log.jsonl", '{"time":1' + "0" * 400 + ',"session":"a"}\n', "less than 292 years"),
     "milliseconds among dates": ("log.csv", "time,session\n2026-02-10,a\n1700000000000,b\n", "ISO 8601"),
     "time with underscore": ("log.csv", "time,session\n1_0,a\n", "row 1: time '1_0'"),
     "date among numbers": ("log.csv", "time,session\n0,a\n2026-02-10,b\n", "row 2: time '2026-02-10'"),
@@ -205,12 +210,16 @@ BAD_TEXT = {
     "open quote": ("log.csv", 'time,session\n0,"a\n', "not CSV"),
     "not UTF-8": ("log.csv", b"time,session\n0,\xff\xfe\n", "not UTF-8"),
     "not UTF-8 in gz": ("log.csv.gz", b"time,session\n0,\xff\xfe\n", "not UTF-8"),
-    "gz under a plain name": ("log.csv", gzip.compress(GOOD.encode()), "gzip data: let its name end in .gz"),
-    "unknown ending": ("log.txt", GOOD, "the ending of the name must say the format"),
+    "gz under a plain name": ("log.csv", gzip.compress(GOOD.encode()), "this is gzip data; its name must end in .gz"),
+    "unknown ending": ("log.txt", GOOD, "the end of the name must say the format"),
     "not an object": ("log.jsonl", '{"time":0,"session":"a"}\n[1]\n', "row 2: not a JSON object"),
     "not JSON": ("log.jsonl", "time,session\n", "row 1: not a JSON object"),
-    "key missing in a row": ("log.jsonl", '{"time":0,"session":"a"}\n{"time":1}\n', "row 2: no column 'session'"),
-    "key twice in a row": ("log.jsonl", '{"time":0,"session":"a","time":1}\n', "row 1: column 'time' is there twice"),
+    "key missing in a row": (
+        "log.jsonl",
+        '{"time":0,"session":"a"}\n{"time":1}\n',
+        "row 2: there is no column 'session'",
+    ),
+    "key twice in a row": ("log.jsonl", '{"time":0,"session":"a","time":1}\n', "row 1: column 'time' appears twice"),
     "session a float": ("log.jsonl", '{"time":0,"session":1.5}\n', "row 1: session 1.5"),
     "session a list": ("log.jsonl", '{"time":0,"session":["a"]}\n', "row 1: session ['a']"),
     "session a boolean": ("log.jsonl", '{"time":0,"session":true}\n', "row 1: session True"),
@@ -286,7 +295,7 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "file").touch()
     for name, expected in (
         ("file/out.csv", "cannot be written"),
-        ("out.txt", "ending"),
+        ("out.txt", "the end of the name"),
         (".", "directory"),
         ("", "directory"),
     ):
@@ -303,7 +312,7 @@ def test_a_write_that_fails_midway_leaves_what_was_there(tmp_path, monkeypatch):
     def fail(_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("simlib.traces.trace._seconds_text", fail)
+    monkeypatch.setattr("simlib.traces.text.seconds_text", fail)
     with pytest.raises(InputError, match="No space left"):
         write_trace(trace_of((5, "b", 0, 0)), path)
     assert path.read_bytes() == before

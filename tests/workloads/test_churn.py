@@ -6,7 +6,7 @@ import pytest
 from simlib.core.units import HOUR, MINUTE
 from simlib.replay import ledger
 from simlib.replay.observe import Observed, replay
-from simlib.traces.trace import COUNTERS, OPS
+from simlib.traces.codes import COUNTERS, OPS
 from simlib.workloads.churn import Broadcaster, Client, Counter, Recorder, act, simulate
 from simlib.workloads.schema import load_workload
 from tests.builders import kind, workload

@@ -12,7 +12,8 @@ from simlib.replay import ledger
 from simlib.replay.observe import reference
 from simlib.replay.totals import Spec, StreamedStore, stream_totals
 from simlib.stores.contract import Settings
-from simlib.traces.trace import COUNTERS, INCREMENT, Trace
+from simlib.traces.codes import COUNTERS, INCREMENT
+from simlib.traces.trace import Trace
 from simlib.workloads.churn import simulate
 from simlib.workloads.generator import Traffic, generate, generated
 from simlib.workloads.schema import load_workload, workload_names
