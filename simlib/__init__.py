@@ -10,7 +10,7 @@ stores        the designs: what a store is, the registry, one file a design
 figures       how results look: one style, one module a notebook
     style.Drawing, style.save
 traces        the stream of operations, read from and written to files
-    trace.Trace, trace.read_trace, trace.write_trace, chunks.open_stream, routing.instance_of
+    trace.Trace, files.read_trace, files.write_trace, chunks.open_stream, routing.instance_of
 workloads     what arrives: the file format, the SimPy model, the compiled generator
     schema.load_workload, churn.simulate, generator.generated
 replay        stores over a stream, and the ledger of what they did
