@@ -89,7 +89,7 @@ class Memory:
         limit = format_memory(self.experiment.memory_limit_mib)
         share, who = self._blame()
         reach = "reach" if self.oom.reached else "would reach"
-        leak = f"they {reach} {limit} in {self.oom.text()}, {share} of their entries {who}"
+        leak = f"they {reach} {limit} in {self.oom.text()}, {share} of their entries from {who}"
         return f"The unbounded maps leak: {leak}. {bounded}"
 
     def limit_table(self) -> pd.DataFrame:
@@ -129,9 +129,9 @@ class Memory:
         ).drop(index="design")
 
     def _blame(self) -> tuple[str, str]:
-        """The share of the entries left behind of the class that has most, and the name of this class."""
+        """The largest share of a class in the entries at the end, and the name of this class."""
         final = self.growth_by_class.iloc[-1]
-        who = f"from “{final.idxmax()}” sessions" if self.experiment.simulated else f"from sessions {final.idxmax()}"
+        who = f"“{final.idxmax()}” sessions" if self.experiment.simulated else f"sessions {final.idxmax()}"
         return format_percent(final.max() / max(final.sum(), 1)), who
 
     # --- Claims
@@ -196,7 +196,7 @@ class Memory:
         if not entries.to_numpy().any():
             return LeftOut("No figure: the unbounded maps stay empty, so nobody grows them.")
         share, who = self._blame()
-        message = f"{share} of the entries left behind come {who}"
+        message = f"At the end {share} of the entries belong to {who}"
         return figures.growth_by_class(replication.grid() - replication.start, entries, message)
 
     def draw_bound(self) -> Drawing:

@@ -18,6 +18,7 @@ from simlib.figures.style import (
     Drawing,
     label_ends,
     layer_colours,
+    memory_unit,
     new_axes,
     thousands,
     time_unit,
@@ -38,22 +39,23 @@ def heap(
     of shape (n,). `limit_hours` is when the unbounded line meets the limit; None where it does not.
     """
     unit, scale = time_unit(at[-1])
-    time, middle = at / scale, unbounded_mib["middle"]
+    time, largest = at / scale, max(unbounded_mib["high"].max(), bounded_mib.max(), 1e-6)
+    of, size = memory_unit(largest)
+    low, middle, high, bounded = (
+        size * mib for mib in (*(unbounded_mib[name] for name in ("low", "middle", "high")), bounded_mib)
+    )
     with matplotlib.rc_context(STYLE):
-        figure, axes = new_axes(message, f"time from the start ({unit})", "resident memory (MiB)")
-        axes.fill_between(time, unbounded_mib["low"], unbounded_mib["high"], color=VERMILION, alpha=0.25, linewidth=0)
+        figure, axes = new_axes(message, f"time from the start ({unit})", f"resident memory ({of})")
+        axes.fill_between(time, low, high, color=VERMILION, alpha=0.25, linewidth=0)
         axes.plot(time, middle, color=VERMILION)
-        axes.plot(time, bounded_mib, color=BLUE, linewidth=2.6, linestyle=(0, (4, 1.2)))
-        top = max(unbounded_mib["high"].max(), bounded_mib.max(), 1e-6)
-        _over_time(axes, time, _mark_limit(axes, limit_mib, top, f"limit {format_memory(limit_mib)}"))
+        axes.plot(time, bounded, color=BLUE, linewidth=2.6, linestyle=(0, (4, 1.2)))
+        limit = size * limit_mib
+        _over_time(axes, time, _mark_limit(axes, limit, size * largest, f"limit {format_memory(limit_mib)}"))
         if limit_hours is not None and limit_hours * HOUR <= at[-1]:
-            axes.plot([limit_hours * HOUR / scale], [limit_mib], marker="X", markersize=10, color=BLACK)
+            axes.plot([limit_hours * HOUR / scale], [limit], marker="X", markersize=10, color=BLACK)
         label_ends(
             axes,
-            [
-                (float(middle[-1]), "unbounded\n(within 10 %)", VERMILION),
-                (float(bounded_mib[-1]), "bounded", BLUE),
-            ],
+            [(float(middle[-1]), "unbounded\n(within 10 %)", VERMILION), (float(bounded[-1]), "bounded", BLUE)],
         )
     data = pd.DataFrame({f"time_{unit}": time, **{f"unbounded_{k}_mib": v for k, v in unbounded_mib.items()}})
     return Drawing(figure, data.assign(bounded_mib=bounded_mib, limit_mib=limit_mib), message)

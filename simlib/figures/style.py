@@ -221,3 +221,8 @@ def layer_colours(count: int) -> list[str]:
 def time_unit(duration: int) -> tuple[str, int]:
     """Choose the unit, and its ns, in which a duration (ns) reads best on an axis."""
     return ("days", DAY) if duration > 4 * DAY else ("hours", HOUR) if duration > 2 * HOUR else ("minutes", MINUTE)
+
+
+def memory_unit(mib: float) -> tuple[str, float]:
+    """Choose the unit, and how many of it are a MiB, in which memory of up to `mib` MiB reads best on an axis."""
+    return ("KiB", 1024.0) if mib < 1 else ("MiB", 1.0) if mib < 1024 else ("GiB", 1 / 1024)

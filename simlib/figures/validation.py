@@ -160,9 +160,8 @@ def che(table: pd.DataFrame, message: str) -> Drawing:
         axes.set_ylim(bottom=0)
         axes.xaxis.set_major_formatter(thousands)
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-        axes.annotate(
-            "dashed: Che's approximation\ndots: simulated", (0.98, 0.95), xycoords="axes fraction", ha="right", va="top"
-        )
+        text = "dashed: Che's approximation, dots: simulated"
+        axes.annotate(text, (0, 1.01), xycoords="axes fraction", va="bottom", fontsize=9)
     return Drawing(figure, table.dropna(axis="columns", how="all"), message)
 
 
