@@ -131,7 +131,7 @@ class Accuracy:
         if np.isnan(self.false_share.mean):
             return "All evictions come in the warm-up: this is too short to give a rate."
         share, undecided = self.false_share.mean, self.undecided_share.mean
-        early = f"; {format_percent(undecided)} came too near the end to tell" if undecided >= FEW else ""
+        early = f"; {format_percent(undecided)} came too near the end to decide" if undecided >= FEW else ""
         if not any(t.false_evictions for t in totals):
             return f"Yes: no evicted session was seen in use again{early}. No count in use was lost."
         verdict = "Yes, nearly all" if share < FEW else "Mostly" if share < SOME else "No"
@@ -261,14 +261,14 @@ class Accuracy:
             for replication in self.experiment.replications
         )
 
-    def enough_for_the_living(self) -> int | None:
+    def sufficient_cap(self) -> int | None:
         """The smallest cap tried, at least the most live sessions at once, that evicts none of them; None if none."""
         enough = self.caps[(self.caps["cap"] >= self.most_live) & (self.caps["false"] == 0)]
         return int(enough["cap"].min()) if len(enough) else None
 
     def draw_caps(self) -> Drawing:
         """Draw the live sessions evicted by the cap against the cap."""
-        enough = self.enough_for_the_living()
+        enough = self.sufficient_cap()
         message = f"A cap of {format_count(self.most_live)}, the peak of live sessions, is "
         if enough is None:
             message += "too small, and so is each larger one tried"

@@ -35,7 +35,7 @@ class TimeToLimit:
         return format_hours(self.hours.mean)
 
     def interval(self) -> str:
-        """Format the 95 % interval of the time, with the digits that tell its ends apart."""
+        """Format the 95 % interval of the time, with as many digits as separate its ends."""
         if np.isnan(self.hours.low):
             return "none"
         for digits in range(3, 8):

@@ -1,4 +1,4 @@
-"""The findings of the notebooks, on streams small enough to work out by hand and in the directions they must go."""
+"""The findings of the notebooks, on streams small enough to compute by hand and in the directions they must go."""
 
 import math
 import re
@@ -42,12 +42,12 @@ def experiment_of(operations, settings, drops=()):
 
 # A cap of 1 and no TTL: every change of session evicts the one before. a at 0, b at 10 (evicts a, which comes back),
 # a at 20 (evicts b, which never does), c at 5000 (evicts a, count 1, which is deleted next).
-TURNS = [(0, "a", "increment"), (10, "b", "increment"), (20, "a", "increment"), (5000, "c", "increment")]
-TURNS += [(9000, "a", "delete")]
+OPERATIONS = [(0, "a", "increment"), (10, "b", "increment"), (20, "a", "increment"), (5000, "c", "increment")]
+OPERATIONS += [(9000, "a", "delete")]
 
 
 def test_accuracy_by_hand():
-    accuracy = Accuracy(experiment_of(TURNS, Settings(max_entries=1, ttl=0)))
+    accuracy = Accuracy(experiment_of(OPERATIONS, Settings(max_entries=1, ttl=0)))
     assert accuracy.false_share.mean == pytest.approx(1 / 3)
     assert accuracy.lost_share.mean == pytest.approx(1 / 4)
     # Unbounded a's count is 1, 2, with eviction 1, 1: two lines either way.
@@ -83,16 +83,16 @@ def test_where_every_eviction_comes_in_the_warm_up_there_is_no_rate():
 
 
 def test_where_nothing_is_evicted_nothing_is_lost():
-    accuracy = Accuracy(experiment_of(TURNS, Settings(max_entries=0, ttl=0)))
+    accuracy = Accuracy(experiment_of(OPERATIONS, Settings(max_entries=0, ttl=0)))
     assert math.isnan(accuracy.false_share.mean)
     assert accuracy.answer().startswith("Nothing is evicted here")
 
 
 def test_the_cap_that_spares_the_living():
-    # Two sessions take turns while ten strangers pass by one after another between each of their turns.
+    # Two sessions alternate while ten strangers pass by one after another between their increments.
     operations, time = [], 0
-    for turn in range(20):
-        for name in ("a", "b", *(f"stranger-{turn}-{number}" for number in range(10))):
+    for number_of_round in range(20):
+        for name in ("a", "b", *(f"stranger-{number_of_round}-{number}" for number in range(10))):
             operations.append((time, name, "increment"))
             time += 1
     accuracy = Accuracy(experiment_of(operations, Settings(max_entries=2, ttl=0)))
@@ -101,7 +101,7 @@ def test_the_cap_that_spares_the_living():
     assert accuracy.most_live == 2
     by_cap = accuracy.caps.set_index("cap")["false"]
     assert by_cap[2] == 2 * 19
-    assert accuracy.enough_for_the_living() >= 12
+    assert accuracy.sufficient_cap() >= 12
 
 
 def test_the_warm_up_ends_once_the_store_is_full():
@@ -115,7 +115,7 @@ def test_the_warm_up_ends_once_the_store_is_full():
 
 
 def test_costs_by_hand():
-    experiment = experiment_of(TURNS, Settings(max_entries=1, ttl=0))
+    experiment = experiment_of(OPERATIONS, Settings(max_entries=1, ttl=0))
     ns = cost.increment_ns(experiment.first.counters["no_client"], experiment.first.observed["no_client", "bounded"])
     at = cost.prices()
     created = float(at.of("known", 1)) + at.creating
@@ -137,7 +137,7 @@ def test_a_prune_that_scans_and_sorts_costs_what_was_measured_of_one():
 
 
 def test_the_cliff_in_closed_form_is_where_replays_fall_off_it():
-    """Steady arrivals of one event each: occupancy is rate x TTL, so the cap binds at cap / TTL a second."""
+    """Steady arrivals of one event each: occupancy is rate x TTL, so the cap is reached at cap / TTL a second."""
     operations = [(number, f"s{number}", "increment") for number in range(4000)]
     prune = PruneCost(experiment_of(operations, Settings(max_entries=100, ttl=50 * SECOND, prune_every=16)))
     assert prune.cliff_per_second.mean == pytest.approx(100 / 50, rel=0.01)
@@ -150,7 +150,7 @@ def test_the_cliff_in_closed_form_is_where_replays_fall_off_it():
 
 @pytest.mark.parametrize("settings", [Settings(max_entries=0), Settings(ttl=0)])
 def test_without_a_cap_or_a_ttl_there_is_no_cliff(settings):
-    prune = PruneCost(experiment_of(TURNS, settings))
+    prune = PruneCost(experiment_of(OPERATIONS, settings))
     assert prune.cliff_per_second.mean == math.inf
     assert "closed form" not in prune.answer()
 

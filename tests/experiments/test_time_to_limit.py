@@ -1,4 +1,4 @@
-"""Intervals and the time to a limit, worked out by hand and by how often they are right."""
+"""Intervals and the time to a limit, computed by hand and by how often they are right."""
 
 import math
 
