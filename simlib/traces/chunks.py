@@ -154,7 +154,7 @@ def _is_unicode(texts: pa.Array) -> bool:
     cache=True,
     nogil=True,
 )
-def _digest(offsets, letters, key, word):
+def _digest(offsets: np.ndarray, letters: np.ndarray, key: np.ndarray, word: np.ndarray) -> None:
     """Hash each text twice to 64 bits, eight bytes at a time through splitmix64's finalizer."""
     for text in range(key.size):
         begins, ends = offsets[text], offsets[text + 1]

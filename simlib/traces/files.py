@@ -6,17 +6,34 @@ Refuses, in one line that names the file and the row or column, whatever does no
 import gzip
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from simlib.core.errors import InputError
 from simlib.core.files import whole_file
 from simlib.traces.parquet import read_parquet, write_parquet
-from simlib.traces.text import read_text, write_text
+from simlib.traces.text import read_csv, read_jsonl, write_csv, write_jsonl
 from simlib.traces.trace import Trace
 
-FORMATS = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".parquet")
+
+class Format(NamedTuple):
+    """How a format is read and written."""
+
+    read: Callable[[Path], Trace]
+    write: Callable[[Trace, Path], None]
+
+
+FORMATS = {
+    ".csv": Format(read_csv, write_csv),
+    ".csv.gz": Format(partial(read_csv, packed=True), partial(write_csv, packed=True)),
+    ".jsonl": Format(read_jsonl, write_jsonl),
+    ".jsonl.gz": Format(partial(read_jsonl, packed=True), partial(write_jsonl, packed=True)),
+    ".parquet": Format(read_parquet, write_parquet),
+}
+"""The formats of trace files, by the end of the name."""
 
 
 def read_trace(path: str | Path) -> Trace:
@@ -28,7 +45,7 @@ def read_trace(path: str | Path) -> Trace:
     Raises InputError naming the file, and the row (data rows counted from 1) or column.
     """
     with reading(path) as ending:
-        return read_parquet(Path(path)) if ending == ".parquet" else read_text(Path(path), ending)
+        return FORMATS[ending].read(Path(path))
 
 
 @contextmanager
@@ -70,10 +87,7 @@ def write_trace(trace: Trace, path: str | Path) -> None:
     """
     ending = check_target(path)
     with whole_file(Path(path)) as temporary:
-        if ending == ".parquet":
-            write_parquet(trace, temporary)
-        else:
-            write_text(trace, temporary, ending)
+        FORMATS[ending].write(trace, temporary)
 
 
 def check_target(path: str | Path) -> str:

@@ -4,7 +4,8 @@ import csv
 import gzip
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -24,10 +25,25 @@ from simlib.traces.codes import COUNTERS, OPS
 from simlib.traces.trace import Trace
 
 
-def read_text(path: Path, ending: str) -> Trace:
-    """Read a CSV or JSONL file. Raises ValueError, naming the row or the column."""
-    with _open(path, ending) as lines:
-        columns = _read_csv(lines) if ending.startswith(".csv") else _read_jsonl(lines)
+def read_csv(path: Path, packed: bool = False) -> Trace:
+    """Read a CSV file, gzipped where it is `packed`. Raises ValueError, naming the row or the column."""
+    with _open(path, packed) as lines:
+        return _trace(_csv_columns(lines))
+
+
+def read_jsonl(path: Path, packed: bool = False) -> Trace:
+    """Read a JSONL file, gzipped where it is `packed`. Raises ValueError, naming the row or the column."""
+    with _open(path, packed) as lines:
+        return _trace(_jsonl_columns(lines))
+
+
+def _open(path: Path, packed: bool) -> IO[str]:
+    if packed:
+        return cast(IO[str], gzip.open(path, "rt", encoding="utf-8-sig", newline=""))
+    return open(path, encoding="utf-8-sig", newline="")
+
+
+def _trace(columns: dict[str, list[Any]]) -> Trace:
     blank = [None] * len(columns["session"])
     return Trace.of(
         parse_times(columns["time"]),
@@ -37,13 +53,7 @@ def read_text(path: Path, ending: str) -> Trace:
     )
 
 
-def _open(path: Path, ending: str) -> IO[str]:
-    if ending.endswith(".gz"):
-        return cast(IO[str], gzip.open(path, "rt", encoding="utf-8-sig", newline=""))
-    return open(path, encoding="utf-8-sig", newline="")
-
-
-def _read_csv(lines: Iterable[str]) -> dict[str, list[Any]]:
+def _csv_columns(lines: Iterable[str]) -> dict[str, list[Any]]:
     reader = csv.reader(lines, strict=True)
     try:
         header = next(filter(None, reader), None)
@@ -62,7 +72,7 @@ def _read_csv(lines: Iterable[str]) -> dict[str, list[Any]]:
     return columns
 
 
-def _read_jsonl(lines: Iterable[str]) -> dict[str, list[Any]]:
+def _jsonl_columns(lines: Iterable[str]) -> dict[str, list[Any]]:
     columns: dict[str, list[Any]] = {name: [] for name in WANTED}
     for number, line in enumerate((line for line in lines if line.strip()), 1):
         try:
@@ -85,24 +95,34 @@ class _Pairs(dict[str, Any]):
         self.names = [name for name, _ in pairs]
 
 
-def write_text(trace: Trace, path: Path, ending: str) -> None:
-    """Write a CSV or JSONL file. The same trace gives the same bytes."""
-    times = map(seconds_text, trace.time.tolist())
-    sessions = trace.ids[trace.session]
-    ops, counters = np.array(OPS)[trace.op].tolist(), np.array(COUNTERS)[trace.counter].tolist()
-    rows = zip(times, sessions, ops, counters, strict=True)
+def write_csv(trace: Trace, path: Path, packed: bool = False) -> None:
+    """Write a CSV file, gzipped where it is `packed`. The same trace gives the same bytes."""
+    # The csv module leaves a carriage return bare, and reads it as the end of the row.
+    bare = any("\r" in name for name in trace.ids)
+    with _create(path, packed) as text:
+        writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL if bare else csv.QUOTE_MINIMAL)
+        writer.writerow(WANTED)
+        writer.writerows(_rows(trace))
+
+
+def write_jsonl(trace: Trace, path: Path, packed: bool = False) -> None:
+    """Write a JSONL file, gzipped where it is `packed`. The same trace gives the same bytes."""
+    with _create(path, packed) as text:
+        text.writelines(
+            f'{{"time": {time}, "session": {json.dumps(session)}, "op": "{op}", "counter": "{counter}"}}\n'
+            for time, session, op, counter in _rows(trace)
+        )
+
+
+@contextmanager
+def _create(path: Path, packed: bool) -> Iterator[IO[str]]:
     with open(path, "wb") as raw:
         # No name and no time in the gzip header: the same trace gives the same bytes.
-        packed = gzip.GzipFile("", "wb", fileobj=raw, mtime=0) if ending.endswith(".gz") else raw
-        with io.TextIOWrapper(cast(IO[bytes], packed), encoding="utf-8", newline="") as text:
-            if ending.startswith(".csv"):
-                # The csv module leaves a carriage return bare, and reads it as the end of the row.
-                bare = any("\r" in name for name in trace.ids)
-                writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL if bare else csv.QUOTE_MINIMAL)
-                writer.writerow(WANTED)
-                writer.writerows(rows)
-            else:
-                text.writelines(
-                    f'{{"time": {time}, "session": {json.dumps(session)}, "op": "{op}", "counter": "{counter}"}}\n'
-                    for time, session, op, counter in rows
-                )
+        data = gzip.GzipFile("", "wb", fileobj=raw, mtime=0) if packed else raw
+        with io.TextIOWrapper(cast(IO[bytes], data), encoding="utf-8", newline="") as text:
+            yield text
+
+
+def _rows(trace: Trace) -> Iterator[tuple[str, str, str, str]]:
+    ops, counters = np.array(OPS)[trace.op].tolist(), np.array(COUNTERS)[trace.counter].tolist()
+    return zip(map(seconds_text, trace.time.tolist()), trace.ids[trace.session], ops, counters, strict=True)
