@@ -38,6 +38,8 @@ class TimeToLimit:
         """Format the 95 % interval of the time, with as many digits as separate its ends."""
         if np.isnan(self.hours.low):
             return "none"
+        if np.isinf(self.hours.high):
+            return f"{format_hours(self.hours.low)} or later"
         for digits in range(3, 8):
             low, high = format_hours(self.hours.low, digits), format_hours(self.hours.high, digits)
             if low != high:

@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from simlib.core.statistics import estimate
+from simlib.core.statistics import Estimate, estimate
 from simlib.core.units import HOUR, MINUTE
 from simlib.experiments.experiment import Replication
-from simlib.experiments.time_to_limit import time_to_limit
+from simlib.experiments.time_to_limit import TimeToLimit, time_to_limit
 from simlib.replay.observe import replay
 from simlib.traces.trace import Trace
 
@@ -79,3 +79,17 @@ def test_where_nothing_grows_it_takes_for_ever():
     found = time_to_limit([Replication(trace, 0, HOUR, observed, ("all",), np.zeros(1, int))], "unbounded", 10)
     assert found.hours.mean == math.inf
     assert found.text() == "never"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [
+        (math.nan, math.nan, "none"),
+        (33, 34.5, "33 h to 34.5 h"),
+        (33.001, 33.002, "33.001 h to 33.002 h"),
+        (0, 40, "up to 40 h"),
+        (40, math.inf, "40 h or later"),
+    ],
+)
+def test_an_interval_for_people(low, high, text):
+    assert TimeToLimit(Estimate(33, low, high, 2), False, Estimate(1, 1, 1, 1)).interval() == text

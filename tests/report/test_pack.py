@@ -1,0 +1,51 @@
+"""A notebook's folder: whole or without a summary, and without files of figures that are left out."""
+
+import json
+import math
+
+import pandas as pd
+import pytest
+
+from simlib.core.errors import InputError
+from simlib.experiments.experiment import open_experiment
+from simlib.figures.style import Drawing, LeftOut, new_axes
+from simlib.report.pack import SUMMARY, Pack
+
+
+@pytest.fixture(scope="module")
+def experiment():
+    return open_experiment("steady", hours=0.1)
+
+
+def test_a_pack_holds_what_was_recorded_and_where_it_comes_from(tmp_path, experiment):
+    pack = Pack(str(tmp_path), "01_memory", experiment)
+    figure, _ = new_axes("A title", "x", "y")
+    pack.answer("It depends.")
+    assert pack.claim("One is less than two", 1 < 2, one=1, never=math.inf, none=None)
+    assert not pack.claim("Two is less than one", 2 < 1)
+    pack.figure(Drawing(figure, pd.DataFrame({"x": [1]}), "A title"), "shown", "A note.")
+    pack.close()
+    summary = json.loads((tmp_path / SUMMARY).read_text(encoding="utf-8"))
+    assert summary["case"] == "steady"
+    assert summary["answers"] == ["It depends."]
+    assert summary["claims"][0]["numbers"] == {"one": 1, "never": None, "none": None}
+    assert [claim["holds"] for claim in summary["claims"]] == [True, False]
+    assert summary["figures"][0]["caption"].startswith("A note. Workload steady over 6 min, 1 replication")
+    assert {path.name for path in tmp_path.iterdir()} == {SUMMARY, "shown.svg", "shown.png", "shown.csv"}
+
+
+def test_a_figure_that_is_left_out_leaves_a_reason_and_no_file(tmp_path, experiment):
+    pack = Pack(str(tmp_path), "01_memory", experiment)
+    shown = pack.figure(LeftOut("No figure: there is nothing to show."), "nothing", "A note.")
+    assert shown._repr_mimebundle_() == {"text/markdown": "No figure: there is nothing to show."}
+    assert pack.figures == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_has_no_summary_until_it_is_whole(tmp_path, experiment):
+    (tmp_path / SUMMARY).write_text("{}")
+    Pack(str(tmp_path), "01_memory", experiment)
+    assert not (tmp_path / SUMMARY).exists()
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="cannot be written"):
+        Pack(str(tmp_path / "file"), "01_memory", experiment)
