@@ -217,7 +217,7 @@ class ClosedForms:
                 "expected": format_number(form.expected),
                 "simulated": form.simulated.text(),
                 "kind": "exact" if form.exact else "approximate",
-                "within the interval": "yes" if form.holds else "no",
+                "within the interval": "no interval" if form.ratio.n < 2 else "yes" if form.holds else "no",
             }
             for form in self.forms
         )
