@@ -20,13 +20,15 @@ MAX_AWAITING = 1 << 22
 
 
 @njit
-def part_of(key):
+def part_of(key: int) -> int:
     """Return the part of PARTS that a session falls into."""
     return mixed(uint64(key)) & uint64(PARTS - 1)
 
 
 @njit(int64(absent_type, absent_type, int64, int64[:, ::1], int64, int64, boolean), cache=True, nogil=True)
-def settle(log, table, filled, false, parts, part, moving):
+def settle(
+    log: np.ndarray, table: np.ndarray, filled: int, false: np.ndarray, parts: int, part: int, moving: bool
+) -> int:
     """Go through a log for the sessions of one part in `parts`; return the number of places then taken in the table.
 
     The table must have room for all of the log. `false` gains, by part, the false evictions and the counts that those
@@ -55,7 +57,7 @@ def settle(log, table, filled, false, parts, part, moving):
 
 
 @njit(int64(absent_type, int64[::1], int64[:, ::1]), cache=True, nogil=True)
-def settle_numbered(log, held, false):
+def settle_numbered(log: np.ndarray, held: np.ndarray, false: np.ndarray) -> int:
     """Do as `settle` where sessions are numbered from 0 on: `held` has the evicted counts by number, 0 for none."""
     for entry in range(log.size):
         key, count = log[entry].key, log[entry].count

@@ -47,7 +47,7 @@ NEVER = np.iinfo(np.int64).max
 
 
 @njit
-def place_of(key, size):
+def place_of(key: int, size: int) -> int:
     """A place in a table of a power of two for a key: Fibonacci hashing, which spreads consecutive keys evenly.
 
     Source: Knuth, The Art of Computer Programming, volume 3, section 6.4.
@@ -86,27 +86,27 @@ _read = {kind: types.Array(kind, 1, "C", readonly=True) for kind in (int64, uint
     nogil=True,
 )
 def advance(
-    nodes,
-    heads,
-    state,
-    false,
-    log,
-    time,
-    session,
-    word,
-    code,
-    rank,
-    begins,
-    counter,
-    rows_before,
-    max_entries,
-    ttl,
-    prune_every,
-    answers,
-    created,
-    prunes,
-    evicted,
-):
+    nodes: np.ndarray,
+    heads: np.ndarray,
+    state: np.ndarray,
+    false: np.ndarray,
+    log: np.ndarray,
+    time: np.ndarray,
+    session: np.ndarray,
+    word: np.ndarray,
+    code: np.ndarray,
+    rank: np.ndarray,
+    begins: int,
+    counter: int,
+    rows_before: int,
+    max_entries: int,
+    ttl: int,
+    prune_every: int,
+    answers: np.ndarray,
+    created: np.ndarray,
+    prunes: np.ndarray,
+    evicted: np.ndarray,
+) -> int:
     """Apply a chunk from row `begins` on to a store; return the row reached.
 
     That is the end, or a row before which `log` has to be settled, as of `awaiting`; where `log` is empty, the stream
@@ -296,7 +296,7 @@ def advance(
 
 
 @njit(int64(nodes_type, uint32[::1], int64), cache=True)
-def rehash(nodes, heads, fresh):
+def rehash(nodes: np.ndarray, heads: np.ndarray, fresh: int) -> int:
     """Enter every node in use, of those below `fresh`, into an empty hash table; return their number."""
     entered = 0
     for node in range(1, fresh):

@@ -16,7 +16,9 @@ NEVER = np.iinfo(np.int32).max
 
 
 @njit(void(int32[::1], uint8[::1], int32[::1], int64, int32[::1], int32[::1]), cache=True, nogil=True)
-def link(session, op, place, sessions, previous, until):
+def link(
+    session: np.ndarray, op: np.ndarray, place: np.ndarray, sessions: int, previous: np.ndarray, until: np.ndarray
+) -> None:
     """Fill in the last two columns of `links.Links`."""
     last, tied = np.zeros(sessions, np.int32), place.size > 0
     for row in range(session.size):
@@ -38,7 +40,19 @@ def link(session, op, place, sessions, previous, until):
     cache=True,
     nogil=True,
 )
-def watermark_totals(time, op, place, row_at, previous, until, cap, ttl, prune_every, held, found):
+def watermark_totals(
+    time: np.ndarray,
+    op: np.ndarray,
+    place: np.ndarray,
+    row_at: np.ndarray,
+    previous: np.ndarray,
+    until: np.ndarray,
+    cap: int,
+    ttl: int,
+    prune_every: int,
+    held: np.ndarray,
+    found: np.ndarray,
+) -> bool:
     """Count the totals of `links.COUNTED`; return whether the watermark suffices.
 
     It does not where the cap cuts through one instant, a delete in that instant makes room again, and an id that comes
@@ -118,7 +132,7 @@ def watermark_totals(time, op, place, row_at, previous, until, cap, ttl, prune_e
 
 
 @njit(int64(int32[::1], uint8[::1], int64, int32[::1], int32[::1]), cache=True, nogil=True)
-def number_lives(session, op, sessions, count, life):
+def number_lives(session: np.ndarray, op: np.ndarray, sessions: int, count: np.ndarray, life: np.ndarray) -> int:
     """Fill in, for increments, what each session then counts in the unbounded map, and the number of its life.
 
     Lives of a single increment have none: -1. Returns how many there are of the others.
@@ -141,7 +155,15 @@ def number_lives(session, op, sessions, count, life):
 
 
 @njit(boolean(uint8[::1], int32[::1], int32[::1], int32[::1], int32[::1], int64, int32[::1]), cache=True, nogil=True)
-def watermarks(op, place, row_at, previous, until, cap, marks):
+def watermarks(
+    op: np.ndarray,
+    place: np.ndarray,
+    row_at: np.ndarray,
+    previous: np.ndarray,
+    until: np.ndarray,
+    cap: int,
+    marks: np.ndarray,
+) -> bool:
     """Fill in the watermark of a cap without a TTL after each row; return whether it tells all, as `watermark` does."""
     mark, size, tied = 0, 0, place.size > 0
     for row in range(op.size):
@@ -164,7 +186,7 @@ def watermarks(op, place, row_at, previous, until, cap, marks):
 
 
 @njit
-def last_before(time, mark, limit):
+def last_before(time: np.ndarray, mark: int, limit: int) -> int:
     """The last place after `mark` with a time below `limit`, `mark` itself if there is none. O(log of the distance)."""
     step, low = 1, mark
     while low + step < time.size and time[low + step] < limit:
@@ -191,8 +213,22 @@ PRUNES, SCANNED, SORTED, BY_CAP, BY_TTL = range(5)
     error_model="numpy",
 )
 def replay_lanes(
-    time, op, previous, count, life, until, marks, cap, prune_every, ttl, expires, start, lane, work, oldest
-):
+    time: np.ndarray,
+    op: np.ndarray,
+    previous: np.ndarray,
+    count: np.ndarray,
+    life: np.ndarray,
+    until: np.ndarray,
+    marks: np.ndarray,
+    cap: int,
+    prune_every: int,
+    ttl: np.ndarray,
+    expires: np.ndarray,
+    start: np.ndarray,
+    lane: np.ndarray,
+    work: np.ndarray,
+    oldest: np.ndarray,
+) -> None:
     """Go through a stream with a store for each TTL, ascending, all of one cap; a lane each.
 
     `marks` are the watermarks of the cap without a TTL. `start` holds, for each life and lane, the life's count as its
