@@ -69,7 +69,7 @@ def arguments(workload: Path, out: Path, *more: object) -> list[str]:
     return ["sweep", *map(str, (*grid, "--out", out, *more))]
 
 
-def test_a_worker_killed_at_work_costs_nothing(scheduler, tmp_path, capsys):
+def test_a_worker_killed_at_work_costs_nothing(scheduler, tmp_path, capsys, in_threads):
     workload, out = tmp_path / "mine.yaml", tmp_path / "out"
     workload.write_text(MINE.format(duration="1h"))
     with (

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
@@ -167,8 +167,6 @@ def test_processes_make_the_same_table_and_report_every_point(truth, tmp_path):
     with local_processes(2) as processes:
         assert swept(small(), tmp_path / "ours", processes, reported.append) == truth
     assert sum(reported) == len(small()) == len(lines(tmp_path / "ours"))
-    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as processes:
-        assert swept(small(), tmp_path / "pool", processes) == truth
 
 
 def test_what_is_finished_is_not_done_again_and_what_changed_is(tmp_path, monkeypatch):
@@ -252,7 +250,7 @@ def mine(tmp_path) -> Path:
     return path
 
 
-def test_killed_midway_it_goes_on_without_loss_and_its_workers_end(tmp_path, mine, capsys):
+def test_killed_midway_it_goes_on_without_loss_and_its_workers_end(tmp_path, mine, capsys, in_threads):
     script = tmp_path / "killed.py"
     script.write_text(KILLED)
     out, here = tmp_path / "out", ROOT
@@ -371,9 +369,8 @@ def test_a_worker_with_another_version_is_refused_before_its_results_are_kept(tm
     assert len(lines(tmp_path)) == 10
 
 
-def test_a_failure_is_one_line_and_status_1(tmp_path, mine, capsys, monkeypatch):
+def test_a_failure_is_one_line_and_status_1(tmp_path, mine, capsys, monkeypatch, in_threads):
     monkeypatch.setattr("simlib.experiments.sweep.workload_totals", None)
-    monkeypatch.setattr("simlib.experiments.executors.local_processes", ThreadPoolExecutor)
     status, out, err = run(capsys, "sweep", "--workload", mine, "--out", tmp_path / "out")
     assert (status, out) == (1, "")
     last = err.splitlines()[-1]
@@ -381,7 +378,7 @@ def test_a_failure_is_one_line_and_status_1(tmp_path, mine, capsys, monkeypatch)
     assert last.endswith("; run it again to go on where it stopped")
 
 
-def test_a_workload_changed_under_the_same_name_is_run_again(tmp_path, mine, capsys):
+def test_a_workload_changed_under_the_same_name_is_run_again(tmp_path, mine, capsys, in_threads):
     arguments = (
         "sweep",
         "--workload",
