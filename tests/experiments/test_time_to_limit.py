@@ -1,4 +1,4 @@
-"""Intervals and the time to a limit, computed by hand and by how often they are right."""
+"""The time to a limit, computed by hand."""
 
 import math
 
@@ -11,32 +11,6 @@ from simlib.experiments.experiment import Replication
 from simlib.experiments.time_to_limit import TimeToLimit, time_to_limit
 from simlib.replay.observe import replay
 from simlib.traces.trace import Trace
-
-
-def test_an_interval_by_hand():
-    # mean 2, standard deviation 1, t(0.975, 2 degrees) = 4.3027: half width 4.3027 / sqrt(3) = 2.4841.
-    result = estimate([1, 2, 3])
-    assert (result.mean, result.n) == (2, 3)
-    assert result.low == pytest.approx(2 - 2.4841, abs=1e-4)
-    assert result.high == pytest.approx(2 + 2.4841, abs=1e-4)
-
-
-def test_one_value_has_no_interval():
-    result = estimate([5])
-    assert result.mean == 5
-    assert math.isnan(result.low)
-
-
-@pytest.mark.parametrize("n", [2, 5, 20])
-def test_intervals_cover_the_truth_about_as_often_as_they_say(n):
-    draws = (
-        np.random.default_rng(1).exponential(size=(4000, n))
-        if n == 20
-        else np.random.default_rng(1).normal(1, 1, size=(4000, n))
-    )
-    covered = np.mean([interval.low <= 1 <= interval.high for interval in map(estimate, draws)])
-    # 0.95 +- 4 standard errors; for n = 20 the values are skewed, which costs Student's t some 3 %.
-    assert 0.95 - 0.014 - (0.03 if n == 20 else 0) < covered < 0.95 + 0.014
 
 
 def steady(per_minute, minutes):

@@ -44,7 +44,7 @@ def instances_of(trace, instances, affinity):
 
 
 def routed(stream, instances, number, affinity):
-    """What one instance hears of a stream, by itself."""
+    """What one instance receives of a stream, by itself."""
 
     def chunks():
         first = 0
@@ -61,20 +61,30 @@ def columns(stream):
     return [np.concatenate([getattr(chunk, name) for chunk in chunks]).tolist() for name in names]
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
-@given(stream=streams, instances=st.integers(1, 9), chunk=st.integers(1, 40), affinity=st.booleans())
-def test_every_instance_tallies_what_the_reference_makes_of_its_part(stream, instances, chunk, affinity):
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(
+    stream=streams,
+    instances=st.integers(1, 9),
+    checked=st.integers(0, 8),
+    chunk=st.integers(1, 40),
+    affinity=st.booleans(),
+)
+def test_the_totals_of_an_instance_are_the_references_for_its_part(stream, instances, checked, chunk, affinity):
     trace = trace_of(stream)
     by = instances_of(trace, instances, affinity)
+    specs = [Spec(design, SMALL, counter) for design in ("bounded", "unbounded") for counter in COUNTERS]
     increments = 0
     for number in range(instances):
-        mine = part(trace, by == number)
-        specs = [Spec(design, SMALL, counter) for design in ("bounded", "unbounded") for counter in COUNTERS]
         found = stream_totals(routed(stream_of(trace, chunk), instances, number, affinity), specs, max_awaiting=2)
-        for spec, totals in zip(specs, found, strict=True):
-            only = mine.only(spec.counter)
-            assert totals == ledger.totals(only, reference(only, spec.design, spec.settings))
-            increments += totals.increments if spec.design == "bounded" else 0
+        increments += sum(
+            totals.increments for spec, totals in zip(specs, found, strict=True) if spec.design == "bounded"
+        )
+        # The reference takes most of the time, and any instance is as good as another.
+        if number == checked % instances:
+            mine = part(trace, by == number)
+            for spec, totals in zip(specs, found, strict=True):
+                only = mine.only(spec.counter)
+                assert totals == ledger.totals(only, reference(only, spec.design, spec.settings))
     assert increments == int((trace.op == 0).sum())
 
 
@@ -104,15 +114,15 @@ def test_texts_go_by_all_of_their_hash_from_parquet_as_from_memory_alike(tmp_pat
     names = [f"s{number}" for number in random.integers(0, 300, 4000)]
     trace = Trace.of(np.sort(random.integers(0, 900, 4000)), names, random.random(4000) < 0.1, np.zeros(4000))
     write_trace(trace, tmp_path / "trace.parquet")
-    heard = [
+    received = [
         sum(
             totals.increments for totals in stream_totals(routed(stream, 7, number, affinity), [Spec("bounded", SMALL)])
         )
         for stream in [open_stream(tmp_path / "trace.parquet", 500)]
         for number in range(7)
     ]
-    assert sum(heard) == int((trace.op == 0).sum())
-    assert min(heard) > 300
+    assert sum(received) == int((trace.op == 0).sum())
+    assert min(received) > 300
 
 
 def test_hashes_spread_evenly():
@@ -123,7 +133,7 @@ def test_hashes_spread_evenly():
         assert np.abs(counts - 2000).max() < 5 * np.sqrt(2000 * 0.9)
 
 
-def test_with_affinity_the_stream_goes_on_telling_and_without_no_more():
+def test_only_with_affinity_a_part_of_the_stream_knows_what_each_session_does_next():
     """Compiled streams say what each session does next; on one instance of a fleet without affinity that is no use."""
     chosen = load_workload("orphans").lasting(HOUR)
     small = Settings(20, 5 * MINUTE, 50)
@@ -131,8 +141,8 @@ def test_with_affinity_the_stream_goes_on_telling_and_without_no_more():
         stream = routed(generated(chosen, 1), 4, 2, affinity)
         chunks = list(stream())
         assert all(chunk.next_known == affinity for chunk in chunks)
-        told = any((chunk.code & COMES_BACK).any() for chunk in chunks)
-        assert told == affinity
+        known = any((chunk.code & COMES_BACK).any() for chunk in chunks)
+        assert known == affinity
         blind = [rows_of(chunk, np.arange(chunk.time.size), next_known=False) for chunk in chunks]
         specs = [Spec("bounded", small, counter) for counter in COUNTERS]
         assert stream_totals(stream, specs) == stream_totals(lambda blind=blind: blind, specs)
@@ -140,6 +150,6 @@ def test_with_affinity_the_stream_goes_on_telling_and_without_no_more():
 
 
 @pytest.mark.parametrize("instances", [0, -3, 1_000_001])
-def test_a_fleet_of_no_size_is_refused(instances):
+def test_a_number_of_instances_out_of_range_is_refused(instances):
     with pytest.raises(InputError, match=r"instances: .* is out of range: at least 1, at most 1,000,000"):
         check_instances(instances)
