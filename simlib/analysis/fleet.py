@@ -14,7 +14,7 @@ import pandas as pd
 from simlib.analysis.scale import HALF, TRAFFIC, Point, Scale, table_of
 from simlib.core.numbers import format_count, format_hours, format_memory, format_number, format_percent
 from simlib.figures import scale as figures
-from simlib.figures.style import Drawing
+from simlib.figures.style import Drawing, LeftOut
 
 ROUTINGS = {True: "affinity", False: "no affinity"}
 
@@ -148,8 +148,10 @@ class Fleet:
         """The share of the time that an instance's lock is held at the most traffic, for people."""
         return self.scale.held(MOST / self.scale.instances, affinity)
 
-    def draw_time(self) -> Drawing:
+    def draw_time(self) -> Drawing | LeftOut:
         """Utilisation of an instance's lock by the traffic of the fleet."""
+        if self.scale.silence:
+            return LeftOut(self.scale.silence)
         rows = []
         for affinity, routing in ROUTINGS.items():
             points = table_of([self.point(traffic, affinity) for traffic in TRAFFIC])

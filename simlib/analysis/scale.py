@@ -15,7 +15,7 @@ from simlib.core.statistics import Estimate, estimate
 from simlib.core.units import HOUR, MINUTE
 from simlib.experiments.experiment import Experiment
 from simlib.figures import scale as figures
-from simlib.figures.style import Drawing
+from simlib.figures.style import Drawing, LeftOut
 from simlib.models import heap
 from simlib.models.heap import GO_VERSIONS
 from simlib.models.miniature import (
@@ -25,6 +25,7 @@ from simlib.models.miniature import (
     Prediction,
     Recorded,
     Source,
+    first_reached,
     most_traffic,
     predict,
     simulate,
@@ -231,18 +232,9 @@ class Scale:
 
         inf where it is not met at any traffic that can be simulated, 0 where it is at the lowest.
         """
-        beyond = [step for step in STEPS if self.grid[-1] < step <= self.reach] if self.reach < np.inf else []
-        low = 0.0
-        for high in [*self.grid, *beyond]:
-            if reached(self.point(high, affinity)):
-                break
-            low = high
-        else:
-            return np.inf
-        while low and high / low > 1.02:
-            middle = (low * high) ** 0.5
-            low, high = (low, middle) if reached(self.point(middle, affinity)) else (middle, high)
-        return high if low else 0.0
+        more = [step for step in STEPS if self.grid[-1] < step <= min(self.reach, STEPS[-1])]
+        steps = self.grid + (more if self.reach < np.inf else [])
+        return first_reached(lambda traffic: reached(self.point(traffic, affinity)), steps)
 
     @cached_property
     def cap_reached_at(self) -> float:
@@ -338,8 +330,10 @@ class Scale:
         lasts = format_duration(self.sources[0].lasts)
         return f"the busiest {lasts} of the workload" if self.experiment.simulated else f"the whole log, {lasts}"
 
-    def draw_memory(self) -> Drawing:
+    def draw_memory(self) -> Drawing | LeftOut:
         """Entries of both maps by traffic."""
+        if self.silence:
+            return LeftOut(self.silence)
         at, unbounded = self.cap_reached_at, "The unbounded map grows with traffic"
         if not self.point(self.grid[-1]).values["entries"].mean:
             unbounded = "The unbounded map is empty at the end"
@@ -350,8 +344,10 @@ class Scale:
         message = f"{unbounded}; the bounded store {bounded}"
         return figures.memory(self.curve(), at, message)
 
-    def draw_time(self) -> Drawing:
+    def draw_time(self) -> Drawing | LeftOut:
         """Utilisation of the lock by traffic."""
+        if self.silence:
+            return LeftOut(self.silence)
         most, at = self.grid[-1], self.half_used_at
         message = f"At {format_number(most)} times the traffic the lock is held {self.held(most)} of the time"
         if 0 < at < np.inf:

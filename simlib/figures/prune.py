@@ -91,12 +91,15 @@ def cliff(table: pd.DataFrame, marks: Mapping[str, float], message: str) -> Draw
         for (text, x), height in zip(marks.items(), (0.62, 0.42, 0.22), strict=True):
             if np.isfinite(x) and x > 0:
                 axes.axvline(x, color=BLACK, linewidth=1.2, linestyle=(0, (1, 1)))
+                low, high = np.log(axes.get_xlim())
+                left = np.log(x) - low > 0.65 * (high - low)
                 axes.annotate(
                     text,
                     (x, height),
                     xycoords=("data", "axes fraction"),
-                    xytext=(3, 0),
+                    xytext=(-3 if left else 3, 0),
                     textcoords="offset points",
+                    ha="right" if left else "left",
                     fontsize=9,
                     bbox=OVER_LINES,
                 )

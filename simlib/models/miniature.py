@@ -8,7 +8,7 @@ Cache Modeling and Optimization using Miniature Simulations, USENIX ATC 2017). A
 Refuses a miniature of fewer than LEAST_CAP entries.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from math import gcd
@@ -252,6 +252,24 @@ def spread(stream: Stream, instances: int) -> Stream:
             yield replace(rows_of(chunk, rows, next_known=False), time=time, word=instance)
 
     return chunks
+
+
+def first_reached(reached: Callable[[float], bool], steps: Sequence[float]) -> float:
+    """The lowest traffic at which a condition holds, to 2 %, if it does at one of some ascending steps.
+
+    inf where it holds at none of them, 0 where it does at the first.
+    """
+    low = 0.0
+    for high in steps:
+        if reached(high):
+            break
+        low = high
+    else:
+        return np.inf
+    while low and high / low > 1.02:
+        middle = (low * high) ** 0.5
+        low, high = (low, middle) if reached(middle) else (middle, high)
+    return high if low else 0.0
 
 
 def totals_at(stream: Stream, spec: Spec, instant: int) -> tuple[Totals, Totals]:

@@ -165,20 +165,20 @@ def snapshot_error(trace: Trace, truth: Observation, observed: Observation, rows
     return pd.DataFrame(table, columns=["undercount", "top_10", "top_100"])
 
 
-def occupancy(trace: Trace, ttl: int, speed: float) -> float:
-    """Mean entries under an ideal idle TTL (ns) and no cap, were the trace `speed` times as fast; NaN if too short.
+def occupancy(trace: Trace, ttl: int) -> float:
+    """Mean entries under an ideal idle TTL (ns) and no cap; NaN where the trace is shorter than two of it.
 
     Each increment keeps its entry until the session's next operation or for the TTL, whichever is first (Little, A
     Proof for the Queuing Formula L = lambda W, 1961, over the stream's own residence times). The mean is over what is
     left after a first TTL, as by then the store has forgotten that it began empty; at least as much must be left.
     """
-    if len(trace) == 0 or trace.time[-1] - trace.time[0] < 2 * ttl * speed:
+    if len(trace) == 0 or trace.time[-1] - trace.time[0] < 2 * ttl:
         return np.nan
     increment = np.flatnonzero(trace.op == INCREMENT)
     end = float(trace.time[-1])
-    settled = trace.time[0] + ttl * speed
+    settled = trace.time[0] + ttl
     from_, until = trace.time[increment], np.append(trace.time, end)[trace.next_row[increment]]
-    until = np.minimum(until, from_ + ttl * speed)
+    until = np.minimum(until, from_ + ttl)
     return float((until.clip(min=settled) - from_.clip(min=settled)).sum() / (end - settled))
 
 

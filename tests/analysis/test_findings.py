@@ -124,8 +124,8 @@ def test_costs_by_hand():
     assert ns.tolist() == pytest.approx([created, created + sort, created + sort, created + sort])
     prune = PruneCost(experiment)
     assert prune.mean_ns.mean == pytest.approx(created + 0.75 * sort)
-    assert prune.busy.mean == pytest.approx(sum(ns) / (9000 * SECOND))
-    assert prune.replay_agrees()
+    assert prune.utilisation.mean == pytest.approx(sum(ns) / (9000 * SECOND))
+    assert prune.miniature_is_the_store()
 
 
 def test_a_prune_that_scans_and_sorts_costs_what_was_measured_of_one():
@@ -136,23 +136,27 @@ def test_a_prune_that_scans_and_sorts_costs_what_was_measured_of_one():
     assert ns[-1] == pytest.approx(float(at.of("known", 2048) + at.creating + at.of("sort", 2049)), rel=0.01)
 
 
-def test_the_cliff_in_closed_form_is_where_replays_fall_off_it():
+def test_the_cliff_in_closed_form_is_where_miniatures_fall_off_it():
     """Steady arrivals of one event each: occupancy is rate x TTL, so the cap is reached at cap / TTL a second."""
     operations = [(number, f"s{number}", "increment") for number in range(4000)]
-    prune = PruneCost(experiment_of(operations, Settings(max_entries=100, ttl=50 * SECOND, prune_every=16)))
-    assert prune.cliff_per_second.mean == pytest.approx(100 / 50, rel=0.01)
-    table = prune.cliff.set_index("speed")["sorted_percent"]
-    assert table[0.5 * prune.cliff_speed] == 0
-    assert table[2 * prune.cliff_speed] > 95
-    assert prune.sorts_more_when_faster()
-    assert prune.cliff_replayed.mean == pytest.approx(100 / 50, rel=0.05)
+    prune = PruneCost(experiment_of(operations, Settings(max_entries=320, ttl=100 * SECOND, prune_every=16)))
+    assert prune.cliff_traffic == pytest.approx(3.2, rel=0.01)
+    assert prune.cliff_per_second == pytest.approx(3.2, rel=0.01)
+    table = prune.cliff.set_index("traffic")["sorted_percent"]
+    assert table[2.0] == 0
+    assert table[0.8 * prune.cliff_traffic] == 0
+    assert table[8.0] > 95
+    assert prune.sorts_more_with_traffic()
+    assert prune.cliff_simulated.mean == pytest.approx(3.2, rel=0.05)
+    # Beyond ten times the miniature would be too small.
+    assert table.index.max() <= 10
 
 
 @pytest.mark.parametrize("settings", [Settings(max_entries=0), Settings(ttl=0)])
 def test_without_a_cap_or_a_ttl_there_is_no_cliff(settings):
     prune = PruneCost(experiment_of(OPERATIONS, settings))
-    assert prune.cliff_per_second.mean == math.inf
-    assert "closed form" not in prune.answer()
+    assert prune.cliff_per_second == math.inf
+    assert "no traffic up to" in prune.answer() or "any traffic" in prune.answer()
 
 
 @pytest.fixture(scope="module")
