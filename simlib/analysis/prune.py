@@ -252,11 +252,15 @@ class PruneCost:
         if begins == 0:
             cliff = "the store is over the cliff at any traffic"
         elif np.isfinite(begins):
-            cliff = f"the cliff begins at {format_number(begins)}"
+            cliff = f"the cliff begins at {self._times(begins)} times that"
         return (
             f"An increment takes {mean} on average and {plain} without a prune; "
             f"{stalled} the whole store. There are {here} new sessions a second, and {cliff}."
         )
+
+    def _times(self, per_second: float) -> str:
+        """A rate of new sessions as times that of this stream, for people."""
+        return format_number(per_second / self.new_per_second.mean)
 
     def tail(self) -> pd.DataFrame:
         """Percentiles of the time for which an increment of the first replication holds the lock, after the warm-up."""
@@ -306,11 +310,9 @@ class PruneCost:
         if begins == 0:
             message = f"At any traffic new sessions sort the store; an increment takes up to {most} times as long"
         elif np.isfinite(begins):
-            rate = format_number(begins)
-            message = f"From {rate} new sessions a second on an increment takes up to {most} times as long"
+            message = f"From {self._times(begins)} times the traffic on an increment takes up to {most} times as long"
         else:
-            fastest = format_number(table["new_per_second"].max())
-            message = f"Up to {fastest} new sessions a second this stream is not over the cliff"
+            message = f"Up to {format_number(self.steps[-1])} times the traffic this stream is not over the cliff"
         marks = {
             "this stream": self.new_per_second.mean,
             "simulated: 1 new entry\nin 20 sorts the store": begins,
