@@ -1,6 +1,6 @@
-"""A pause for Python's garbage collector, around work that keeps all it makes and makes no cycles.
+"""Pause Python's garbage collector around work that keeps all objects it creates and creates no cycles.
 
-Such work, recording millions of operations, would spend a tenth of its time on collections that find nothing.
+Recording millions of operations would otherwise spend a tenth of its time on collections that find nothing.
 """
 
 import gc
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def paused() -> Iterator[None]:
-    """Within the block nothing is collected; afterwards the collector is as it was."""
+    """Collect nothing within the block; restore the collector after it."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

@@ -11,7 +11,7 @@ from simlib.core.units import DAY, HOUR, MINUTE, MS, NS, SECOND, US
 
 YEAR = 365.25 * DAY
 
-# Each unit, its size, and the least number of it that is written in it; the last takes what is left.
+# Name of the unit, its size, and the smallest value written in it.
 _TIMES = (
     ("years", YEAR, 3),
     ("days", DAY, 3),

@@ -1,6 +1,6 @@
-"""Numbers that stand on random runs: a mean with its 95 % interval over replications.
+"""Means over replications, with 95 % confidence intervals.
 
-Owns how an interval is made. Replications are independent runs under different seeds, so Student's t applies.
+Replications are independent runs under different seeds, so Student's t applies.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,7 +15,7 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over `n` replications and its interval; with one replication there is no interval and it is NaN."""
+    """A mean over `n` replications with its confidence interval, whose ends are NaN for a single replication."""
 
     mean: float
     low: float
@@ -27,16 +27,25 @@ class Estimate:
         return self.text(format_percent)
 
     def text(self, form: Callable[[float], str] = format_number) -> str:
-        """Format the mean, and the interval where there is one that differs from it."""
+        """Format the mean, and the interval where there is one that differs from it.
+
+        >>> Estimate(1234.5, 1200, 1260, 5).text()
+        '1230 (1200 to 1260)'
+        """
         mean, low, high = map(form, (self.mean, self.low, self.high))
         return mean if np.isnan(self.low) or mean == low == high else f"{mean} ({low} to {high})"
 
 
 def estimate(values: Iterable[float], least: float = -np.inf, most: float = np.inf) -> Estimate:
-    """The mean of independent values with Student's t interval (Law, Simulation Modeling and Analysis, section 4.5).
+    """Estimate a mean and its confidence interval by Student's t (Law, Simulation Modeling and Analysis, section 4.5).
 
-    The interval is cut to what is possible at all, `least` to `most`, which costs it no coverage. Values that are NaN,
-    of runs that had nothing to measure, are left out; where nothing is left the mean is NaN.
+    The values are independent. The interval is cut to the possible range, `least` to `most`, which costs no coverage.
+    Values that are NaN, of replications with nothing to measure, are left out; the mean of none is NaN.
+
+    >>> estimate([1, 2, 3]).text()
+    '2 (-0.484 to 4.48)'
+    >>> estimate([1, 2, 3], least=0).text()
+    '2 (0 to 4.48)'
     """
     from scipy.special import stdtrit
 

@@ -1,6 +1,6 @@
 """Time as integer nanoseconds, as Go's `time.Duration`: it adds and compares exactly.
 
-Owns the reading and writing of durations such as `30m`; refuses what it cannot read.
+Refuses durations that it cannot read, and those that are no whole number of nanoseconds in 64 bits.
 """
 
 import re
@@ -26,9 +26,10 @@ _SECONDS = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)", re.ASCII)
 
 
 def parse_duration(text: str) -> int:
-    """Nanoseconds of a duration written as Go writes it (`30m`, `1h30m`, `1.5s`); a bare number is seconds.
+    """Read a duration as Go writes it, in ns; a bare number is seconds. Raises InputError.
 
-    Raises InputError with one line that says what would be right.
+    >>> parse_duration("1h30m") == 90 * MINUTE, parse_duration("1.5s"), parse_duration("2")
+    (True, 1500000000, 2000000000)
     """
     text = text.strip()
     if len(text) > 60:
@@ -48,6 +49,10 @@ def parse_duration(text: str) -> int:
 
 
 def seconds(ns: int) -> int | float:
-    """Nanoseconds as seconds: an int where they are whole, else a float."""
+    """Convert nanoseconds to seconds: an int where they are whole, else a float.
+
+    >>> seconds(2 * SECOND), seconds(SECOND // 2)
+    (2, 0.5)
+    """
     whole, rest = divmod(ns, SECOND)
     return whole if rest == 0 else ns / SECOND

@@ -1,13 +1,11 @@
 """Random numbers as a pure function of (seed, stream, session, purpose, draw), the same on every machine.
 
-Owns the counter-based generator, its uniforms, and the logarithm behind its exponentials. There is no state: any
-engine may draw any variate, in any order and in any chunk. Only integer arithmetic, + - x / and an exact split of the
-exponent are used, because `libm`'s logarithm differs in the last bit between machines and compilers. Every variate is
-compiled from the one scalar definition of it, which NumPy's arrays and compiled generators both go through.
+The generator is counter-based and has no state: any engine may draw any variate, in any order and in any chunk. It uses
+integer arithmetic, + - x / and an exact split of the exponent alone, because the last bit of `libm`'s logarithm differs
+between machines and compilers. Each variate has one scalar definition, which NumPy's arrays and compiled code share.
 
 The mixing function is splitmix64's (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, OOPSLA 2014,
 variant 13 of Stafford's finalizers); it maps consecutive integers to values that pass the usual test batteries.
-Next: `plan` turns variates into the scripts of sessions.
 """
 
 from hashlib import blake2b
@@ -30,12 +28,12 @@ _MANTISSA = np.int64((1 << 52) - 1)
 _HALF = np.int64(1022 << 52)
 
 LAWS = ("fixed", "uniform", "exponential")
-"""The laws of durations by number, as compiled code knows them."""
+"""The laws of durations; compiled code knows each by its index."""
 
 
 @njit
 def mixed(x: np.uint64) -> np.uint64:
-    """splitmix64's finalizer: a bijection of 64-bit integers."""
+    """Mix 64 bits by splitmix64's finalizer, a bijection."""
     x = (x ^ (x >> uint64(30))) * _MIX_1
     x = (x ^ (x >> uint64(27))) * _MIX_2
     return x ^ (x >> uint64(31))
@@ -43,19 +41,19 @@ def mixed(x: np.uint64) -> np.uint64:
 
 @njit
 def drawn(key: np.uint64, number: np.uint64) -> np.uint64:
-    """The value at place `number` (0, 1, …) of the splitmix64 sequence that starts from `key`."""
+    """Return value `number` (0, 1, …) of the splitmix64 sequence that starts from `key`."""
     return mixed(key + (number + uint64(1)) * _GOLDEN)
 
 
 @njit
 def unit(bits: np.uint64) -> float:
-    """A uniform strictly between 0 and 1: the midpoint of one of 2**52 equal cells, exact in float64."""
+    """Turn 64 bits into a uniform strictly between 0 and 1: the midpoint of one of 2**52 cells, exact in float64."""
     return (float64(int64(bits >> uint64(12))) + 0.5) * 2.0**-52
 
 
 @njit(error_model="numpy")
 def minus_ln(u: float) -> float:
-    """-ln(u) for 0 < u < 1, within 1 unit in the last place, the same bits everywhere.
+    """Compute -ln(u) for 0 < u < 1, within 1 unit in the last place, with the same bits on every machine.
 
     u = m 2**e with m between sqrt(1/2) and sqrt(2); ln m = 2 artanh(s), s = (m - 1) / (m + 1), by its power series,
     which at |s| < 0.172 is exhausted after the term in s**21.
@@ -85,7 +83,7 @@ def minus_ln(u: float) -> float:
 
 @njit
 def duration(law: int, low: int, high: int, u: float) -> int:
-    """A duration in ns of a law (its number in LAWS) by inverse transform of a uniform."""
+    """Compute a duration in ns by inverse transform of a uniform; `law` is an index of LAWS."""
     if law == 0:
         return low
     if law == 1:
@@ -122,7 +120,7 @@ def _flat(values: np.ndarray) -> np.ndarray:
 
 
 def _at(key: np.ndarray, number: np.ndarray | int) -> np.ndarray:
-    """`drawn`, elementwise; they broadcast."""
+    """Apply `drawn` elementwise; the arguments broadcast."""
     key, number = np.broadcast_arrays(key, np.atleast_1d(number).astype(np.uint64))
     out = np.empty(key.shape, np.uint64)
     _each_drawn(_flat(key), _flat(number), out.ravel())
@@ -130,22 +128,22 @@ def _at(key: np.ndarray, number: np.ndarray | int) -> np.ndarray:
 
 
 def stream_key(seed: int, stream: str) -> np.ndarray:
-    """The key, uint64 of shape (1,), of a named stream under a seed; names keep their draws when others come and go."""
+    """Return the key, uint64 of shape (1,), of a stream; its draws depend on the seed and its own name alone."""
     return np.frombuffer(blake2b(f"{seed}:{stream}".encode(), digest_size=8).digest(), dtype="<u8").astype(np.uint64)
 
 
 def session_keys(stream: np.ndarray, numbers: np.ndarray) -> np.ndarray:
-    """The keys, uint64, of sessions `numbers` of a stream."""
+    """Return the keys, uint64, of sessions `numbers` of a stream."""
     return _at(stream, numbers)
 
 
 def bits(keys: np.ndarray, purpose: int, draw: np.ndarray | int) -> np.ndarray:
-    """64 random bits, uint64, for each session key, one purpose and a draw number; they broadcast."""
+    """Draw 64 random bits, uint64, for session keys, a purpose and draw numbers; the arguments broadcast."""
     return _at(_at(keys, purpose), draw)
 
 
 def uniform(keys: np.ndarray, purpose: int, draw: np.ndarray | int) -> np.ndarray:
-    """`unit` of the bits of each session key, one purpose and a draw number; float64; they broadcast."""
+    """Draw uniforms, float64, strictly between 0 and 1; arguments as of `bits`."""
     drawn_bits = bits(keys, purpose, draw)
     out = np.empty(drawn_bits.shape)
     _each_unit(drawn_bits.ravel(), out.ravel())
@@ -153,14 +151,14 @@ def uniform(keys: np.ndarray, purpose: int, draw: np.ndarray | int) -> np.ndarra
 
 
 def minus_log(u: np.ndarray) -> np.ndarray:
-    """`minus_ln`, elementwise; float64."""
+    """Apply `minus_ln` elementwise; float64."""
     out = np.empty(u.shape)
     _each_minus_ln(_flat(u), out.ravel())
     return out
 
 
 def durations(distribution: Distribution, u: np.ndarray) -> np.ndarray:
-    """Durations in ns, int64, of a distribution by inverse transform of uniforms."""
+    """Compute durations in ns, int64, of a distribution by inverse transform of uniforms."""
     out = np.empty(u.shape, np.int64)
     _each_duration(LAWS.index(distribution.law), distribution.low, distribution.high, _flat(u), out.ravel())
     return out

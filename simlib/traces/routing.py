@@ -1,4 +1,4 @@
-"""The instance of a fleet that receives each operation of a stream, with session affinity and without.
+"""Route the operations of a stream to the instances of a fleet, with session affinity and without.
 
 With affinity all operations of a session go to one instance, by a hash of the session. Without it each goes by a hash
 of its number in the stream, as a balancer sends requests that it does not look into: a disconnect reaches one instance
@@ -26,7 +26,7 @@ def check_instances(instances: int) -> None:
 
 
 def instance_of(chunk: Chunk, first: int, instances: int, affinity: bool) -> np.ndarray:
-    """The instance that receives each operation of a chunk; the first one has the number `first`. int64, (n,)."""
+    """Return the instance that receives each operation of a chunk, whose first has the number `first`; int64, (n,)."""
     if affinity:
         keys = session_keys(_SESSIONS, chunk.session)
         keys = session_keys(keys, chunk.word) if chunk.word.size else keys
@@ -37,7 +37,7 @@ def instance_of(chunk: Chunk, first: int, instances: int, affinity: bool) -> np.
 
 
 def rows_of(chunk: Chunk, rows: np.ndarray, next_known: bool = True) -> Chunk:
-    """Some rows (ascending) of a chunk, as a chunk; `next_known` False removes COMES_BACK."""
+    """Return some rows (ascending) of a chunk as a chunk; `next_known` False removes COMES_BACK."""
     code = chunk.code[rows] if next_known or not chunk.next_known else chunk.code[rows] & np.uint8(~COMES_BACK & 0xFF)
     return replace(
         chunk,

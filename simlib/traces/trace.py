@@ -31,7 +31,7 @@ class Trace:
 
     @classmethod
     def of(cls, time: Iterable[int], sessions: Iterable[str], op: Iterable[int], counter: Iterable[int]) -> "Trace":
-        """A trace of one value a row in each column; an empty id that increments counts as `__missing__`.
+        """Build a trace from columns of one value a row; an empty id that increments counts as `__missing__`.
 
         Raises ValueError, naming the row (from 1), where time goes backwards.
         """
@@ -48,19 +48,19 @@ class Trace:
         return self.time.size
 
     def only(self, counter: str) -> "Trace":
-        """The operations of one counter, sessions numbered anew."""
+        """Return the operations of one counter, with sessions numbered anew."""
         rows = self.counter == COUNTERS.index(counter)
         codes, kept = pd.factorize(self.session[rows])
         return Trace(self.time[rows], codes.astype(np.int32), self.op[rows], self.counter[rows], self.ids[kept])
 
     def first(self, rows: int) -> "Trace":
-        """The first so many operations."""
+        """Return the first `rows` operations, with sessions numbered anew."""
         codes, kept = pd.factorize(self.session[:rows])
         return Trace(self.time[:rows], codes.astype(np.int32), self.op[:rows], self.counter[:rows], self.ids[kept])
 
     @cached_property
     def next_row(self) -> np.ndarray:
-        """For each row the row of the same session's next operation, n where there is none; int64, (n,)."""
+        """The row of the same session's next operation, n where there is none; int64, (n,)."""
         return self._neighbours(step=1, none=len(self))
 
     @cached_property
@@ -70,7 +70,7 @@ class Trace:
 
     @cached_property
     def previous_row(self) -> np.ndarray:
-        """For each row the row of the same session's previous operation, -1 where there is none; int64, (n,)."""
+        """The row of the same session's previous operation, -1 where there is none; int64, (n,)."""
         return self._neighbours(step=-1, none=-1)
 
     @cached_property
@@ -86,15 +86,15 @@ class Trace:
         return bool((self.time[1:] == self.time[:-1]).any())
 
     def faster(self, speed: float) -> "Trace":
-        """The same operations `speed` times as fast, beginning at 0.
+        """Return the same operations `speed` times as fast, beginning at 0.
 
-        Raises ValueError where that takes longer than nanoseconds can hold.
+        Raises ValueError where the stream would be longer than nanoseconds can hold.
         """
         time = (self.time - self.time[:1].sum()) / speed
         if time[-1:].sum() >= MAX_NS:
             raise ValueError(f"at {speed:g} times its speed the stream lasts over 292 years")
         trace = replace(self, time=time.astype(np.int64))
-        # What goes by the order of the rows alone stays as it is, and is dear to find again.
+        # These depend on the order of the rows alone, and are expensive to compute.
         vars(trace).update(next_row=self.next_row, previous_row=self.previous_row, rank=self.rank)
         return trace
 
@@ -107,7 +107,7 @@ class Trace:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over the operations, whatever file they came from."""
+        """The SHA-256 of the operations, whatever file they came from."""
         sha = hashlib.sha256()
         for column, dtype in ((self.time, "<i8"), (self.session, "<i4"), (self.op, "u1"), (self.counter, "u1")):
             sha.update(np.ascontiguousarray(column, dtype=dtype).tobytes())
