@@ -1,4 +1,4 @@
-"""What the other suites leave open: kinds of damage, crowds of ties, a `check()` that fails."""
+"""Edges that other suites leave open: kinds of damage, crowds of ties, a `check()` that fails."""
 
 from dataclasses import asdict
 

@@ -98,7 +98,7 @@ def _log_experiment(file: str) -> tuple[str, dict, Path]:
     path = Path(file)
     if len(read_trace(file)) == 0:
         raise InputError(f"{path}: the log holds no rows, so there is nothing to investigate")
-    return _folder_name(path.name.split(".")[0]), {"trace": str(path.resolve())}, path
+    return _directory_name(path.name.split(".")[0]), {"trace": str(path.resolve())}, path
 
 
 def _workload_experiments(chosen: list[str] | None, profile: dict) -> list[tuple[str, dict, Path]]:
@@ -113,11 +113,11 @@ def _workload_experiments(chosen: list[str] | None, profile: dict) -> list[tuple
         size = dict(profile)
         if size.get("hours", 0) * HOUR >= workload.duration:
             del size["hours"]
-        experiments.append((_folder_name(workload.name), {**size, "workload": str(file.resolve())}, file))
+        experiments.append((_directory_name(workload.name), {**size, "workload": str(file.resolve())}, file))
     return experiments
 
 
-def _folder_name(name: str) -> str:
+def _directory_name(name: str) -> str:
     """Make an experiment's name fit for a folder, and different from the pack's own files."""
     from simlib.report.pages import RESERVED
 

@@ -79,14 +79,14 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def folder_digest(folder: Path) -> str:
+def directory_digest(directory: Path) -> str:
     """Compute the SHA-256 over all files of a folder at any depth, by relative path and bytes, as they are on disk now.
 
     Hidden files, bytecode and the data that a wheel carries do not count.
     """
-    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    names = sorted(path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file())
     kept = (name for name in names if not _IGNORED.search(name))
-    return hashlib.sha256("".join(f"{name}:{file_digest(folder / name)}\n" for name in kept).encode()).hexdigest()
+    return hashlib.sha256("".join(f"{name}:{file_digest(directory / name)}\n" for name in kept).encode()).hexdigest()
 
 
 _IGNORED = re.compile(rf"(^|/)(\.|__pycache__/)|^{SHIPPED.name}/")
@@ -94,7 +94,7 @@ _IGNORED = re.compile(rf"(^|/)(\.|__pycache__/)|^{SHIPPED.name}/")
 
 def code_digest() -> str:
     """Compute the SHA-256 over the package's files and the versions of Python and of the direct dependencies."""
-    content = [folder_digest(PACKAGE), platform.python_version(), dependency_versions()]
+    content = [directory_digest(PACKAGE), platform.python_version(), dependency_versions()]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 

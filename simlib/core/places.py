@@ -17,4 +17,4 @@ WORKLOADS = _ROOT / "data" / "workloads"
 CALIBRATION = _ROOT / "data" / "calibration"
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "simlib" if INSTALLED else _ROOT / "build"
-"""What can be built again, such as Go programs. An installed package may lie where its user must not write."""
+"""Holds what can be built again, such as Go programs. An installed package may lie where its user must not write."""

@@ -64,12 +64,12 @@ class LeftOut:
     reason: str
 
 
-def save(drawing: Drawing, folder: Path, name: str) -> None:
+def save(drawing: Drawing, directory: Path, name: str) -> None:
     """Write `name`.svg, .png and .csv (the table) into a folder. The same drawing gives the same bytes."""
     with matplotlib.rc_context(STYLE):
-        drawing.figure.savefig(folder / f"{name}.svg", metadata={"Date": None, "Creator": None})
-        drawing.figure.savefig(folder / f"{name}.png", dpi=200, metadata={"Software": None})
-    drawing.data.to_csv(folder / f"{name}.csv", index=False, float_format="%.9g", lineterminator="\n")
+        drawing.figure.savefig(directory / f"{name}.svg", metadata={"Date": None, "Creator": None})
+        drawing.figure.savefig(directory / f"{name}.png", dpi=200, metadata={"Software": None})
+    drawing.data.to_csv(directory / f"{name}.csv", index=False, float_format="%.9g", lineterminator="\n")
 
 
 def new_axes(message: str, x: str, y: str) -> tuple[Figure, Axes]:

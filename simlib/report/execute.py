@@ -13,7 +13,7 @@ PRELOAD = ["nbformat", "jupyter_client.manager", "nbclient", "papermill"]
 """Modules that every execution needs: they take a second to import, so all processes share one import."""
 
 
-def execute(source: Path, folder: Path, parameters: dict, cell_timeout: int) -> dict[str, str]:
+def execute(source: Path, directory: Path, parameters: dict, cell_timeout: int) -> dict[str, str]:
     """Run the notebook `source`, which leaves its executed copy in `folder` even when it fails.
 
     Returns the `cell` that failed and its `error`, nothing where none did. `cell_timeout` in seconds.
@@ -32,7 +32,7 @@ def execute(source: Path, folder: Path, parameters: dict, cell_timeout: int) -> 
         def __init__(self, **kwargs):
             super().__init__(transport="ipc", connection_file=str(Path(sockets.name, "kernel.json")), **kwargs)
 
-    copy = folder.resolve() / source.name
+    copy = directory.resolve() / source.name
     try:
         papermill.execute_notebook(
             nbformat.read(source, as_version=4),
@@ -64,9 +64,9 @@ def _last_begun(copy: Path) -> str:
     return begun[-1] if begun else "none, the kernel did not start"
 
 
-def run_notebook(source: Path, folder: Path, parameters: dict, cell_timeout: int) -> dict[str, str]:
+def run_notebook(source: Path, directory: Path, parameters: dict, cell_timeout: int) -> dict[str, str]:
     """Execute a notebook in a process of its own, whose error output goes to a file in `folder`; see `execute`."""
-    with open(folder / ERRORS, "wb") as errors, open(os.devnull, "wb") as nothing:
+    with open(directory / ERRORS, "wb") as errors, open(os.devnull, "wb") as nothing:
         os.dup2(errors.fileno(), sys.stderr.fileno())
         os.dup2(nothing.fileno(), sys.stdout.fileno())
-    return execute(source, folder, parameters, cell_timeout)
+    return execute(source, directory, parameters, cell_timeout)

@@ -41,12 +41,12 @@ class Pack:
     tables: list[dict] = field(default_factory=list)
 
     def __post_init__(self):
-        self.folder = Path(self.out)
+        self.directory = Path(self.out)
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self.directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise InputError(f"{self.folder}: cannot be written: {error.strerror}") from None
-        (self.folder / SUMMARY).unlink(missing_ok=True)
+            raise InputError(f"{self.directory}: cannot be written: {error.strerror}") from None
+        (self.directory / SUMMARY).unlink(missing_ok=True)
 
     def answer(self, text: str) -> "Shown":
         """Record the notebook's answer; shown in bold."""
@@ -74,15 +74,15 @@ class Pack:
         if isinstance(drawing, LeftOut):
             return Shown(drawing.reason)
         caption = f"{note} {self.experiment.caption()}"
-        save(drawing, self.folder, name)
+        save(drawing, self.directory, name)
         self.figures.append({"name": name, "message": drawing.message, "caption": caption})
-        return Shown(caption, (self.folder / f"{name}.png").read_bytes())
+        return Shown(caption, (self.directory / f"{name}.png").read_bytes())
 
     def table(self, table: "pd.DataFrame", name: str, caption: str) -> "pd.DataFrame":
         """Save a table under a name, if it has any rows; return it, to be shown."""
         if table.empty:
             return table
-        table.reset_index().to_csv(self.folder / f"{name}.csv", index=False, lineterminator="\n")
+        table.reset_index().to_csv(self.directory / f"{name}.csv", index=False, lineterminator="\n")
         self.tables.append({"name": name, "caption": caption})
         return table
 
@@ -96,14 +96,14 @@ class Pack:
             "source": self.experiment.source,
             "settings": asdict(self.experiment.settings),
             "seeds": list(self.experiment.seeds),
-            "streams_sha256": [run.trace.digest for run in self.experiment.replications],
+            "streams_sha256": [each.trace.digest for each in self.experiment.replications],
             "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONED}},
             "answers": self.answers,
             "claims": self.claims,
             "figures": self.figures,
             "tables": self.tables,
         }
-        with whole_file(self.folder / SUMMARY) as file:
+        with whole_file(self.directory / SUMMARY) as file:
             file.write_text(json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
 
 

@@ -38,38 +38,42 @@ _TEMPLATES.filters["markdown"] = _markdown
 
 def write_report(results: Sequence[Result], out: Path, profile: str) -> None:
     """Write the pack's four files about the runs in `out`, each whole or not at all; they also show failed runs."""
-    runs = [_run(result, out) for result in results]
-    summaries = [run for run in runs if not run["error"]]
-    cases = list(dict.fromkeys(run["case"] for run in runs))
+    entries = [_entry(result, out) for result in results]
+    summaries = [entry for entry in entries if not entry["error"]]
+    experiments = list(dict.fromkeys(entry["case"] for entry in entries))
     _write_json(
         out / "claims.json",
-        [{"notebook": run["notebook"], "case": run["case"], **claim} for run in summaries for claim in run["claims"]],
+        [
+            {"notebook": entry["notebook"], "case": entry["case"], **claim}
+            for entry in summaries
+            for claim in entry["claims"]
+        ],
     )
     kept = ("notebook", "case", "source", "parameters", "settings", "seeds", "streams_sha256", "versions", "error")
-    _write_json(out / "manifest.json", [{name: run[name] for name in kept if name in run} for run in runs])
+    _write_json(out / "manifest.json", [{name: entry[name] for name in kept if name in entry} for entry in entries])
     for name in ("index.html", "postmortem.md"):
-        text = _TEMPLATES.get_template(name).render(runs=runs, cases=cases, profile=profile)
+        text = _TEMPLATES.get_template(name).render(runs=entries, cases=experiments, profile=profile)
         with whole_file(out / name) as file:
             file.write_text(text, encoding="utf-8")
 
 
-def _run(result: Result, out: Path) -> dict:
+def _entry(result: Result, out: Path) -> dict:
     """Collect what the templates show of one run: its summary, parameters and folder, or its error."""
     job = result.job
-    folder = job.failed_folder(out) if result.error else job.folder(out)
-    run = {
+    directory = job.failed_directory(out) if result.error else job.directory(out)
+    entry = {
         "notebook": job.notebook,
         "case": job.experiment,
-        "folder": f"{job.experiment}/{folder.name}",
+        "folder": f"{job.experiment}/{directory.name}",
         "parameters": job.parameters,
         "error": "",
     }
     if result.error:
-        failure = json.loads((folder / FAILURE).read_text(encoding="utf-8"))
-        return {**run, "error": f"cell {failure['cell']}: {failure['error']}"}
-    summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
-    tables = [{**table, **_table(folder / f"{table['name']}.csv")} for table in summary["tables"]]
-    return {**run, **summary, "tables": tables}
+        failure = json.loads((directory / FAILURE).read_text(encoding="utf-8"))
+        return {**entry, "error": f"cell {failure['cell']}: {failure['error']}"}
+    summary = json.loads((directory / SUMMARY).read_text(encoding="utf-8"))
+    tables = [{**table, **_table(directory / f"{table['name']}.csv")} for table in summary["tables"]]
+    return {**entry, **summary, "tables": tables}
 
 
 def _table(path: Path) -> dict:

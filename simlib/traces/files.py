@@ -97,9 +97,9 @@ def check_target(path: str | Path) -> str:
     """
     try:
         ending = _format_of(path)
-        folder = Path(path).parent
-        if folder.exists() and not (folder.is_dir() and os.access(folder, os.W_OK)):
-            raise InputError(f"{path}: cannot be written: {folder} is not a directory that can be written to")
+        directory = Path(path).parent
+        if directory.exists() and not (directory.is_dir() and os.access(directory, os.W_OK)):
+            raise InputError(f"{path}: cannot be written: {directory} is not a directory that can be written to")
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from None
     return ending

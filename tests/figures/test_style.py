@@ -1,4 +1,4 @@
-"""What all figures share: the same bytes from the same numbers, labels that keep apart, ticks that can be read."""
+"""All figures share the same bytes from the same numbers, labels that keep apart, ticks that can be read."""
 
 from itertools import pairwise
 
@@ -82,7 +82,7 @@ def test_an_axis_of_memory_has_the_unit_that_fits(mib, unit):
     assert mib * size >= 1
 
 
-def test_layers_are_told_apart_in_grey():
+def test_layers_are_distinct_in_grey():
     for count in (2, 3, 4, 5):
         greys = [np.dot(matplotlib.colors.to_rgb(colour), (0.299, 0.587, 0.114)) for colour in layer_colours(count)]
         assert min(-np.diff(greys)) > 0.1

@@ -20,9 +20,9 @@ from tests.paths import ROOT
 @pytest.fixture
 def checkout(tmp_path, monkeypatch):
     """A copy of the package, the data and the notebooks, which stands in the place of the project's own."""
-    for folder in (PACKAGE, CALIBRATION, WORKLOADS, NOTEBOOKS):
+    for directory in (PACKAGE, CALIBRATION, WORKLOADS, NOTEBOOKS):
         ignore = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(folder, tmp_path / folder.relative_to(ROOT), ignore=ignore)
+        shutil.copytree(directory, tmp_path / directory.relative_to(ROOT), ignore=ignore)
     monkeypatch.setattr(files, "PACKAGE", tmp_path / "simlib")
     monkeypatch.setattr(runner, "CALIBRATION", tmp_path / "data/calibration")
     monkeypatch.setattr(schema, "WORKLOADS", tmp_path / "data/workloads")
@@ -35,7 +35,7 @@ def checkout(tmp_path, monkeypatch):
 def job(checkout):
     """A job whose result is complete."""
     job = Job("01_memory", "log", {"ttl": "30m"}, checkout / "log.csv")
-    sealed = job.folder(checkout / "out")
+    sealed = job.directory(checkout / "out")
     sealed.mkdir(parents=True)
     (sealed / "figure.csv").write_text("1")
     digests = {"figure.csv": file_digest(sealed / "figure.csv")}

@@ -119,7 +119,7 @@ def test_one_run_at_a_time_writes_to_a_folder(tmp_path, capsys):
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def directory(tmp_path, monkeypatch):
     """A folder of notebooks of our own in the place of the project's."""
     own = tmp_path / "notebooks"
     own.mkdir()
@@ -127,7 +127,7 @@ def folder(tmp_path, monkeypatch):
     return own
 
 
-def write(folder: Path, name: str, source: str, input: Path | None = None) -> Job:
+def write(directory: Path, name: str, source: str, input: Path | None = None) -> Job:
     parameters = new_code_cell(
         "out: str = ''  # folder\nlate: int = 0  # s", id="parameters", metadata={"tags": ["parameters"]}
     )
@@ -138,8 +138,8 @@ def write(folder: Path, name: str, source: str, input: Path | None = None) -> Jo
         new_code_cell(source, id="the-cell"),
         new_code_cell(SEALED, id="end"),
     ]
-    nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": kernel}), folder / f"{name}.ipynb")
-    input = input or folder / "input.txt"
+    nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": kernel}), directory / f"{name}.ipynb")
+    input = input or directory / "input.txt"
     input.touch()
     return Job(name, "case", {"late": 0}, input)
 
@@ -151,8 +151,8 @@ pathlib.Path(out, "summary.json").write_text(json.dumps({"notebook": "n", "case"
 """
 
 
-def test_one_failure_is_reported_by_cell_and_stops_no_other(folder, tmp_path):
-    jobs = [write(folder, "1_bad", "1 / 0"), write(folder, "2_good", "1 + 1")]
+def test_one_failure_is_reported_by_cell_and_stops_no_other(directory, tmp_path):
+    jobs = [write(directory, "1_bad", "1 / 0"), write(directory, "2_good", "1 + 1")]
     reported = []
     results = run_jobs(jobs, tmp_path / "out", 2, reported.append)
     assert [result.error for result in results] == ["ZeroDivisionError: division by zero", ""]
@@ -169,11 +169,11 @@ def test_one_failure_is_reported_by_cell_and_stops_no_other(folder, tmp_path):
     assert run_jobs(jobs, tmp_path / "out", 1, reported.append)[1].resumed
 
 
-def test_a_cell_that_takes_too_long_and_a_kernel_that_is_killed_are_reported_as_such(folder, tmp_path, monkeypatch):
+def test_a_cell_that_takes_too_long_and_a_kernel_that_is_killed_are_reported_as_such(directory, tmp_path, monkeypatch):
     monkeypatch.setattr(runner, "CELL_TIMEOUT", 2)
-    slow = write(folder, "1_slow", "import time; time.sleep(60)")
-    dead = write(folder, "2_dead", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
-    lost = write(folder, "3_lost", "import os, signal; os.kill(os.getppid(), signal.SIGKILL)")
+    slow = write(directory, "1_slow", "import time; time.sleep(60)")
+    dead = write(directory, "2_dead", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    lost = write(directory, "3_lost", "import os, signal; os.kill(os.getppid(), signal.SIGKILL)")
     results = run_jobs([slow, dead, lost], tmp_path / "out", 3, lambda result: None)
     assert [(result.cell, result.error) for result in results] == [
         ("the-cell", "took longer than 2 s and was stopped"),
@@ -182,8 +182,8 @@ def test_a_cell_that_takes_too_long_and_a_kernel_that_is_killed_are_reported_as_
     ]
 
 
-def test_a_killed_fork_server_costs_one_run_at_most_and_the_next_start_another(folder, tmp_path):
-    jobs = [write(folder, f"{n}_n", "1") for n in range(2)]
+def test_a_killed_fork_server_costs_one_run_at_most_and_the_next_start_another(directory, tmp_path):
+    jobs = [write(directory, f"{n}_n", "1") for n in range(2)]
 
     def kill(result):
         if result.job is jobs[0]:
@@ -195,10 +195,10 @@ def test_a_killed_fork_server_costs_one_run_at_most_and_the_next_start_another(f
     assert [result.error for result in run_jobs(jobs, tmp_path / "out", 1, lambda result: None)] == ["", ""]
 
 
-def test_what_changed_is_run_again_and_what_did_not_is_kept(folder, tmp_path):
+def test_what_changed_is_run_again_and_what_did_not_is_kept(directory, tmp_path):
     out, input = tmp_path / "out", tmp_path / "input"
     input.write_text("a")
-    job = write(folder, "1_n", "1", input)
+    job = write(directory, "1_n", "1", input)
 
     def resumed(job):
         return run_jobs([job], out, 1, lambda result: None)[0].resumed
@@ -210,35 +210,35 @@ def test_what_changed_is_run_again_and_what_did_not_is_kept(folder, tmp_path):
     assert not is_current(job, out)
     input.write_text("a")
     assert is_current(job, out)
-    write(folder, "1_n", "2", input)
+    write(directory, "1_n", "2", input)
     assert not resumed(job)
     assert resumed(job)
-    sealed = (job.folder(out) / SUMMARY).read_bytes()
-    (job.folder(out) / SUMMARY).write_text("{}")
+    sealed = (job.directory(out) / SUMMARY).read_bytes()
+    (job.directory(out) / SUMMARY).write_text("{}")
     assert not is_current(job, out)
-    (job.folder(out) / SUMMARY).write_bytes(sealed)
+    (job.directory(out) / SUMMARY).write_bytes(sealed)
     assert is_current(job, out)
-    (job.folder(out) / SUMMARY).unlink()
+    (job.directory(out) / SUMMARY).unlink()
     assert not is_current(job, out)
 
 
-def test_a_failure_leaves_an_earlier_result_in_its_place(folder, tmp_path):
+def test_a_failure_leaves_an_earlier_result_in_its_place(directory, tmp_path):
     out = tmp_path / "out"
-    good = write(folder, "1_n", "1")
+    good = write(directory, "1_n", "1")
     run_jobs([good], out, 1, lambda result: None)
-    run_jobs([write(folder, "1_n", "1 / 0")], out, 1, lambda result: None)
+    run_jobs([write(directory, "1_n", "1 / 0")], out, 1, lambda result: None)
     assert (out / "case/1_n.failed/failure.json").exists()
-    good = write(folder, "1_n", "1")
+    good = write(directory, "1_n", "1")
     assert is_current(good, out)
-    (good.folder(out) / SUMMARY).unlink()
+    (good.directory(out) / SUMMARY).unlink()
     run_jobs([good], out, 1, lambda result: None)
     assert not (out / "case/1_n.failed").exists()
 
 
-def test_an_input_that_changes_meanwhile_makes_the_result_stale(folder, tmp_path):
+def test_an_input_that_changes_meanwhile_makes_the_result_stale(directory, tmp_path):
     input = tmp_path / "input"
     input.write_text("a")
-    job = write(folder, "1_n", f"open({str(input)!r}, 'w').write('b')", input)
+    job = write(directory, "1_n", f"open({str(input)!r}, 'w').write('b')", input)
     run_jobs([job], tmp_path / "out", 1, lambda result: None)
     assert not is_current(job, tmp_path / "out")
 

@@ -23,9 +23,9 @@ def totals():
     """The ledgers of the whole of each preset, by preset, counter and design."""
     found = {}
     for name in workload_names():
-        run = open_experiment(name).first
-        for counter, design in run.observed:
-            found[name, counter, design] = run.totals(counter, design)
+        replication = open_experiment(name).first
+        for counter, design in replication.observed:
+            found[name, counter, design] = replication.totals(counter, design)
     return found
 
 
