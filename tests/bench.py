@@ -268,7 +268,7 @@ def started(code: str, env: dict | None = None) -> float:
 def to_cachetools(name: str, trace: Trace) -> list[dict]:
     """The ways to replay a trace in memory, all of them with the whole ledger, against cachetools on its beginning.
 
-    What is linked once serves any number of settings; heard in chunks, a stream need not be in memory.
+    What is linked once serves any number of settings; received in chunks, a stream need not be in memory.
     """
     links, few = Links.of(trace), trace.first(1_000_000)
     ways = (
@@ -452,15 +452,15 @@ def replay_figures() -> list[dict]:
 
 def generation_figures() -> list[dict]:
     """The compiled generator against the SimPy model and against NumPy."""
-    busy = load_workload("incident").times(LOAD).lasting(6 * HOUR)
-    unwatched = busy.model_copy(update={"kinds": {name: k for name, k in busy.kinds.items() if not k.clients}})
-    count = len(simulate(busy, 1))
+    more = load_workload("incident").times(LOAD).lasting(6 * HOUR)
+    unwatched = more.model_copy(update={"kinds": {name: k for name, k in more.kinds.items() if not k.clients}})
+    count = len(simulate(more, 1))
     return [
         side_by_side(
             f"Compiled generation, {count / 1e6:.1f} million operations of the incident at {LOAD} times its traffic, "
             "to the SimPy model",
-            lambda: generated_rate(busy),
-            lambda: rate(count, lambda: simulate(busy, 1)),
+            lambda: generated_rate(more),
+            lambda: rate(count, lambda: simulate(more, 1)),
             "x",
             50,
             rounds=3,

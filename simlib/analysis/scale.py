@@ -12,7 +12,7 @@ import pandas as pd
 
 from simlib.core.numbers import format_duration, format_number, format_percent
 from simlib.core.statistics import Estimate, estimate
-from simlib.core.units import HOUR, MINUTE
+from simlib.core.units import HOUR
 from simlib.experiments.experiment import Experiment
 from simlib.figures import scale as figures
 from simlib.figures.style import Drawing, LeftOut
@@ -21,6 +21,7 @@ from simlib.models.heap import GO_VERSIONS
 from simlib.models.miniature import (
     LEAST_CAP,
     Generated,
+    Growth,
     Miniature,
     Prediction,
     Recorded,
@@ -29,11 +30,8 @@ from simlib.models.miniature import (
     most_traffic,
     predict,
     simulate,
-    since,
-    spread,
-    totals_at,
+    unbounded_growth,
 )
-from simlib.replay.totals import Spec
 from simlib.traces.codes import COUNTERS, INCREMENT
 from simlib.traces.routing import check_instances
 
@@ -62,15 +60,6 @@ STEPS = [float(f"{step}e{power}") for power in range(-7, 8) for step in (1, 2, 5
 
 COLUMNS = ("entries", "peak", "utilisation", "sorted_share", "false_share", "lost_share")
 """What `Scale.point` estimates of one process."""
-
-
-@dataclass(frozen=True)
-class Growth:
-    """What both unbounded maps hold at the end, by counter, and gain an hour, at the traffic of one process."""
-
-    entries: np.ndarray
-    per_hour: float
-    deletes_missing: float
 
 
 @dataclass(frozen=True)
@@ -188,22 +177,10 @@ class Scale:
     @cached_property
     def growth(self) -> dict[bool, list[Growth]]:
         """What the unbounded maps do, by affinity and replication: it goes with the traffic."""
-        return {affinity: [self._growth(source, affinity) for source in self.sources] for affinity in (True, False)}
-
-    def _growth(self, source: Source, affinity: bool) -> Growth:
-        share, middle = min(max(1.0, source.least), source.enough), source.begins + source.lasts // 2
-        stream, entries = spread(source.stream(share), self.spread_over(affinity)), []
-        gained = changed = deletes = missed = 0
-        for counter in COUNTERS:
-            whole, before = totals_at(stream, Spec("unbounded", self.experiment.settings, counter), middle)
-            late = since(whole, before)
-            entries.append(whole.final_entries / share)
-            gained, changed = gained + late.creates - late.deletes_hit, changed + late.creates + late.deletes_hit
-            deletes, missed = deletes + whole.deletes, missed + whole.deletes - whole.deletes_hit
-        # What so many comings and goings gain by chance (two standard deviations) is no leak.
-        leaks = gained > 2 * np.sqrt(changed)
-        per_hour = gained / share / max(source.lasts / 2 / HOUR, MINUTE / HOUR) if leaks else 0.0
-        return Growth(np.array(entries), per_hour, missed / deletes if deletes else np.nan)
+        return {
+            affinity: [unbounded_growth(source, self.spread_over(affinity)) for source in self.sources]
+            for affinity in (True, False)
+        }
 
     def hours_to_limit(self, traffic: float, affinity: bool) -> float:
         """Hours until the unbounded maps of a process fill the memory limit, were all hours like these; inf: never."""
@@ -326,7 +303,7 @@ class Scale:
         return ("" if point.simulated else "at least ") + format_percent(share)
 
     def scope(self) -> str:
-        """The part of the case that is simulated, in a few words."""
+        """The part of the experiment that is simulated, in a few words."""
         lasts = format_duration(self.sources[0].lasts)
         return f"the busiest {lasts} of the workload" if self.experiment.simulated else f"the whole log, {lasts}"
 

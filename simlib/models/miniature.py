@@ -17,7 +17,7 @@ from typing import Protocol
 import numpy as np
 
 from simlib.core.errors import InputError
-from simlib.core.units import MAX_NS, SECOND
+from simlib.core.units import HOUR, MAX_NS, MINUTE, SECOND
 from simlib.models import cost
 from simlib.models.heap import GO_VERSIONS
 from simlib.replay.ledger import Totals
@@ -291,3 +291,29 @@ def since(whole: Totals, before: Totals) -> Totals:
     sizes = ("peak_entries", "final_entries", "final_count_sum")
     counted = [field.name for field in fields(Totals) if field.name not in sizes]
     return replace(whole, **{name: getattr(whole, name) - getattr(before, name) for name in counted})
+
+
+@dataclass(frozen=True)
+class Growth:
+    """What both unbounded maps hold at the end, by counter, and gain an hour, at the traffic of one process."""
+
+    entries: np.ndarray
+    per_hour: float
+    deletes_missing: float
+
+
+def unbounded_growth(source: Source, instances: int = 1) -> Growth:
+    """The unbounded maps of one process, or of one instance without session affinity, at the traffic of a source."""
+    share, middle = min(max(1.0, source.least), source.enough), source.begins + source.lasts // 2
+    stream, entries = spread(source.stream(share), instances), []
+    gained = changed = deletes = missed = 0
+    for counter in COUNTERS:
+        whole, before = totals_at(stream, Spec("unbounded", counter=counter), middle)
+        late = since(whole, before)
+        entries.append(whole.final_entries / share)
+        gained, changed = gained + late.creates - late.deletes_hit, changed + late.creates + late.deletes_hit
+        deletes, missed = deletes + whole.deletes, missed + whole.deletes - whole.deletes_hit
+    # What so many comings and goings gain by chance (two standard deviations) is no leak.
+    leaks = gained > 2 * np.sqrt(changed)
+    per_hour = gained / share / max(source.lasts / 2 / HOUR, MINUTE / HOUR) if leaks else 0.0
+    return Growth(np.array(entries), per_hour, missed / deletes if deletes else np.nan)
