@@ -17,6 +17,7 @@ from typing import Protocol
 import numpy as np
 
 from simlib.core.errors import InputError
+from simlib.core.numbers import format_number
 from simlib.core.units import HOUR, MAX_NS, MINUTE, SECOND
 from simlib.models import cost
 from simlib.models.heap import GO_VERSIONS
@@ -130,8 +131,8 @@ class Miniature:
         most = most_traffic(source, target)
         if not 0 < traffic <= most:
             raise InputError(
-                f"{traffic:,g} times the traffic is out of range: above 0, and at most {most:,.3g}, beyond which a "
-                f"miniature of the store would have fewer than {LEAST_CAP} entries"
+                f"{format_number(traffic)} times the traffic is out of range: above 0, and at most "
+                f"{format_number(most)}, beyond which a miniature would have fewer than {LEAST_CAP} entries"
             )
         factor = traffic / min(max(traffic, source.least), source.enough)
         cap, every = target.max_entries, target.prune_every

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidato
 
 from simlib.core.distributions import LONGEST, Distribution, parse_bounded
 from simlib.core.errors import InputError
+from simlib.core.numbers import format_number
 from simlib.core.places import WORKLOADS
 from simlib.core.units import HOUR
 
@@ -84,8 +85,8 @@ class Arrivals(_Frozen):
             raise ValueError("give 'hourly' or 'burst', not both")
         if self.in_period > MOST_ARRIVALS:
             raise ValueError(
-                f"{self.in_period:.3g} arrivals are expected from one period of the rate to the next: at most "
-                f"{MOST_ARRIVALS:.0e}"
+                f"{format_number(self.in_period)} arrivals are expected from one period of the rate to the next: "
+                f"at most {format_number(MOST_ARRIVALS)}"
             )
         return self
 

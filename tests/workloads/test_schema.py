@@ -63,7 +63,7 @@ BAD = {
     "rate infinite": ({"kinds.one.arrivals.per_hour": float("inf")}, "kinds.one.arrivals.per_hour: "),
     "more in a day than 63 bits hold": (
         {"kinds.one.arrivals": {"per_hour": 9e8, "hourly": [1.0] * 24}},
-        "kinds.one.arrivals: 2.16e+10 arrivals are expected from one period",
+        "kinds.one.arrivals: 21.6 billion arrivals are expected from one period",
     ),
     "rate in words": ({"kinds.one.arrivals.per_hour": "many"}, "kinds.one.arrivals.per_hour: must be a valid number"),
     "rate that YAML reads as text": (
