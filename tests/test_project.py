@@ -61,16 +61,8 @@ def test_the_stores_need_nothing_but_the_standard_library():
                 assert all(alias.name in sys.stdlib_module_names for alias in node.names)
 
 
-LAYERS = (
-    ("core",),
-    ("stores", "figures"),
-    ("traces",),
-    ("workloads", "replay"),
-    ("models", "experiments"),
-    ("calibration", "report"),
-    ("analysis",),
-    ("cli",),
-)
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+LAYERS = [layer.split(" | ") for layer in re.search(r"^core < .*$", CONTRIBUTING, flags=re.MULTILINE)[0].split(" < ")]
 LAYER = {package: layer for layer, packages in enumerate(LAYERS) for package in packages}
 
 
@@ -115,3 +107,15 @@ def test_make_help_lists_every_target():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     phony = re.search(r"^\.PHONY: (.*)$", makefile, flags=re.MULTILINE)[1].split()
     assert phony == re.findall(r"^([a-z]+):.*## ", makefile, flags=re.MULTILINE)
+
+
+def test_the_tests_mirror_the_packages():
+    """Each package has tests of its own, and tests that are not of one package stand beside the packages."""
+    tested = {path.parent.name for path in ROOT.glob("tests/*/test_*.py")}
+    assert tested == set(LAYER)
+
+
+def test_the_example_of_the_readme_runs(capsys):
+    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
+    exec(compile(example, "README.md", "exec"), {})
+    assert "evictions" in capsys.readouterr().out
