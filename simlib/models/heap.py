@@ -1,8 +1,7 @@
-"""Go bytes from entries: what the two maps hold on the heap, what the process takes, and when a limit is reached.
+"""Go bytes from entries: the live heap of the maps, the resident memory of the process, and when it reaches a limit.
 
-Owns the model of each map: what its entries take, and what its table takes, worked out from how Go lays it out. The
-few factors are fitted to measurements of the Go program and kept in `data/calibration/heap.json`; `calibrate` refits
-them. Next: `figures` draws it.
+The bytes of a map are those of its entries and of its table, which follow from Go's memory layout. The few factors are
+fitted to measurements of the Go program and kept in `data/calibration/heap.json` (`make calibrate`).
 """
 
 import json
@@ -14,12 +13,18 @@ import numpy as np
 from scipy.special import bdtrc, gammaln
 
 from simlib.core.places import CALIBRATION
-from simlib.stores.registry import DESIGNS, INCIDENT, find_design
+from simlib.stores.registry import INCIDENT, find_design
 
 MIB = 1 << 20
 
 GO_VERSIONS = ("1.23", "1.24", "1.27")
 """The versions that were measured: before and after `sync.Map` and `map` changed in 1.24, and the newest."""
+
+HIGH_VOLUME = "high_volume"
+"""The broadcaster's third map, `highVolumeCounters`: a `map[string]int` under a mutex, without a bound."""
+
+MAPS = (*INCIDENT, HIGH_VOLUME)
+"""The Go maps that were measured: those of the incident's two designs, and the third map."""
 
 KEY_LENGTH = 37
 """Bytes of a session id, as in the measurements that the factors are fitted to."""
@@ -40,9 +45,9 @@ _SLOT = 16 + 8
 
 
 def allocated(size: np.ndarray) -> np.ndarray:
-    """Bytes that Go's allocator takes for objects of so many bytes; float64, same shape.
+    """Return the bytes that Go's allocator takes for objects of the given bytes; float64, same shape.
 
-    Keys below 16 bytes are packed several to a block, so they take what they are.
+    Objects below 16 bytes are packed several to a block, so they take their own size.
     """
     size = np.asarray(size, dtype=np.float64)
     small = _SIZES[np.minimum(np.searchsorted(_SIZES, size), _SIZES.size - 1)]
@@ -51,7 +56,7 @@ def allocated(size: np.ndarray) -> np.ndarray:
 
 
 def _buckets(peak: np.ndarray, entries: np.ndarray, deleted: bool, writes: bool) -> np.ndarray:
-    """Bytes of the table of a `map` up to Go 1.23 (runtime/map.go): 2^B buckets of 8, full at 6.5 on average.
+    """Return the bytes of the table of a `map` up to Go 1.23 (runtime/map.go): 2^B buckets of 8, full at 6.5.
 
     Every sixteenth bucket more is set aside for overflow. The table doubles and moves the old buckets over, two a
     write, of which the one that the key falls into may have moved already: so they are kept for ln 2 writes a bucket.
@@ -77,7 +82,7 @@ def _bucket_array(power: np.ndarray, entries: np.ndarray) -> np.ndarray:
 
 
 def _groups(peak: np.ndarray, entries: np.ndarray, deleted: bool, writes: bool) -> np.ndarray:
-    """Bytes of the tables of a `map` since Go 1.24 (internal/runtime/maps): groups of 8 slots, full at 7/8.
+    """Return the bytes of the tables of a `map` since Go 1.24 (internal/runtime/maps): groups of 8 slots, full at 7/8.
 
     A table doubles up to 1 024 slots and then splits in two by a bit of the hash, so the number of tables is one more
     than the expected number of prefixes under which more than 896 entries fall.
@@ -94,9 +99,9 @@ def _groups(peak: np.ndarray, entries: np.ndarray, deleted: bool, writes: bool) 
 
 
 def _trie(peak: np.ndarray, entries: np.ndarray, deleted: bool, writes: bool) -> np.ndarray:
-    """Bytes of the inner nodes of a `sync.Map` since Go 1.24 (internal/sync/hashtriemap.go), 16 children each.
+    """Return the bytes of the inner nodes of a `sync.Map` since Go 1.24 (internal/sync/hashtriemap.go).
 
-    A node stands where two keys shared a prefix, and goes once it is empty.
+    Each has 16 children. A node stands where two keys shared a prefix, and goes once it is empty.
     """
     kept = np.where(peak > 0, entries / np.maximum(peak, 1), 0)
     nodes = np.ones_like(peak)
@@ -120,13 +125,18 @@ _TABLES: dict[tuple[str, str], Callable] = {
 }
 
 
-def table_bytes(design: str, go_version: str, peak: np.ndarray, entries: np.ndarray, deleted: bool) -> np.ndarray:
-    """Bytes of a map's table alone, by Go's layout, after it held `peak` entries and, if `deleted`, lost some of them.
+def _go_map(design: str) -> str:
+    """Return the Go map that a design or the third map stands on. Raises InputError for an unknown design."""
+    return "map" if design == HIGH_VOLUME else find_design(design).go_map
 
-    Arrays of one shape; float64.
+
+def table_bytes(design: str, go_version: str, peak: np.ndarray, entries: np.ndarray, deleted: bool) -> np.ndarray:
+    """Return the bytes of a map's table alone after it held `peak` entries and, if `deleted`, lost some of them.
+
+    By Go's layout. Arrays of one shape; float64.
     """
     peak, entries = (np.asarray(each, dtype=np.float64) for each in (peak, entries))
-    go_map = find_design(design).go_map
+    go_map = _go_map(design)
     return _TABLES[go_map, go_version](peak, entries, deleted, go_map == "map")
 
 
@@ -134,8 +144,8 @@ def table_bytes(design: str, go_version: str, peak: np.ndarray, entries: np.ndar
 class HeapModel:
     """Live heap bytes of one map on one Go version.
 
-    What an entry takes (`per_live`), what a deleted one leaves (`per_dead`), a factor on its table (`scale`) and what
-    the map takes empty (`constant`). `worst_error`, a share, is the largest at the sizes held back from the fit.
+    `per_live` bytes an entry, `per_dead` left by a deleted one, a factor `scale` on its table, and `constant` bytes of
+    the empty map. `worst_error`, a share, is the largest at the sizes held back from the fit.
     """
 
     design: str
@@ -149,7 +159,7 @@ class HeapModel:
     def live_bytes(
         self, entries: np.ndarray, peak: np.ndarray | None = None, key_length: int = KEY_LENGTH
     ) -> np.ndarray:
-        """Live bytes of the map with so many entries, after a `peak` of so many (none: it never shrank); float64."""
+        """Return the live bytes of the map with `entries` after a `peak` (None: it never shrank); float64."""
         entries = np.asarray(entries, dtype=np.float64)
         deleted = peak is not None
         peak = np.maximum(entries if peak is None else np.asarray(peak, dtype=np.float64), entries)
@@ -166,12 +176,12 @@ def _calibrated() -> dict:
 
 
 def heap_model(design: str, go_version: str) -> HeapModel:
-    """Return the model fitted to the incident's design on the same Go map, those being what was measured.
+    """Return the model of one of MAPS, or for another design that of the incident's design on the same Go map.
 
     Raises ValueError for a Go version that was not measured, and InputError for an unknown design.
     """
-    go_map = find_design(design).go_map
-    measured = next(name for name in INCIDENT if DESIGNS[name].go_map == go_map)
+    go_map = _go_map(design)
+    measured = design if design in MAPS else next(name for name in INCIDENT if _go_map(name) == go_map)
     if go_version not in GO_VERSIONS:
         raise ValueError(f"Go {go_version!r} was not measured: choose one of {', '.join(GO_VERSIONS)}")
     return HeapModel(
@@ -180,7 +190,7 @@ def heap_model(design: str, go_version: str) -> HeapModel:
 
 
 def resident_per_live() -> float:
-    """Resident memory over live heap in a busy process at GOGC=100, as measured when a limit was reached.
+    """Return resident memory over live heap at GOGC=100, as measured when a limit was reached.
 
     The collector lets the heap grow to twice what was live before it runs, so resident memory lies between the live
     heap and about twice that, the nearer to twice the more short-lived memory the process uses.
@@ -193,20 +203,20 @@ SPREAD = 0.1
 
 
 def churned(go_version: str) -> float:
-    """Live heap of a `map` held at a size through many new keys, over that of one just grown to it: the most measured.
+    """Return the largest measured live heap of a `map` held at a size through many new keys, over one just grown to it.
 
-    Deletes leave marks in a table (up to 1.24 it grows for them), so a bounded store that is full may take so much.
+    Deletes leave marks in a table (up to 1.24 it grows for them), so a full bounded store may take this much more.
     """
     return _calibrated()["churned"][go_version]
 
 
 def resident_mib(entries: np.ndarray, design: str, go_version: str, share: float = 1.0) -> np.ndarray:
-    """Resident memory in MiB of so many entries of a map that never shrank, times `share`; same shape as `entries`."""
+    """Return resident memory in MiB of a map that never shrank, times `share`; same shape as `entries`."""
     return heap_model(design, go_version).live_bytes(entries) * (resident_per_live() * share / MIB)
 
 
 def entries_at(limit_mib: float, design: str, go_version: str, share: float = 1.0) -> float:
-    """The fewest entries of which resident memory, times `share`, reaches a limit in MiB."""
+    """Return the fewest entries at which resident memory, times `share`, reaches a limit in MiB."""
     # A table that doubles makes steps, and shrinks again where it drops its old half: the first crossing counts.
     sizes = np.unique(np.geomspace(1, max(limit_mib, 1) * MIB / 20, 4000).round())
     reached = np.flatnonzero(resident_mib(sizes, design, go_version, share) >= limit_mib)

@@ -9,7 +9,16 @@ from simlib.calibration.calibrate import cost_errors, fit_heap, heap_errors
 from simlib.experiments.experiment import open_experiment
 from simlib.models import cost, heap
 from simlib.models.cost import PARTS
-from simlib.models.heap import CALIBRATION, GO_VERSIONS, HeapModel, allocated, heap_model, table_bytes
+from simlib.models.heap import (
+    CALIBRATION,
+    GO_VERSIONS,
+    HIGH_VOLUME,
+    MAPS,
+    HeapModel,
+    allocated,
+    heap_model,
+    table_bytes,
+)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +92,7 @@ def test_tables_by_brute_force():
             assert table("bounded", "1.27", n) == pytest.approx(27264 * tables, rel=0.05)
 
 
-@pytest.mark.parametrize("design", ["unbounded", "bounded"])
+@pytest.mark.parametrize("design", MAPS)
 @pytest.mark.parametrize("version", GO_VERSIONS)
 def test_heap_models_are_within_5_percent_at_sizes_held_back(measured, design, version):
     mine = measured[(measured["go_version"] == version) & (measured["design"] == design) & measured["held_back"]]
@@ -93,6 +102,15 @@ def test_heap_models_are_within_5_percent_at_sizes_held_back(measured, design, v
     errors = np.abs(heap_errors(heap_model(design, version), mine))
     assert errors.max() <= 0.05
     assert heap_model(design, version).worst_error == pytest.approx(errors.max(), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("design", "entries", "expected"),
+    # The service's own maps, measured apart from the program here: 32-byte entries with a time, and plain counts.
+    [("bounded", 2048, 133), ("bounded", 100_000, 115), (HIGH_VOLUME, 2048, 101)],
+)
+def test_bytes_an_entry_are_those_of_the_service(design, entries, expected):
+    assert float(heap_model(design, "1.27").live_bytes(entries)) / entries == pytest.approx(expected, rel=0.03)
 
 
 def test_a_fit_finds_the_factors_that_made_the_measurements(measured):

@@ -20,7 +20,7 @@ type eviction struct {
 	False   bool   `json:"false"`
 }
 
-// ledger is what one store did over one stream, by the names of the design.
+// ledger holds the totals of one store over one stream, under the names of the design.
 type ledger struct {
 	Increments     int64 `json:"increments"`
 	Deletes        int64 `json:"deletes"`
@@ -104,7 +104,7 @@ func account(design string, chosen settings, s *stream, rows bool) ledger {
 			}
 			size--
 			if rows {
-				l.Evictions = append(l.Evictions, eviction{row, session, cause, gone.count, s.time[row] - gone.lastSeen, wrong})
+				l.Evictions = append(l.Evictions, eviction{row, session, cause, gone.count, int64(instant(s.time[row]).Sub(gone.lastSeen)), wrong})
 			}
 		}
 	}

@@ -157,21 +157,21 @@ func measureCost(t costTask) map[string]float64 {
 			s.Increment(ids[i], now)
 		}
 	})) / float64(t.Entries)
-	scan := timed(nothing, whole(func() { s.prune(now) }))
+	scan := timed(nothing, whole(func() { s.prune(instant(now)) }))
 	s.MaxEntries = t.Entries
 	sorted := timed(func() {
 		for _, i := range rand.Perm(t.Entries) {
 			now++
-			s.entries[ids[i]].lastSeen = now
+			s.entries[ids[i]].lastSeen = instant(now)
 		}
-		s.entries[extra] = &entry{1, -1 << 30}
-	}, whole(func() { s.prune(now) }))
+		s.entries[extra] = &entry{1, instant(-1 << 30)}
+	}, whole(func() { s.prune(instant(now)) }))
 	s.MaxEntries = 0
 	expired := timed(func() {
 		for _, id := range ids {
-			s.entries[id] = &entry{1, 0}
+			s.entries[id] = &entry{1, instant(0)}
 		}
-	}, whole(func() { s.prune(1 << 50) })) / float64(t.Entries)
+	}, whole(func() { s.prune(instant(1 << 50)) })) / float64(t.Entries)
 	return map[string]float64{"known": known, "scan": scan, "sort": sorted, "created": created, "expired": expired}
 }
 

@@ -6,11 +6,12 @@ import (
 	"sort"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 const missing = "__missing__"
 
-// A store counts events by session. The clock is passed in, in nanoseconds.
+// A store counts events by session. The time is passed in, in nanoseconds.
 type store interface {
 	// Increment counts one event of a session and returns its count.
 	Increment(session string, now int64) int64
@@ -52,10 +53,24 @@ func (s *unbounded) Snapshot() map[string]int64 {
 	return counts
 }
 
+// entry and aged have the shapes of the service: 32 bytes with a pointer, and 40 bytes with two.
 type entry struct {
 	count    int64
-	lastSeen int64
+	lastSeen time.Time
 }
+
+// aged is the record that the cap phase sorts.
+type aged struct {
+	session  string
+	lastSeen time.Time
+}
+
+// begin has a reading of the monotonic clock, as every time.Now() in the service has: comparing two such times costs
+// half of what comparing times of day does.
+var begin = time.Now()
+
+// instant gives the time that an entry holds for a time of the stream.
+func instant(now int64) time.Time { return begin.Add(time.Duration(now)) }
 
 // settings of a bounded store; a bound of 0 or less is off.
 type settings struct {
@@ -64,7 +79,7 @@ type settings struct {
 	PruneEvery int64 `json:"prune_every"`
 }
 
-// work is what the prunes of a store did, and hooks for whoever keeps the accounts.
+// work counts what the prunes of a store did; evicted, if set, is called with every entry that a prune removes.
 type work struct {
 	prunes, scanned, sorted int64
 	evicted                 func(session string, byCap bool, gone *entry)
@@ -95,54 +110,50 @@ func (s *bounded) Increment(session string, now int64) int64 {
 		s.entries[session] = e
 	}
 	e.count++
-	e.lastSeen = now
+	e.lastSeen = instant(now)
 	s.ops++
 	count := e.count
 	tick := s.TTL > 0 && s.ops%uint64(s.PruneEvery) == 0
 	if tick || s.MaxEntries > 0 && len(s.entries) > s.MaxEntries {
-		s.prune(now)
+		s.prune(e.lastSeen)
 	}
 	return count
 }
 
-func (s *bounded) prune(now int64) {
+func (s *bounded) prune(now time.Time) {
 	s.prunes++
 	if s.TTL > 0 {
 		s.scanned += int64(len(s.entries))
 		for session, e := range s.entries {
-			if now-e.lastSeen > s.TTL {
-				s.remove(session, e, false)
+			if now.Sub(e.lastSeen) > time.Duration(s.TTL) {
+				s.remove(session, false)
 			}
 		}
 	}
 	if s.MaxEntries <= 0 || len(s.entries) <= s.MaxEntries {
 		return
 	}
-	type aged struct {
-		session string
-		entry   *entry
-	}
 	all := make([]aged, 0, len(s.entries))
 	for session, e := range s.entries {
-		all = append(all, aged{session, e})
+		all = append(all, aged{session, e.lastSeen})
 	}
 	s.sorted += int64(len(all))
 	sort.Slice(all, func(i, j int) bool {
-		if all[i].entry.lastSeen != all[j].entry.lastSeen {
-			return all[i].entry.lastSeen < all[j].entry.lastSeen
+		if all[i].lastSeen.Equal(all[j].lastSeen) {
+			return all[i].session < all[j].session
 		}
-		return all[i].session < all[j].session
+		return all[i].lastSeen.Before(all[j].lastSeen)
 	})
 	for _, oldest := range all[:len(all)-s.MaxEntries] {
-		s.remove(oldest.session, oldest.entry, true)
+		s.remove(oldest.session, true)
 	}
 }
 
-func (s *bounded) remove(session string, e *entry, byCap bool) {
-	delete(s.entries, session)
+func (s *bounded) remove(session string, byCap bool) {
 	if s.evicted != nil {
-		s.evicted(session, byCap, e)
+		s.evicted(session, byCap, s.entries[session])
 	}
+	delete(s.entries, session)
 }
 
 func (s *bounded) Delete(session string) int64 {
@@ -166,9 +177,43 @@ func (s *bounded) Snapshot() map[string]int64 {
 	return counts
 }
 
+// highVolume is the map that was left as it was: a count for each session that streams token deltas.
+type highVolume struct {
+	mu     sync.Mutex
+	counts map[string]int
+}
+
+func (s *highVolume) Increment(session string, _ int64) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.counts[session]++
+	return int64(s.counts[session])
+}
+
+func (s *highVolume) Delete(session string) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	count := s.counts[session]
+	delete(s.counts, session)
+	return int64(count)
+}
+
+func (s *highVolume) Snapshot() map[string]int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	counts := make(map[string]int64, len(s.counts))
+	for session, count := range s.counts {
+		counts[session] = int64(count)
+	}
+	return counts
+}
+
 func newStore(design string, s settings) store {
-	if design == "unbounded" {
+	switch design {
+	case "unbounded":
 		return &unbounded{}
+	case "high_volume":
+		return &highVolume{counts: make(map[string]int)}
 	}
 	return newBounded(s)
 }
