@@ -175,8 +175,7 @@ def numpy_rate(workload: Workload) -> float:
     def run():
         times, owners = [], []
         for kind in workload.kinds.values():
-            bounds, rates = kind.arrivals.steps()
-            expected = float(np.dot(np.diff(bounds), rates) / bounds[-1]) * workload.duration / HOUR
+            expected = kind.arrivals.evened().per_hour * workload.duration / HOUR
             begins = np.sort(rng.uniform(0, workload.duration, rng.poisson(expected)))
             gap, lasts = kind.events.gap.mean, kind.events.lasts.mean
             events = rng.geometric(gap / (gap + lasts), begins.size)

@@ -13,13 +13,11 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
-
 from simlib.core.units import HOUR
 from simlib.replay.totals import Spec, stream_totals
 from simlib.traces.codes import COUNTERS
 from simlib.workloads.generator import generated
-from simlib.workloads.schema import Arrivals, Workload, load_workload
+from simlib.workloads.schema import Workload, load_workload
 
 TRAFFIC = 20
 """Times the incident's traffic: the store is then full within the half hour of the shortest stream."""
@@ -27,13 +25,7 @@ TRAFFIC = 20
 
 def even_incident(hours: float) -> Workload:
     """The kinds of the incident, arriving evenly at their mean rates, at TRAFFIC."""
-    incident = load_workload("incident")
-    kinds = {}
-    for name, kind in incident.kinds.items():
-        bounds, rates = kind.arrivals.steps()
-        per_hour = float(np.dot(np.diff(bounds), rates) / bounds[-1])
-        kinds[name] = kind.model_copy(update={"arrivals": Arrivals(per_hour=per_hour)})
-    return incident.model_copy(update={"kinds": kinds}).times(TRAFFIC).lasting(hours * HOUR)
+    return load_workload("incident").evened().times(TRAFFIC).lasting(hours * HOUR)
 
 
 def run(hours: float) -> dict[str, float]:

@@ -198,7 +198,7 @@ class ClosedForms:
     def cap_reached_at(self) -> float | None:
         """New sessions a second at which, in closed form, the cap in use is reached; None where none is covered."""
         cap, ttl = self.experiment.settings.max_entries, self.experiment.settings.ttl
-        return theory.cap_binds_at(self.kinds, cap, ttl) * SECOND if self.kinds and cap > 0 and ttl > 0 else None
+        return theory.cap_reached_at(self.kinds, cap, ttl) * SECOND if self.kinds and cap > 0 and ttl > 0 else None
 
     def error(self) -> float:
         """The largest error of a closed form against its simulation, as a share; NaN without any."""

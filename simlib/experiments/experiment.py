@@ -21,9 +21,9 @@ from simlib.stores.registry import INCIDENT
 from simlib.traces.codes import COUNTERS, INCREMENT
 from simlib.traces.files import read_trace
 from simlib.traces.trace import Trace
-from simlib.workloads.churn import simulate
+from simlib.workloads.broadcaster import Timeline
+from simlib.workloads.churn import simulate_all
 from simlib.workloads.schema import LONGEST, Workload, load_workload
-from simlib.workloads.timetable import session_ids
 
 LIVE_DESIGNS = INCIDENT
 """The designs whose stores every experiment observes."""
@@ -39,7 +39,9 @@ class Replication:
     """One replication: every operation from `start` (ns) for `duration` (ns), and the stores that received it.
 
     `observed` holds a store for each (counter, design). `class_of` is the class of each session of the trace, an index
-    into `classes`; int64, (sessions,).
+    into `classes`; int64, (sessions,). `high_volume` is the size over time of the map that the fix left unbounded, with
+    an entry for each session that streams token deltas, removed at its last disconnect only; None for a log, which does
+    not say. Its bytes: `heap_model(HIGH_VOLUME, go_version)` of `models.heap`, with `high_volume.entries_at(grid)`.
     """
 
     trace: Trace
@@ -48,6 +50,7 @@ class Replication:
     observed: Mapping[tuple[str, str], Observation]
     classes: tuple[str, ...]
     class_of: np.ndarray
+    high_volume: Timeline | None = None
 
     @property
     def end(self) -> int:
@@ -247,14 +250,10 @@ def _simulated(
 def _simulated_replication(workload: Workload, seed: int, settings: Settings) -> Replication:
     observed = {(counter, design): Observed(design, settings) for counter in COUNTERS for design in LIVE_DESIGNS}
     receivers = {counter: [observed[counter, design] for design in LIVE_DESIGNS] for counter in COUNTERS}
-    trace = simulate(workload, seed, receivers)
-    kinds = tuple(workload.kinds)
-    class_of = np.zeros(trace.ids.size, dtype=np.int64)
-    by_id = pd.Index(trace.ids)
-    for number, kind in enumerate(kinds):
-        places = by_id.get_indexer(pd.Index(session_ids(workload, seed, kind), dtype=object))
-        class_of[places[places >= 0]] = number
-    return Replication(trace, 0, workload.duration, observed, kinds, class_of)
+    found = simulate_all(workload, seed, receivers)
+    return Replication(
+        found.trace, 0, workload.duration, observed, tuple(workload.kinds), found.kind_of, found.high_volume
+    )
 
 
 def _log(path: Path, limit: float, settings: Settings) -> Experiment:

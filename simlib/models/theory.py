@@ -1,8 +1,8 @@
 """Closed forms to check simulations against, each with its source.
 
-Owns the formulas, for sessions that nobody watches: they arrive as a Poisson process and emit events with exponential
-gaps over an exponential time, or just one, so every expectation has a closed form (but for one integral over the law of
-a pause). Nothing here is simulated. Next: `validation`.
+They hold for sessions that nobody watches: these arrive as a Poisson process and emit events with exponential gaps over
+an exponential time, or just one event, so every expectation has a closed form but for one integral over the law of a
+pause.
 """
 
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ import numpy as np
 from scipy.optimize import brentq
 
 from simlib.core.units import HOUR
-from simlib.workloads.schema import Arrivals, Distribution, Kind, Workload
+from simlib.workloads.schema import Distribution, Kind, Workload
 
 
 @dataclass(frozen=True)
 class Sessions:
     """Sessions of one kind that nobody watches: `rate` arrivals per ns, `gap`, `lasts` and `pause` means in ns.
 
-    With the chance `pauses` a gap is longer by a pause, drawn from `pause`. `lasts` of 0 leaves one event.
+    With probability `pauses` a gap is longer by a pause, drawn from `pause`. `lasts` of 0 means one event.
     """
 
     rate: float
@@ -39,7 +39,7 @@ class Sessions:
     def mean_gap(self) -> float:
         """Expected gap between two events, pauses included, ns.
 
-        The least of two exponential times, of the next event and of the end of work, whichever it is.
+        The smaller of two exponential times: until the next event, and until the end of work.
         """
         return 1 / self._hazard + self.pauses * self.pause.mean
 
@@ -49,13 +49,13 @@ class Sessions:
         return self.gaps * self.mean_gap
 
     def longer(self, time: float) -> float:
-        """Share of the gaps that are longer than a time (ns)."""
+        """Return the share of the gaps that are longer than a time (ns)."""
         plain, after = np.exp(-self._hazard * time), time - _quantiles(self.pause)
         paused = np.where(after < 0, 1.0, np.exp(-self._hazard * np.maximum(after, 0))).mean()
         return float((1 - self.pauses) * plain + self.pauses * paused)
 
     def mean_gap_up_to(self, time: float) -> float:
-        """Expectation of a gap or a time (ns), whichever is less: the integral of `longer` from 0."""
+        """Return the expectation of a gap cut off at a time (ns): the integral of `longer` from 0."""
         within = (1 - np.exp(-self._hazard * time)) / self._hazard
         wait = np.minimum(_quantiles(self.pause), time)
         rest = (1 - np.exp(-self._hazard * (time - wait))) / self._hazard
@@ -67,30 +67,25 @@ class Sessions:
 
 
 def _quantiles(law: Distribution, points: int = 4000) -> np.ndarray:
-    """Equally likely values of a law of durations, ns; float64, (points,)."""
+    """Return equally likely values of a law of durations, ns; float64, (points,)."""
     share = (np.arange(points) + 0.5) / points
     return -law.low * np.log1p(-share) if law.law == "exponential" else law.low + share * (law.high - law.low)
 
 
 def covered(kind: Kind) -> bool:
-    """Whether the closed forms hold for a kind: nobody watches it, its gaps and its time are exponential."""
+    """Return whether the closed forms hold for a kind: nobody watches it, its gaps and its time are exponential."""
     gap, lasts = kind.events.gap, kind.events.lasts
     return kind.clients is None and (lasts.mean == 0 or (gap.law, lasts.law) == ("exponential", "exponential"))
 
 
 def evened(workload: Workload) -> Workload | None:
-    """The kinds of a workload that the closed forms cover, with even arrivals at their mean rate; None without any."""
-    kinds = {}
-    for name, kind in workload.kinds.items():
-        if covered(kind):
-            bounds, rates = kind.arrivals.steps()
-            per_hour = float(np.dot(np.diff(bounds), rates) / bounds[-1])
-            kinds[name] = kind.model_copy(update={"arrivals": Arrivals(per_hour=per_hour)})
-    return workload.model_copy(update={"kinds": kinds}) if kinds else None
+    """Return the kinds that the closed forms cover, with even arrivals at their mean rate; None without any."""
+    kinds = {name: kind for name, kind in workload.kinds.items() if covered(kind)}
+    return workload.model_copy(update={"kinds": kinds}).evened() if kinds else None
 
 
 def sessions(workload: Workload) -> list[Sessions]:
-    """The kinds of an evened workload, as the closed forms take them."""
+    """Return the kinds of an evened workload in the form of the closed forms."""
     never = Distribution("fixed", 0, 0)
     return [
         Sessions(
@@ -105,7 +100,7 @@ def sessions(workload: Workload) -> list[Sessions]:
 
 
 def live(kinds: list[Sessions]) -> float:
-    """Expected sessions between their first and last event: those in service in M/G/infinity, a Poisson number.
+    """Return the expected sessions between their first and last event: those in service in M/G/infinity (Poisson).
 
     Source: Takacs, Introduction to the Theory of Queues, 1962, chapter 3.
     """
@@ -113,17 +108,17 @@ def live(kinds: list[Sessions]) -> float:
 
 
 def increments(kinds: list[Sessions]) -> float:
-    """Expected increments per ns."""
+    """Return the expected increments per ns."""
     return sum(kind.rate * (1 + kind.gaps) for kind in kinds)
 
 
 def growth(kinds: list[Sessions]) -> float:
-    """Entries that the unbounded map gains per ns: one for each session, as nobody ever deletes it."""
+    """Return the entries that the unbounded map gains per ns: one for each session, as nothing deletes it."""
     return sum(kind.rate for kind in kinds)
 
 
 def idle_occupancy(kinds: list[Sessions], ttl: float) -> float:
-    """Expected entries under an idle TTL (ns) that takes effect at once, and no cap.
+    """Return the expected entries under an idle TTL (ns) that takes effect at once, and no cap.
 
     Each event keeps the entry until the next one or for the TTL, the last one for the TTL (Little's law: Little, A
     Proof for the Queuing Formula L = lambda W, 1961). Where no gap is longer than the TTL this is
@@ -133,29 +128,29 @@ def idle_occupancy(kinds: list[Sessions], ttl: float) -> float:
 
 
 def prune_lag(kinds: list[Sessions], prune_every: int) -> float:
-    """Expected time in ns that an expired entry waits for the next TTL prune: half of the time between two."""
+    """Return the expected time in ns that an expired entry waits for a TTL prune: half of the time between two."""
     return prune_every / increments(kinds) / 2
 
 
 def occupancy(kinds: list[Sessions], ttl: float, prune_every: int) -> float:
-    """Expected entries of the bounded store without a cap: as under a TTL that is longer by the mean wait for a prune.
+    """Return the expected entries of the bounded store without a cap: the TTL is longer by the mean wait for a prune.
 
-    Approximate, as a session that comes back within that wait finds its entry still there or not, by chance.
+    Approximate: a session that comes back within that wait finds its entry still there or not, by chance.
     """
     return idle_occupancy(kinds, ttl + prune_lag(kinds, prune_every))
 
 
-def cap_binds_at(kinds: list[Sessions], cap: int, ttl: float) -> float:
-    """New sessions per ns from which on the cap binds, the sessions being as they are and the mixture the same.
+def cap_reached_at(kinds: list[Sessions], cap: int, ttl: float) -> float:
+    """Return the new sessions per ns at which the cap is reached, with the same mixture of kinds.
 
-    The expected entries are proportional to the rate. A full store looks for expired ones with every new session, so
-    they wait for no prune.
+    The expected entries are proportional to the rate. A full store looks for expired entries with every new session,
+    so these wait for no prune.
     """
     return growth(kinds) * cap / idle_occupancy(kinds, ttl)
 
 
 def characteristic_time(kinds: list[Sessions], cap: int) -> float:
-    """Idle time in ns after which an LRU store of a cap evicts an entry, all taken to be alike.
+    """Return the idle time in ns after which an LRU store evicts an entry, taken to be the same for all entries.
 
     Source: Che, Tung and Wang, Hierarchical Web Caching Systems: Modeling, Design and Experimental Results, 2002; here
     for sessions that come and go: the time at which the expected entries fill the cap.
@@ -164,6 +159,6 @@ def characteristic_time(kinds: list[Sessions], cap: int) -> float:
 
 
 def false_evictions(kinds: list[Sessions], cap: int) -> float:
-    """Evictions of live sessions under LRU, as a share of all increments: the gaps beyond the characteristic time."""
+    """Return the evictions of live sessions under LRU, the gaps beyond the characteristic time, per increment."""
     time = characteristic_time(kinds, cap)
     return sum(kind.rate * kind.gaps * kind.longer(time) for kind in kinds) / increments(kinds)

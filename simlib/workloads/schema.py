@@ -1,7 +1,6 @@
-"""What arrives: the kinds of session, how often each comes and how each behaves. Frozen and self-validating.
+"""Workloads as YAML files (`data/workloads/`): the kinds of session, how often each arrives and how each behaves.
 
-Owns the form of a workload file (YAML, `data/workloads/`) and refuses what does not fit it, naming file and field.
-Nothing here is random or runs. Next: `plan` draws the sessions.
+Refuses a file that does not fit the schema, naming the file and the field.
 """
 
 import re
@@ -22,16 +21,16 @@ WORKED_EXAMPLE = "incident"
 """The preset that measurements of the real thing are compared with, whatever a notebook runs on."""
 
 FASTEST = 1e9
-"""The highest rate that a workload may hold, in arrivals an hour."""
+"""The highest rate of a workload, in arrivals an hour."""
 MOST_ARRIVALS = 8e9
-"""What may be expected to arrive of a kind in one period of its rate: an hour, a day, or from one burst to the next.
+"""The most expected arrivals of a kind in one period of its rate: an hour, a day, or from one burst to the next.
 
-More of them, by 2**30 each, would not go into 63 bits.
+They are counted in units of 2**-30 (`timetable.ARRIVAL_UNIT`) and must fit into 63 bits.
 """
 
 
 def _gap(text: Any) -> Distribution:
-    """A distribution of gaps: always some time, or a session would emit without end in one instant."""
+    """Parse a distribution of gaps. Refuses a mean of 0, with which a session would emit without end in one instant."""
     gap = Distribution.parse(text)
     if gap.mean < 1:
         raise ValueError(f"{text!r} leaves no time between events: give a duration above 0")
@@ -92,12 +91,16 @@ class Arrivals(_Frozen):
 
     @property
     def in_period(self) -> float:
-        """Arrivals expected in one period of the rate."""
+        """Expected arrivals in one period of the rate."""
         bounds, rates = self.steps()
         return sum(rate * (stop - begin) / HOUR for begin, stop, rate in zip(bounds, bounds[1:], rates, strict=False))
 
+    def evened(self) -> "Arrivals":
+        """Return even arrivals at the same mean rate."""
+        return Arrivals(per_hour=self.in_period * HOUR / self.steps()[0][-1])
+
     def steps(self) -> tuple[list[int], list[float]]:
-        """One period of the rate: the n + 1 bounds of its steps in ns from 0, and the n rates in arrivals per hour."""
+        """Return one period of the rate: the n + 1 bounds of its steps in ns from 0, and n rates per hour."""
         if self.hourly:
             return [hour * HOUR for hour in range(25)], [self.per_hour * times for times in self.hourly]
         if self.burst:
@@ -109,14 +112,14 @@ class Arrivals(_Frozen):
 
 
 class Pauses(_Frozen):
-    """With this chance, a session rests for so long between two events; the rest does not count as its work."""
+    """With this chance, a session rests for the time `lasts` between two events; the rest is not part of its work."""
 
     chance: Probability
     lasts: Gap
 
 
 class Events(_Frozen):
-    """What a session's producer emits: one event at once, then one after each gap, until it has worked so long."""
+    """The events of a session: one at once, then one after each gap, until it has worked for the time `lasts`."""
 
     gap: Gap
     lasts: Law
@@ -134,8 +137,8 @@ class Clients(_Frozen):
     """The clients that watch a session.
 
     A client joins some time after the session began, stays, and with the chance `returns` comes back after a time
-    away, again and again. With the chance `another` there is a further client, and so on. A client holds up to
-    `buffer` events and drains one every `drains` (drawn once for each client).
+    away, again and again. With the chance `another` there is a further client, and so on. Each client's channel holds
+    `buffer` events, beside the one that its writer is sending, which takes the time `drains` (drawn once a client).
     """
 
     joins: Law
@@ -149,17 +152,53 @@ class Clients(_Frozen):
 
 
 class Kind(_Frozen):
-    """One kind of session. Without clients none ever connects; `outlives_clients` makes an orphaned producer."""
+    """One kind of session. Without clients none ever connects; `outlives_clients` makes an orphaned producer.
+
+    With `token_deltas` each event comes with text that is streamed token by token. The broadcaster counts these deltas
+    by session in a third map (`broadcaster.Broadcaster`); they are no events of their own here.
+    """
 
     about: Line
     arrivals: Arrivals
     events: Events
     clients: Clients | None = None
     outlives_clients: bool = False
+    token_deltas: bool = False
+
+
+class InMemory(_Frozen):
+    """Event history in the service's own memory: of at most `sessions` sessions, for `age` after the last event."""
+
+    sessions: Annotated[int, Field(ge=1, le=1_000_000)]
+    age: Duration
+
+    @model_validator(mode="after")
+    def _some_age(self):
+        if self.age == 0:
+            raise ValueError("age: 0 keeps no history: give a duration such as 1h")
+        return self
+
+
+class History(_Frozen):
+    """Where the service keeps past events: outside, in a store, or in its own `memory`.
+
+    In a file: `history: store`, which is the default, or `history: {memory: {sessions: 100, age: 1h}}`.
+    """
+
+    memory: InMemory | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, given: Any) -> Any:
+        if given == "store":
+            return {}
+        if isinstance(given, cls) or (isinstance(given, dict) and "memory" in given):
+            return given
+        raise ValueError("give 'store', or 'memory' with 'sessions' and 'age'")
 
 
 class Workload(_Frozen):
-    """A named mixture of session kinds over a duration (ns), with the memory (MiB) that the two maps may fill."""
+    """A named mixture of session kinds over a duration (ns), and the memory (MiB) that the two counters may fill."""
 
     name: Name
     title: Line
@@ -167,6 +206,7 @@ class Workload(_Frozen):
     duration: Duration
     memory_limit_mib: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     kinds: Annotated[dict[Name, Kind], Field(min_length=1)]
+    history: History = History.model_construct(memory=None)
 
     @model_validator(mode="after")
     def _some_time(self):
@@ -175,22 +215,22 @@ class Workload(_Frozen):
         return self
 
     def lasting(self, duration: float) -> "Workload":
-        """The same workload over another duration in ns. Raises InputError where that is no time, or too much."""
+        """Return the same workload over another duration in ns. Raises InputError where that is out of range."""
         if not 1 <= duration <= LONGEST:
             raise InputError(f"hours: {duration / HOUR:g} is out of range: above 0, at most {LONGEST // HOUR}")
         return self.model_copy(update={"duration": round(duration)})
 
     @property
     def most_times(self) -> float:
-        """By how much every arrival rate may be multiplied; inf where nothing arrives."""
+        """The largest factor by which every arrival rate may be multiplied; inf where nothing arrives."""
         arrivals = [kind.arrivals for kind in self.kinds.values() if kind.arrivals.per_hour > 0]
         most = (min(FASTEST / each.per_hour, MOST_ARRIVALS / max(each.in_period, 1e-300)) for each in arrivals)
         return min(most, default=float("inf"))
 
     def times(self, load: float) -> "Workload":
-        """The same workload with every arrival rate multiplied by `load`; the shapes of the rates stay.
+        """Return the same workload with every arrival rate multiplied by `load`; the shapes of the rates stay.
 
-        Raises InputError for a load that is no number of 0 or more, or that makes a rate higher than a file may hold.
+        Raises InputError for a load below 0, or one that makes a rate higher than a file may hold.
         """
         if not (0 <= load <= self.most_times and load < float("inf")):
             raise InputError(
@@ -199,14 +239,18 @@ class Workload(_Frozen):
             )
         return self._with_arrivals(lambda arrivals: {"per_hour": arrivals.per_hour * load})
 
+    def evened(self) -> "Workload":
+        """Return the same workload with even arrivals at their mean rates."""
+        return self._with_arrivals(lambda arrivals: dict(arrivals.evened()))
+
     def from_hour(self, hour: int) -> "Workload":
-        """The same workload, begun at another hour of its day; rates without hours of the day stay as they are."""
+        """Return the same workload, begun at another hour of its day; rates without hours of the day stay."""
         return self._with_arrivals(
             lambda arrivals: {"hourly": [*arrivals.hourly[hour:], *arrivals.hourly[:hour]]} if arrivals.hourly else {}
         )
 
     def busiest_hour(self, hours: int) -> int:
-        """The hour of the day from which on most sessions arrive within so many hours; the first of equals."""
+        """Return the hour of the day after which most sessions arrive within `hours`; the first of equals."""
         arrivals = [kind.arrivals for kind in self.kinds.values() if kind.arrivals.hourly]
         day = [sum(each.per_hour * each.hourly[hour] for each in arrivals) for hour in range(24)]
         return max(range(24), key=lambda first: sum(day[(first + more) % 24] for more in range(hours)))
@@ -235,14 +279,14 @@ class _UniqueKeys(yaml.SafeLoader):
 
 
 def workload_names() -> list[str]:
-    """The presets in `data/workloads/`, by name."""
+    """List the presets in `data/workloads/`, by name."""
     return sorted(path.stem for path in WORKLOADS.glob("*.yaml"))
 
 
 def workload_file(name: str | Path) -> Path:
-    """The file of a preset by its name, or the path itself of a workload file (ending in .yaml or .yml).
+    """Return the file of a preset by its name, or the path itself of a workload file (ending in .yaml or .yml).
 
-    Raises InputError for a name there is not, listing those there are.
+    Raises InputError for an unknown name, listing the presets.
     """
     path = Path(name)
     if path.suffix in (".yaml", ".yml"):
@@ -262,7 +306,7 @@ def load_workload(name: str | Path) -> Workload:
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from None
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
-        # PyYAML lets pass what a date or a number in the file makes Python raise.
+        # PyYAML passes on the errors that Python raises for a date or a number in the file.
         raise InputError(f"{path}: not YAML: {' '.join(str(error).split())[:300]}") from None
     if not isinstance(fields, dict):
         raise InputError(f"{path}: a workload is a mapping of fields, such as 'title: ...'")
@@ -273,7 +317,7 @@ def load_workload(name: str | Path) -> Workload:
 
 
 def _first(error: ValidationError) -> str:
-    """The first complaint of a validation as 'field: what is wrong (what was given)'."""
+    """Format the first error of a validation as 'field: what is wrong, not what was given'."""
     first = error.errors()[0]
     field = ".".join(str(part) for part in first["loc"])
     kind, given = first["type"], first["input"]

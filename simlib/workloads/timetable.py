@@ -1,11 +1,11 @@
-"""The timetable of every session: when it begins, what it emits, when its clients come and go; drawn once, ahead.
+"""The timetable of every session, drawn ahead: its begin, its events, and when its clients connect and disconnect.
 
-The one home of randomness: every time in it is a pure function of (seed, kind, session number, purpose, draw number).
-So changing one part of a workload leaves the draws of the others alone, and the size of the chunks in which sessions
-are drawn cannot matter. Vectorised over the sessions of a chunk. Next: `churn` acts the timetables out.
+All randomness is here: every time is a pure function of (seed, kind, session number, purpose, draw number). So changing
+one part of a workload leaves the draws of the others alone, and the size of the chunks in which sessions are drawn
+cannot matter. Vectorised over the sessions of a chunk.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -16,19 +16,19 @@ from simlib.core.units import HOUR
 from simlib.workloads.schema import Arrivals, Clients, Events, Kind, Workload
 
 EMIT = 0
-"""The deed 'the producer emits an event'; +c is 'client c connects' and -c 'client c disconnects', c from 1."""
+"""The code of 'the producer emits an event'; +c is 'client c connects' and -c 'client c disconnects', c from 1."""
 
 _ORDER_OF_CONNECT, _ORDER_OF_EMIT, _ORDER_OF_DISCONNECT = 0, 1, 2
 
 ARRIVAL_UNIT = 1 << 30
-"""Expected arrivals are added up as integers of this many to the one, so that a sum cannot depend on its grouping."""
+"""Expected arrivals are added up as integers, this number to one arrival: a sum cannot depend on its grouping."""
 
 STAYS_PER_CLIENT = 1 << 16
 """Draw numbers set aside for the stays of one client."""
 
 
 class Purpose(IntEnum):
-    """What a variate is for. A purpose keeps its number for ever, or every seed would mean something else."""
+    """The purpose of a variate. Its number never changes, or the same seed would give another stream."""
 
     ARRIVAL = 0
     ID = 1
@@ -47,48 +47,50 @@ class Purpose(IntEnum):
 
 
 class Action(NamedTuple):
-    """One thing that one session does: at which ns, which session, which deed (a code as at `EMIT`).
+    """One action of one session: its time in ns, the session's id, and a code as at `EMIT`.
 
-    `drain` is, where a client connects, the ns it takes to drain one event from its buffer, else 0.
+    `drain` is, where a client connects, the time in ns that its writer takes for one event, else 0.
     """
 
     time: int
     session: str
-    deed: int
+    code: int
     drain: int
 
 
-def timetable(workload: Workload, seed: int, kind: str, chunk: int = 4096) -> Iterator[tuple[int, str, int, int]]:
-    """The actions of all sessions of one kind, before the end of the workload's duration, in order of time.
+def timetable(
+    workload: Workload,
+    seed: int,
+    kind: str,
+    chunk: int = 4096,
+    drawn: Callable[[np.ndarray], object] = lambda ids: None,
+) -> Iterator[tuple[int, str, int, int]]:
+    """Yield the actions of all sessions of one kind before the end of the workload, in order of time.
 
-    Yields rows as of `Action`. Actions at the same time stand in order of their sessions' arrival; those of one
-    session as connect, emit, disconnect. `chunk` sessions are drawn at a time; it changes nothing else.
+    The rows are as of `Action`. Actions at the same time stand in order of their sessions' arrival; those of one
+    session as connect, emit, disconnect. `chunk` sessions are drawn at a time; it changes nothing else. `drawn` is
+    called with the ids of each chunk of sessions, in order of arrival.
     """
     spec = workload.kinds[kind]
     carried = _Columns.empty()
     for first, keys, begins in _arrivals(spec.arrivals, variates.stream_key(seed, kind), workload.duration, chunk):
-        actions = carried.and_then(_actions(spec, first, keys, begins, workload.duration))
+        ids = ids_of(keys)
+        drawn(ids)
+        actions = carried.and_then(_actions(spec, first, ids, keys, begins, workload.duration))
         # No later session acts before the last arrival of this chunk: up to there the order is known.
         carried = actions.where(actions.time >= begins[-1])
         yield from actions.where(actions.time < begins[-1]).rows()
     yield from carried.rows()
 
 
-def session_ids(workload: Workload, seed: int, kind: str) -> np.ndarray:
-    """The ids of all sessions of one kind that begin before the end of the workload, in order of arrival."""
-    spec, stream = workload.kinds[kind], variates.stream_key(seed, kind)
-    drawn = [ids_of(keys) for _, keys, _ in _arrivals(spec.arrivals, stream, workload.duration, chunk=4096)]
-    return np.concatenate([np.empty(0, dtype=object), *drawn])
-
-
 class _Columns(NamedTuple):
-    """Actions as columns of shape (n,): those of `Action`, and what settles their order within one instant."""
+    """Actions as columns of shape (n,): those of `Action`, and two that settle the order within one instant."""
 
     time: np.ndarray
     arrival: np.ndarray
     order: np.ndarray
     session: np.ndarray
-    deed: np.ndarray
+    code: np.ndarray
     drain: np.ndarray
 
     @classmethod
@@ -105,15 +107,15 @@ class _Columns(NamedTuple):
     def rows(self) -> Iterator[tuple[int, str, int, int]]:
         in_order = np.argsort(self.time, kind="stable")
         if (np.diff(self.time[in_order]) == 0).any():
-            in_order = np.lexsort((np.abs(self.deed), self.order, self.arrival, self.time))
-        columns = (self.time, self.session, self.deed, self.drain)
+            in_order = np.lexsort((np.abs(self.code), self.order, self.arrival, self.time))
+        columns = (self.time, self.session, self.code, self.drain)
         return zip(*(column[in_order].tolist() for column in columns), strict=True)
 
 
 def expected_arrivals(arrivals: Arrivals) -> tuple[np.ndarray, np.ndarray]:
-    """One period of the rate: bounds of its steps in ns, and the arrivals expected up to each, ARRIVAL_UNIT to the one.
+    """Return one period of the rate: bounds of its steps in ns, and the arrivals expected up to each bound.
 
-    Both int64, (steps + 1,).
+    Both int64, (steps + 1,); arrivals in units of 1 / ARRIVAL_UNIT.
     """
     bounds, rates = arrivals.steps()
     expected = [0]
@@ -125,7 +127,7 @@ def expected_arrivals(arrivals: Arrivals) -> tuple[np.ndarray, np.ndarray]:
 def _arrivals(
     arrivals: Arrivals, stream: np.ndarray, end: int, chunk: int
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """(number of the first, keys, times in ns) of the sessions that arrive before `end`, a chunk at a time.
+    """Yield (number of the first, keys, times in ns) of the sessions that arrive before `end`, a chunk at a time.
 
     Inverse transform of a unit-rate Poisson process through the expected arrivals up to t, which are piecewise linear
     (Cinlar, Introduction to Stochastic Processes, 1975, section 4.7).
@@ -154,42 +156,42 @@ def _arrivals(
         reached, first = int(passed[-1]), first + chunk
 
 
-def _actions(kind: Kind, first: int, keys: np.ndarray, begins: np.ndarray, end: int) -> _Columns:
-    """Every action before `end` of the sessions that arrive, in this order, at `begins`."""
+def _actions(kind: Kind, first: int, ids: np.ndarray, keys: np.ndarray, begins: np.ndarray, end: int) -> _Columns:
+    """Draw every action before `end` of the sessions that arrive, in this order, at `begins`."""
     owner, time = _emissions(kind.events, keys, begins, end)
-    deed = drain = np.zeros_like(owner)
+    code = drain = np.zeros_like(owner)
     order = np.full_like(owner, _ORDER_OF_EMIT)
     if kind.clients:
         watched, client, on, off = _stays(kind.clients, keys, begins, end)
         if not kind.outlives_clients:
             last_off = np.zeros_like(begins)
             np.maximum.at(last_off, watched, off)
-            heard = time <= last_off[owner]
-            owner, time, deed, drain, order = (column[heard] for column in (owner, time, deed, drain, order))
+            in_time = time <= last_off[owner]
+            owner, time, code, drain, order = (column[in_time] for column in (owner, time, code, drain, order))
         owner = np.concatenate([owner, watched, watched])
         time = np.concatenate([time, on, off])
-        deed = np.concatenate([deed, client, -client])
+        code = np.concatenate([code, client, -client])
         drain = np.concatenate([drain, _drains(kind.clients, keys[watched], client), np.zeros_like(client)])
         connects, disconnects = np.full_like(client, _ORDER_OF_CONNECT), np.full_like(client, _ORDER_OF_DISCONNECT)
         order = np.concatenate([order, connects, disconnects])
-    return _Columns(time, first + owner, order, ids_of(keys)[owner], deed, drain).where(time < end)
+    return _Columns(time, first + owner, order, ids[owner], code, drain).where(time < end)
 
 
 def ids_of(keys: np.ndarray) -> np.ndarray:
-    """Session ids of 37 bytes, the length that the Go measurements were taken with."""
+    """Return the ids of sessions by their keys: 37 bytes each, as in the Go measurements."""
     high, low = variates.bits(keys, Purpose.ID, 0).tolist(), variates.bits(keys, Purpose.ID, 1).tolist()
     return np.array([f"sess-{a:016x}{b:016x}" for a, b in zip(high, low, strict=True)], dtype=object)
 
 
 def _emissions(events: Events, keys: np.ndarray, begins: np.ndarray, end: int) -> tuple[np.ndarray, np.ndarray]:
-    """(owner, time) of every event before `end`: index into `keys`, and ns; the first of each session as it begins."""
+    """Draw (owner, time) of every event before `end`: an index into `keys`, and ns; the first as the session begins."""
     lasts = variates.durations(events.lasts, variates.uniform(keys, Purpose.LASTS, 0))
     owners, times = [np.arange(keys.size)], [begins]
     active = np.flatnonzero(lasts > 0)
     now, worked, first, block = begins[active], np.zeros_like(active), 0, 4
     while active.size:
         draws, of = first + np.arange(block), keys[active, None]
-        # What goes past the end is cut there: the sum of a block then cannot overflow.
+        # Times past the end are cut there: the sum of a block then cannot overflow.
         gaps = np.clip(variates.durations(events.gap, variates.uniform(of, Purpose.GAP, draws)), 1, end)
         work = worked[:, None] + np.cumsum(gaps, axis=1)
         if events.pauses:
@@ -206,7 +208,7 @@ def _emissions(events: Events, keys: np.ndarray, begins: np.ndarray, end: int) -
 
 
 def _stays(clients: Clients, keys: np.ndarray, begins: np.ndarray, end: int):
-    """(owner, client from 1, connected at ns, disconnected at ns) of every stay that begins before `end`."""
+    """Draw (owner, client from 1, connected at ns, disconnected at ns) of every stay that begins before `end`."""
     owners, numbers, ons, offs = [], [], [], []
     present, number = np.arange(keys.size), 1
     while present.size:
@@ -231,7 +233,7 @@ def _stays(clients: Clients, keys: np.ndarray, begins: np.ndarray, end: int):
 
 
 def _drains(clients: Clients, keys: np.ndarray, client: np.ndarray) -> np.ndarray:
-    """The time in ns, at least 1, in which client `client` of each session drains one event; int64."""
+    """Draw the time in ns, at least 1, that the writer of client `client` of each session takes for an event; int64."""
     times = variates.durations(clients.drains, variates.uniform(keys, Purpose.DRAINS, client))
     if clients.slow:
         is_slow = variates.uniform(keys, Purpose.SLOW, client) < clients.slow.chance

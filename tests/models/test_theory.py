@@ -47,7 +47,7 @@ def test_by_hand_where_a_session_is_one_event():
     assert theory.growth([ONE]) * HOUR == pytest.approx(3600)
     # One new session a second, each kept for the TTL: 1 800 entries; a cap of 2 048 binds at 2048 / 1800 a second.
     assert theory.idle_occupancy([ONE], 30 * MINUTE) == pytest.approx(1800)
-    assert theory.cap_binds_at([ONE], 2048, 30 * MINUTE) * SECOND == pytest.approx(2048 / 1800)
+    assert theory.cap_reached_at([ONE], 2048, 30 * MINUTE) * SECOND == pytest.approx(2048 / 1800)
     # A prune every 256 increments, one a second: an expired entry waits 128 s on average.
     assert theory.prune_lag([ONE], 256) == pytest.approx(128 * SECOND)
     assert theory.occupancy([ONE], 30 * MINUTE, 256) == pytest.approx(1928)
@@ -85,7 +85,7 @@ def test_closed_forms_hold_in_the_model(workload):
 def test_the_cap_binds_from_the_rate_in_closed_form_on(share, least, most):
     even = theory.evened(load_workload("incident"))
     kinds = theory.sessions(even)
-    faster = share * theory.cap_binds_at(kinds, 2048, 30 * MINUTE) / theory.growth(kinds)
+    faster = share * theory.cap_reached_at(kinds, 2048, 30 * MINUTE) / theory.growth(kinds)
     scaled = {
         name: kind.model_copy(update={"arrivals": Arrivals(per_hour=faster * kind.arrivals.per_hour)})
         for name, kind in even.kinds.items()

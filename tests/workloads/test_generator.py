@@ -14,14 +14,24 @@ from simlib.replay.totals import Spec, StreamedStore, stream_totals
 from simlib.stores.contract import Settings
 from simlib.traces.codes import COUNTERS, INCREMENT
 from simlib.traces.trace import Trace
-from simlib.workloads.churn import simulate
+from simlib.workloads.churn import simulate, simulate_all
 from simlib.workloads.generator import Traffic, generate, generated
-from simlib.workloads.schema import load_workload, workload_names
+from simlib.workloads.schema import History, load_workload, workload_names
 from tests.builders import kind, workload
 
 
+def in_memory(chosen, sessions=100, age="1h"):
+    """A workload whose service keeps the history in memory."""
+    history = History.model_validate({"memory": {"sessions": sessions, "age": age}})
+    return chosen.model_copy(update={"history": history})
+
+
 def assert_alike(chosen, seed):
-    expected, compiled = simulate(chosen, seed), generate(chosen, seed)
+    simulation, compiled = simulate_all(chosen, seed), generate(chosen, seed)
+    expected, traffic = simulation.trace, Traffic(chosen, seed)
+    assert sum(chunk.time.size for chunk in traffic.until()) == len(expected)
+    for ours, theirs in zip(traffic.high_volume(), simulation.high_volume, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
     for column in ("time", "session", "op", "counter", "ids"):
         np.testing.assert_array_equal(getattr(compiled, column), getattr(expected, column))
     assert compiled.digest == expected.digest
@@ -36,6 +46,11 @@ def test_every_preset_seed_by_seed(name, seed):
 @pytest.mark.parametrize("name", ["incident", "burst"])
 def test_whole_presets(name):
     assert_alike(load_workload(name), 5)
+
+
+@pytest.mark.parametrize("name", workload_names())
+def test_every_preset_with_its_history_in_memory(name):
+    assert_alike(in_memory(load_workload(name).lasting((1 if name == "flood" else 4) * HOUR)), 3)
 
 
 times = st.sampled_from(["0s", "1ns", "3ns", "1s", "7s", "30s", "5m"])
@@ -65,13 +80,15 @@ shapes = st.sampled_from(
     ]
 )
 kinds = st.builds(
-    lambda per_hour, gap, lasts, watched, outlives, pauses, shape: kind(
-        per_hour, gap, lasts, watched, outlives, arrivals=shape, **({"pauses": pauses} if pauses else {})
-    ),
+    lambda per_hour, gap, lasts, watched, outlives, deltas, pauses, shape: {
+        **kind(per_hour, gap, lasts, watched, outlives, arrivals=shape, **({"pauses": pauses} if pauses else {})),
+        "token_deltas": deltas,
+    },
     st.sampled_from([0.0, 1.0, 40.0, 300.0]),
     gaps,
     laws,
     clients,
+    st.booleans(),
     st.booleans(),
     st.none() | st.fixed_dictionaries({"chance": chances, "lasts": gaps}),
     shapes,
@@ -79,9 +96,16 @@ kinds = st.builds(
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)
-@given(drawn=st.lists(kinds, min_size=1, max_size=3), seed=st.integers(-2, 5))
-def test_any_workload_on_one_coarse_clock(drawn, seed):
-    assert_alike(workload("2h", **{f"kind {place}": each for place, each in enumerate(drawn)}), seed)
+@given(
+    drawn=st.lists(kinds, min_size=1, max_size=3),
+    history=st.just("store")
+    | st.fixed_dictionaries(
+        {"sessions": st.sampled_from([1, 2, 30, 1000]), "age": st.sampled_from(["1ns", "1s", "2m", "1h"])}
+    ).map(lambda memory: {"memory": memory}),
+    seed=st.integers(-2, 5),
+)
+def test_any_workload_on_one_coarse_clock(drawn, history, seed):
+    assert_alike(workload("2h", history, **{f"kind {place}": each for place, each in enumerate(drawn)}), seed)
 
 
 def test_simultaneous_actions_keep_their_order():
@@ -133,6 +157,17 @@ def test_the_size_of_a_slice_changes_nothing(rows):
     expected = columns(Traffic(chosen, 4).until())
     for column, other in zip(expected, columns(Traffic(chosen, 4, rows).until()), strict=True):
         np.testing.assert_array_equal(column, other)
+
+
+def test_the_third_map_is_known_as_far_as_the_stream():
+    chosen = load_workload("incident").lasting(2 * HOUR)
+    for each in (chosen, in_memory(chosen)):
+        whole = simulate_all(each, 4).high_volume
+        traffic = Traffic(each, 4)
+        assert traffic.high_volume().time.size == 0
+        for _ in traffic.until(HOUR):
+            pass
+        assert 0 < traffic.high_volume().time.size == (whole.time < HOUR).sum() < whole.time.size
 
 
 def columns(chunks):

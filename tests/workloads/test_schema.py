@@ -51,6 +51,16 @@ def test_the_form_of_a_file(tmp_path):
     assert workload.duration == HOUR
     assert workload.kinds["one"].events.gap == Distribution("exponential", SECOND, SECOND)
     assert workload.kinds["one"].clients.buffer == 5
+    assert (workload.history.memory, workload.kinds["one"].token_deltas) == (None, False)
+
+
+def test_where_the_history_is_kept(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(GOOD + "history: store\n")
+    assert load_workload(path).history.memory is None
+    path.write_text(GOOD + "history: {memory: {sessions: 100, age: 1h}}\n")
+    memory = load_workload(path).history.memory
+    assert (memory.sessions, memory.age) == (100, HOUR)
 
 
 BAD = {
@@ -103,6 +113,15 @@ BAD = {
     "gap of nothing": ({"kinds.one.events.gap": "fixed 0s"}, "kinds.one.events.gap: 'fixed 0s' leaves no time"),
     "no kinds": ({"kinds": {}}, "kinds: "),
     "kinds a list": ({"kinds": ["one"]}, "kinds: "),
+    "history in a drawer": ({"history": "drawer"}, "history: give 'store', or 'memory' with 'sessions' and 'age'"),
+    "history of nobody": ({"history": {"memory": {"sessions": 0, "age": "1h"}}}, "history.memory.sessions: must be"),
+    "history of no age": ({"history": {"memory": {"sessions": 9, "age": "0s"}}}, "history.memory: age: 0 keeps no"),
+    "history without an age": ({"history": {"memory": {"sessions": 9}}}, "history.memory.age: this field is missing"),
+    "history in two places": (
+        {"history": {"memory": {"sessions": 9, "age": "1h"}, "store": True}},
+        "history.store: there is no such field",
+    ),
+    "token deltas by number": ({"kinds.one.token_deltas": 1}, "kinds.one.token_deltas: "),
     "memory limit of nothing": ({"memory_limit_mib": 0}, "memory_limit_mib: must be greater than 0"),
 }
 

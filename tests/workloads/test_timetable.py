@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from simlib.core.units import HOUR, MINUTE, SECOND
 from simlib.workloads.schema import load_workload
-from simlib.workloads.timetable import Action, session_ids, timetable
+from simlib.workloads.timetable import Action, timetable
 from tests.builders import kind, workload
 
 WATCHED = workload(duration="2h", one=kind(clients={}, pauses={"chance": 0.1, "lasts": "uniform 1m 20m"}))
@@ -20,11 +20,18 @@ def actions(of, seed=1, name="one", **more):
     return [Action(*row) for row in timetable(of, seed, name, **more)]
 
 
+def session_ids(of, seed=1, name="one"):
+    """The ids of all sessions of a kind, in order of arrival."""
+    ids = []
+    list(timetable(of, seed, name, drawn=ids.extend))
+    return ids
+
+
 def emissions(of, seed=1, name="one"):
     """Times of the events of each session."""
     times = defaultdict(list)
     for action in actions(of, seed, name):
-        if action.deed == 0:
+        if action.code == 0:
             times[action.session].append(action.time)
     return dict(times)
 
@@ -38,9 +45,9 @@ def test_the_size_of_a_chunk_changes_nothing(chunk, name):
 
 def test_actions_stand_in_order_and_before_the_end():
     rows = actions(WATCHED)
-    arrival = {name: number for number, name in enumerate(session_ids(WATCHED, 1, "one"))}
+    arrival = {name: number for number, name in enumerate(session_ids(WATCHED))}
     order = [
-        (row.time, arrival[row.session], 0 if row.deed > 0 else 1 if row.deed == 0 else 2, abs(row.deed))
+        (row.time, arrival[row.session], 0 if row.code > 0 else 1 if row.code == 0 else 2, abs(row.code))
         for row in rows
     ]
     assert order == sorted(order)
@@ -59,7 +66,7 @@ def test_ties_go_by_arrival_then_connect_emit_disconnect():
         for before, after in pairwise(rows):
             if before.time == after.time:
                 together += 1
-                rank = [0 if row.deed > 0 else 1 if row.deed == 0 else 2 for row in (before, after)]
+                rank = [0 if row.code > 0 else 1 if row.code == 0 else 2 for row in (before, after)]
                 assert rank == sorted(rank)
     assert together > 100
 
@@ -68,16 +75,16 @@ def test_every_session_obeys_the_rules():
     connected = defaultdict(set)
     stays, drained = 0, set()
     for row in actions(WATCHED):
-        if row.deed > 0:
-            assert row.deed not in connected[row.session]
+        if row.code > 0:
+            assert row.code not in connected[row.session]
             assert row.drain >= 1
-            connected[row.session].add(row.deed)
-            drained.add((row.session, row.deed, row.drain))
+            connected[row.session].add(row.code)
+            drained.add((row.session, row.code, row.drain))
             stays += 1
         else:
             assert row.drain == 0
-        if row.deed < 0:
-            connected[row.session].remove(-row.deed)
+        if row.code < 0:
+            connected[row.session].remove(-row.code)
     # A client drains at its own pace whenever it comes back.
     assert len(drained) == len({pair[:2] for pair in drained}) < stays
 
@@ -102,10 +109,10 @@ def test_a_pause_does_not_count_as_work():
 def test_a_producer_stops_with_its_last_client_unless_it_outlives_it(outlives):
     by_session = defaultdict(list)
     for row in actions(workload(one=kind(lasts="fixed 10m", clients={}, outlives=outlives))):
-        by_session[row.session].append(row.deed)
-    # The deeds add up to 0 where every client that came has gone; what then follows the last of them is too late.
-    left = [deeds for deeds in by_session.values() if any(deeds) and sum(deeds) == 0]
-    late = [deeds for deeds in left if deeds[-1] == 0]
+        by_session[row.session].append(row.code)
+    # The codes add up to 0 where every client that came has gone; what then follows the last of them is too late.
+    left = [codes for codes in by_session.values() if any(codes) and sum(codes) == 0]
+    late = [codes for codes in left if codes[-1] == 0]
     assert len(left) > 300
     assert (len(late) > 200) if outlives else not late
 
@@ -122,7 +129,7 @@ def test_changing_one_part_leaves_the_other_draws_alone():
     other_clients = workload(one=kind(clients={"stays": "exponential 5m", "drains": "fixed 1s"}, outlives=True))
     assert emissions(base) == emissions(other_clients)
     other_gaps = workload(one=kind(gap="exponential 30s", clients={}, outlives=True))
-    comings = [[row for row in actions(of) if row.deed] for of in (base, other_gaps)]
+    comings = [[row for row in actions(of) if row.code] for of in (base, other_gaps)]
     assert comings[0] == comings[1]
     assert actions(base, seed=2) != actions(base, seed=1)
 
@@ -190,6 +197,6 @@ def test_extremes_do_not_overflow():
 
 
 def test_ids_are_as_long_as_those_that_were_measured():
-    names = session_ids(WATCHED, 1, "one")
+    names = session_ids(WATCHED)
     assert len(set(names)) == len(names)
     assert {len(name.encode()) for name in names} == {37}
