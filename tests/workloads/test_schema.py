@@ -1,4 +1,4 @@
-"""Workload files: the presets explain themselves, and a file that does not fit is told by field."""
+"""Workload files: the presets explain themselves, and a file that does not fit is refused by field."""
 
 import re
 

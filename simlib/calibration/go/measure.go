@@ -90,7 +90,7 @@ func settle(s store, export bool) {
 	}
 }
 
-// costTask: time the parts of a bounded store's increment with so many entries in it, each so many times.
+// costTask: time the parts of a bounded store's increment with Entries in it, Rounds times each.
 type costTask struct {
 	Entries int `json:"entries"`
 	Rounds  int `json:"rounds"`
@@ -99,7 +99,7 @@ type costTask struct {
 // measureCost gives medians over the rounds, in ns: an increment of a known session and of a new one (no prune), a
 // prune that finds nothing, one that expires all (for each entry), and one that sorts and removes one.
 func measureCost(t costTask) map[string]float64 {
-	// Two sets of ids that take turns in the store, and one id more to go over the cap.
+	// Two sets of ids that replace each other in the store, and one id more to exceed the cap.
 	var sets [2][]string
 	for set := range sets {
 		for range t.Entries {
@@ -215,7 +215,7 @@ type sample struct {
 var sink []byte
 
 // pressure reads records (int64 time, uint8 counter, uint8 op, uint16 length of the id, the id; little-endian) to the
-// end, and gives a sample each so many operations, the last where the limit was reached.
+// end, and gives a sample every Every operations, the last where the limit was reached.
 func pressure(t pressureTask, records io.Reader) ([]sample, error) {
 	in := bufio.NewReaderSize(records, 1<<16)
 	stores := [2]store{newStore(t.Design, t.Settings), newStore(t.Design, t.Settings)}
