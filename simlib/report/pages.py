@@ -52,7 +52,7 @@ def write_report(results: Sequence[Result], out: Path, profile: str) -> None:
     kept = ("notebook", "case", "source", "parameters", "settings", "seeds", "streams_sha256", "versions", "error")
     _write_json(out / "manifest.json", [{name: entry[name] for name in kept if name in entry} for entry in entries])
     for name in ("index.html", "postmortem.md"):
-        text = _TEMPLATES.get_template(name).render(runs=entries, cases=experiments, profile=profile)
+        text = _TEMPLATES.get_template(name).render(runs=entries, experiments=experiments, profile=profile)
         with whole_file(out / name) as file:
             file.write_text(text, encoding="utf-8")
 
