@@ -123,15 +123,17 @@ class Replayed:
         return self.evicted
 
 
+def future_of(trace: Trace) -> list[int]:
+    """Return the future of a trace of one counter, as `registry.make_store` takes it."""
+    return np.where(trace.comes_back, trace.next_row, len(trace))[trace.op == INCREMENT].tolist()
+
+
 def reference(trace: Trace, design: str = "bounded", settings: Settings | None = None) -> Observed:
     """Run a new readable store over every operation of a trace of one counter.
 
     Raises InputError for an unknown design.
     """
-    future = None
-    if find_design(design).needs_future:
-        future = np.where(trace.comes_back, trace.next_row, len(trace))[trace.op == INCREMENT].tolist()
-    observed = Observed(design, settings, future)
+    observed = Observed(design, settings, future_of(trace) if find_design(design).needs_future else None)
     observed.apply(trace)
     return observed
 

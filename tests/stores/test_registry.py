@@ -1,0 +1,120 @@
+"""One registry: every way to name a design knows the same list, and refuses the rest in the same words."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from simlib.cli.main import main
+from simlib.core.errors import InputError
+from simlib.core.units import MINUTE
+from simlib.experiments import sweep
+from simlib.models import heap
+from simlib.replay import ledger, observe, totals
+from simlib.stores import registry
+from simlib.stores.contract import Design, Settings
+from simlib.stores.unbounded import UnboundedStore
+from simlib.traces.chunks import stream_of
+from simlib.workloads.schema import load_workload
+from tests.builders import trace_of
+from tests.paths import ROOT
+
+REFUSED = f"unknown design 'lru': choose one of {', '.join(registry.DESIGNS)}"
+TRACE = trace_of([(0, "a", "increment"), (1, "b", "increment"), (2, "a", "increment"), (3, "b", "delete")])
+WORKLOAD = load_workload("incident").lasting(MINUTE)
+
+WAYS = {
+    "find_design": registry.find_design,
+    "make_store": registry.make_store,
+    "Observed": observe.Observed,
+    "reference": lambda name: observe.reference(TRACE, name),
+    "replay": lambda name: observe.replay(TRACE, name),
+    "StreamedStore": lambda name: totals.StreamedStore(totals.Spec(name)),
+    "stream_totals": lambda name: totals.stream_totals(stream_of(TRACE), [totals.Spec(name)]),
+    "grid": lambda name: sweep.grid([WORKLOAD], [1], [name], [1], [1], [1]),
+    "workload_totals": lambda name: sweep.workload_totals(WORKLOAD, 1, [(name, Settings())]),
+    "report": lambda name: ledger.report(name, Settings(), ledger.totals(TRACE, observe.replay(TRACE, "unbounded"))),
+    "heap_model": lambda name: heap.heap_model(name, heap.GO_VERSIONS[0]),
+    "table_bytes": lambda name: heap.table_bytes(name, heap.GO_VERSIONS[0], 1, 1, False),
+    "entries_at": lambda name: heap.entries_at(1.0, name, heap.GO_VERSIONS[0]),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_every_way_to_name_a_design_knows_the_same_list(way):
+    with pytest.raises(InputError) as refused:
+        WAYS[way]("lru")
+    assert str(refused.value) == REFUSED
+    for name, design in registry.DESIGNS.items():
+        blind = design.needs_future and way in ("make_store", "Observed")
+        if not blind and (design.compiled or way != "StreamedStore"):
+            WAYS[way](name)
+
+
+@pytest.mark.parametrize("command", ["replay", "sweep"])
+def test_the_commands_know_it_too(command, tmp_path, capsys):
+    log = tmp_path / "log.csv"
+    log.write_text("time,session\n0,a\n1,b\n2,a\n")
+    call = {
+        "replay": ["replay", str(log), "--json"],
+        "sweep": ["sweep", "--workload", "incident", "--hours", "0.01", "--jobs", "1", "--out", str(tmp_path / "out")],
+    }[command]
+    assert main([*call, "--design", "lru"]) == 2
+    assert capsys.readouterr().err.endswith(f"{REFUSED}\n")
+    for name, design in registry.DESIGNS.items():
+        assert main([*call, "--design", name]) == 0
+        out = capsys.readouterr().out
+        if command == "replay":
+            found = json.loads(out)
+            assert found["design"] == name
+            named = {"max_entries": "max_entries", "ttl": "ttl_seconds", "prune_every": "prune_every"}
+            assert {setting for setting, field in named.items() if found[field] is not None} == set(design.settings)
+
+
+def test_the_two_of_the_incident_stand_first():
+    assert list(registry.DESIGNS)[:2] == ["unbounded", "bounded"] == list(registry.INCIDENT)
+
+
+def test_a_design_is_registered_by_its_file_alone(tmp_path):
+    """A module that appears among the stores is found; a new process, as the registry is filled at import."""
+    (tmp_path / "trial.py").write_text(
+        "from simlib.stores.contract import Design\n"
+        "from simlib.stores.unbounded import UnboundedStore\n"
+        "DESIGN = Design('trial', UnboundedStore, go_map='map', colour='#000000', settings=())\n"
+    )
+    code = (
+        f"import simlib.stores; simlib.stores.__path__.append({str(tmp_path)!r})\n"
+        "from simlib.stores.registry import DESIGNS, make_store\n"
+        "print(*DESIGNS, make_store('trial').increment('a', 0))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == [*registry.DESIGNS, "trial", "1"]
+
+
+def test_only_the_standard_library_is_needed_to_find_them():
+    code = (
+        "import sys, simlib.stores.registry\n"
+        "print(*{name.partition('.')[0] for name in sys.modules} - sys.stdlib_module_names - {'simlib', '__main__'})"
+    )
+    ran = subprocess.run([sys.executable, "-S", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == []
+
+
+class _Clairvoyant(UnboundedStore):
+    def __init__(self, settings, future):
+        super().__init__(settings)
+        self.future = future
+
+
+def test_a_design_that_needs_the_future_gets_it_from_a_trace_and_nowhere_else(monkeypatch):
+    seer = Design("seer", _Clairvoyant, go_map="map", colour="#000000", settings=(), needs_future=True)
+    monkeypatch.setitem(registry.DESIGNS, "seer", seer)
+    # Increments in rows 0, 1 and 2: a comes back in row 2, b is deleted first, a never comes back (4 rows).
+    assert observe.reference(TRACE, "seer").store.future == [2, 4, 4]
+    (found,) = totals.stream_totals(stream_of(TRACE, 1), [totals.Spec("seer")])
+    assert found == ledger.totals(TRACE, observe.replay(TRACE, "unbounded"))
+    with pytest.raises(InputError, match="design 'seer' needs the future of the stream"):
+        observe.Observed("seer")
+    with pytest.raises(InputError, match="design 'seer' is not compiled"):
+        totals.StreamedStore(totals.Spec("seer"))
