@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from simlib.core.units import MINUTE
 from simlib.stores.contract import Settings
-from simlib.traces.trace import OPS, Trace
+from simlib.traces.codes import OPS
+from simlib.traces.trace import Trace
 from simlib.workloads.schema import Workload
 
 CLIENTS = {

@@ -20,10 +20,10 @@ class NaiveStore:
         self.sorted = 0
 
     def increment(self, session, now):
-        """(count, was the hit stale, [(cause, session, count, last_seen) of each entry removed])."""
+        """(count, was it created, was the hit stale, [(cause, session, count, last_seen) of each entry removed])."""
         session = session if session != "" else MISSING
-        stale = False
-        if session in self.entries:
+        stale, created = False, session not in self.entries
+        if not created:
             stale = self.ttl > 0 and now - self.entries[session]["last_seen"] > self.ttl
         else:
             self.entries[session] = {"count": 0, "last_seen": None}
@@ -37,7 +37,7 @@ class NaiveStore:
         over = self.max_entries > 0 and len(self.entries) > self.max_entries
         if tick or over:
             removed = self.prune(now)
-        return count, stale, removed
+        return count, created, stale, removed
 
     def prune(self, now):
         self.prunes += 1
@@ -85,8 +85,8 @@ def naive_ledger(operations, design, max_entries, ttl, prune_every, look_ahead=n
     for row, (time, session, op) in enumerate(operations):
         if op == "increment":
             ledger["increments"] += 1
-            count, stale, removed = store.increment(session, time)
-            ledger["creates"] += count == 1
+            count, created, stale, removed = store.increment(session, time)
+            ledger["creates"] += created
             ledger["stale_hits"] += stale
             ledger["log_lines"] += bin(count).count("1") == 1
             for cause, gone, held, _ in removed:

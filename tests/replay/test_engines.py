@@ -22,8 +22,9 @@ from simlib.replay.totals import Spec, stream_totals
 from simlib.stores.contract import Settings
 from simlib.stores.registry import DESIGNS
 from simlib.traces.chunks import open_stream, stream_of
-from simlib.traces.codes import COMES_BACK
-from simlib.traces.trace import COUNTERS, Trace, read_trace, write_trace
+from simlib.traces.codes import COMES_BACK, COUNTERS
+from simlib.traces.files import read_trace, write_trace
+from simlib.traces.trace import Trace
 from simlib.workloads.churn import simulate
 from simlib.workloads.schema import load_workload, workload_names
 from tests.builders import CHOSEN, bounds, steps, traces

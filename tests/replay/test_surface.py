@@ -4,21 +4,15 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from simlib.core.units import HOUR, MINUTE
 from simlib.replay import ledger
 from simlib.replay.observe import reference, replay
 from simlib.replay.surface import surface
 from simlib.stores.contract import Settings
-from simlib.traces.codes import COUNTERS
-from simlib.traces.files import read_trace
 from simlib.traces.trace import Trace
-from simlib.workloads.churn import simulate
 from simlib.workloads.generator import generate
-from simlib.workloads.schema import load_workload, workload_names
-from tests.paths import LOGS
+from simlib.workloads.schema import load_workload
 
 
 def assert_exact(trace, caps, ttls, prune_every, points, run=replay, threads=1):
@@ -28,43 +22,8 @@ def assert_exact(trace, caps, ttls, prune_every, points, run=replay, threads=1):
         assert found.at(cap, ttl) == expected, (cap, ttl)
 
 
-def random_points(caps, ttls, count, seed=1):
-    every = list(product(caps, ttls))
-    return [every[at] for at in np.random.default_rng(seed).choice(len(every), count, replace=False)]
-
-
-sessions = st.sampled_from(["", "__missing__", "a", "b", "c", "B", "é", "日", "\U0001f600", "ab", *"defghij"])
-rows = st.tuples(st.sampled_from([0, 0, 0, 1, 2, 7]), sessions, st.sampled_from([0, 0, 0, 0, 1]))
-
-
-@settings(max_examples=400, deadline=None, derandomize=True)
-@given(
-    stream=st.lists(rows, max_size=120),
-    caps=st.lists(st.integers(-1, 9), min_size=1, max_size=4),
-    ttls=st.lists(st.integers(-1, 12), min_size=1, max_size=4),
-    prune_every=st.integers(1, 6),
-)
-def test_any_stream_deletes_and_ties_included(stream, caps, ttls, prune_every):
-    steps, names, ops = zip(*stream, strict=True) if stream else ((), (), ())
-    trace = Trace.of(np.cumsum(np.array(steps, dtype=np.int64)), names, ops, np.zeros(len(ops)))
-    assert_exact(trace, caps, ttls, prune_every, product(caps, ttls), reference)
-
-
 CAPS = [0, 1, 2, 3, 7, 20, 50, 100, 200, 500, 1000, 2048, 5000, 10**6]
 TTLS = [0, 1, 10**9, *(minutes * MINUTE for minutes in (1, 3, 5, 10, 20, 30, 60, 90)), 2**63 - 1]
-
-
-@pytest.mark.parametrize("workload", workload_names())
-def test_random_points_of_every_workload(workload):
-    trace = simulate(load_workload(workload).lasting(6 * HOUR), 3)
-    for counter in COUNTERS:
-        assert_exact(trace.only(counter), CAPS, TTLS, 256, random_points(CAPS, TTLS, 12), threads=2)
-
-
-def test_random_points_of_every_log():
-    # The logs lie beside the project, where they are at all.
-    for log in LOGS:
-        assert_exact(read_trace(log).only("no_client"), CAPS, TTLS, 100, random_points(CAPS, TTLS, 12))
 
 
 def test_threads_change_nothing():
@@ -132,9 +91,3 @@ def test_what_makes_no_surface_is_refused():
         surface(one, [1.5], [1])
     with pytest.raises(ValueError, match="both counters"):
         surface(Trace.of([0, 1], ["a", "a"], [0, 0], [0, 1]), [1], [1])
-
-
-def test_caps_and_ttls_beyond_any_stream():
-    trace = Trace.of([0, 5, 9, 2**62], ["a", "b", "a", "c"], [0, 0, 1, 0], [0] * 4)
-    caps, ttls = [2**31 - 1, 2**31, 2**63 - 1, 2], [2**63 - 1, 2**62, 4, 4]
-    assert_exact(trace, caps, ttls, 2, product(caps, ttls), reference)

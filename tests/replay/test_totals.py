@@ -8,23 +8,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from simlib.core.units import HOUR, MINUTE
 from simlib.replay import ledger
 from simlib.replay.observe import reference
 from simlib.replay.totals import Spec, stream_totals
 from simlib.stores.contract import Settings
 from simlib.traces.chunks import open_stream, stream_of
-from simlib.traces.codes import COUNTERS
-from simlib.traces.files import read_trace, write_trace
+from simlib.traces.files import read_trace
 from simlib.traces.trace import Trace
-from simlib.workloads.churn import simulate
-from simlib.workloads.schema import load_workload, workload_names
-from tests.paths import LOGS
-
-CHOSEN = (Settings(), Settings(100, 5 * MINUTE, 10), Settings(50, 0), Settings(0, MINUTE))
+from tests.traces.helpers import write
 
 
 def expected(trace, spec):
@@ -36,59 +28,7 @@ def assert_alike(trace, stream, specs, **options):
     assert stream_totals(stream, specs, **options) == [expected(trace, spec) for spec in specs]
 
 
-sessions = st.sampled_from(["", "__missing__", "a", "b", "c", "B", "é", "日", "\U0001f600", "ab", *"defghij"])
-rows = st.tuples(
-    st.sampled_from([0, 0, 0, 1, 2, 7]), sessions, st.sampled_from([0, 0, 0, 0, 1]), st.sampled_from([0, 0, 1])
-)
-bounds = st.builds(Settings, max_entries=st.integers(-1, 8), ttl=st.integers(-1, 12), prune_every=st.integers(1, 6))
-
-
-def trace_of(stream):
-    steps, names, ops, counters = zip(*stream, strict=True) if stream else ((), (), (), ())
-    return Trace.of(np.cumsum(np.array(steps, dtype=np.int64)), names, ops, counters)
-
-
-@settings(max_examples=500, deadline=None, derandomize=True)
-@given(
-    stream=st.lists(rows, max_size=120),
-    chosen=bounds,
-    chunk=st.integers(1, 40),
-    max_awaiting=st.sampled_from([1, 4, 1 << 20]),
-)
-def test_any_stream_in_any_chunks_ties_included(stream, chosen, chunk, max_awaiting):
-    trace = trace_of(stream)
-    specs = [Spec(design, chosen, counter) for design in ("bounded", "unbounded") for counter in COUNTERS]
-    assert_alike(trace, stream_of(trace, chunk), specs, max_awaiting=max_awaiting)
-
-
-@settings(max_examples=100, deadline=None, derandomize=True)
-@given(stream=st.lists(rows, min_size=1, max_size=120), chosen=bounds, chunk=st.integers(1, 40))
-def test_any_stream_from_parquet(stream, chosen, chunk, tmp_path_factory):
-    trace, path = trace_of(stream), tmp_path_factory.mktemp("stream") / "trace.parquet"
-    write_trace(trace, path)
-    specs = [Spec(design, chosen, counter) for design in ("bounded", "unbounded") for counter in COUNTERS]
-    assert_alike(trace, open_stream(path, chunk), specs)
-
-
-@pytest.mark.parametrize("workload", workload_names())
-def test_every_workload(workload, tmp_path):
-    trace = simulate(load_workload(workload).lasting(4 * HOUR), 3)
-    specs = [Spec("bounded", chosen, counter) for chosen in CHOSEN for counter in COUNTERS] + [Spec("unbounded")]
-    assert_alike(trace, stream_of(trace, 5000), specs)
-    write_trace(trace, tmp_path / "trace.parquet")
-    assert_alike(trace, open_stream(tmp_path / "trace.parquet", 5000), specs)
-
-
-def test_every_log(tmp_path):
-    # The logs lie beside the project, where they are at all.
-    for log in LOGS:
-        trace = read_trace(log)
-        specs = [Spec("bounded", chosen) for chosen in CHOSEN]
-        write_trace(trace, tmp_path / "trace.parquet")
-        assert_alike(trace, open_stream(tmp_path / "trace.parquet", 30_000), specs, max_awaiting=1000)
-
-
-def test_sessions_known_by_number_are_told_apart_as_text(tmp_path):
+def test_sessions_known_by_number_are_ordered_as_text(tmp_path):
     """Simultaneous entries go in the order of their decimal strings: '10' before '9', '-1' before all."""
     random = np.random.default_rng(1)
     numbers = random.choice([9, 10, 100, -1, 2**62, 0], 3000).tolist()
@@ -136,11 +76,6 @@ def test_more_evicted_sessions_than_there_is_room_to_wait_for_take_more_passes()
 
     assert_alike(trace, stream, [Spec("bounded", Settings(100, 0))], max_awaiting=4000)
     assert 1 < len(passes) <= 8
-
-
-def write(path, **columns):
-    pq.write_table(pa.table(columns), path)
-    return path
 
 
 @pytest.mark.parametrize(

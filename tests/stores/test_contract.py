@@ -8,7 +8,7 @@ from simlib.replay import ledger
 from simlib.replay.observe import Observed, future_of, reference
 from simlib.stores.contract import MISSING, Settings
 from simlib.stores.registry import DESIGNS, find_design, make_store
-from simlib.traces.trace import INCREMENT
+from simlib.traces.codes import INCREMENT
 from tests.builders import bounds, traces
 
 TTL = 30 * MINUTE
