@@ -74,6 +74,7 @@ def _csv_columns(lines: Iterable[str]) -> dict[str, list[Any]]:
 
 def _jsonl_columns(lines: Iterable[str]) -> dict[str, list[Any]]:
     columns: dict[str, list[Any]] = {name: [] for name in WANTED}
+    checked: list[str] = []
     for number, line in enumerate((line for line in lines if line.strip()), 1):
         try:
             row = json.loads(line, parse_float=JsonNumber, parse_constant=JsonNumber, object_pairs_hook=_Pairs)
@@ -81,7 +82,9 @@ def _jsonl_columns(lines: Iterable[str]) -> dict[str, list[Any]]:
             row = None
         if not isinstance(row, _Pairs):
             raise RowError(number, 'not a JSON object, such as {"time": 0.5, "session": "a"}')
-        check_columns(row.names, f"row {number}: ")
+        if row.names != checked:
+            check_columns(row.names, f"row {number}: ")
+            checked = row.names
         for name, cells in columns.items():
             cells.append(row.get(name))
     return columns
