@@ -45,7 +45,8 @@ def installed(tmp_path_factory):
 def test_replay_and_run_work_from_another_folder(installed, tmp_path):
     log = tmp_path / "log.csv"
     log.write_text("time,session\n1,a\n2,b\n3,a\n")
-    variables = {"PYTHONPATH": installed}
+    # Nothing is compiled yet there; code that runs once need not be fast.
+    variables = {"PYTHONPATH": installed, "NUMBA_OPT": 0}
     result = json.loads(python("-m", "simlib", "replay", log, "--json", cwd=tmp_path, **variables))
     assert (result["increments"], result["creates"]) == (3, 2)
     options = ("--profile", "ci", "--notebook", "01_memory", "--workload", "steady", "--parameter", "hours=1")
