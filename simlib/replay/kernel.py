@@ -22,7 +22,7 @@ NODE = np.dtype(
 """An entry. `older` and `newer` link the list, `chain` those of one hash; node 0 is the root of the list, and none.
 
 `row` is that of the last increment, `rank` its id's place among those it may be tied with, and `comes_back` whether the
-session's next operation is an increment, where the stream tells.
+session's next operation is an increment, where the stream says so.
 """
 
 ABSENT = np.dtype([(name, "i8") for name in ("key", "word", "count")])
@@ -112,7 +112,7 @@ def advance(
     That is the end, or a row before which `log` has to be settled, as of `awaiting`; where `log` is empty, the stream
     itself says whether a session comes back. With both bounds off the store is the unbounded map.
     `time` (ns), `session`, `word` and `code` are columns of n rows: a session is known by its number and, where the
-    column is not empty, a second word. `rank` tells equal times apart; empty where no two are equal. Rows of the other
+    column is not empty, a second word. `rank` orders equal times; empty where no two are equal. Rows of the other
     counter are passed over. O(1) a row, amortised, and O(log entries) for each eviction by the cap among simultaneous
     entries.
 

@@ -153,11 +153,11 @@ def snapshot_error(trace: Trace, truth: Observation, observed: Observation, rows
     held = np.concatenate([_held(trace, observed), np.zeros(len(evicted), dtype=np.int64)])[after]
     true_counts, counts = np.zeros((2, trace.ids.size), dtype=np.int64)
     true_held, ends, table = _held(trace, truth), np.searchsorted(when[after], rows, side="right"), []
-    heard = begins = 0
+    done = begins = 0
     for row, end in zip(rows, ends, strict=True):
-        true_counts[trace.session[heard : row + 1]] = true_held[heard : row + 1]
+        true_counts[trace.session[done : row + 1]] = true_held[done : row + 1]
         counts[who[begins:end]] = held[begins:end]
-        heard, begins = row + 1, end
+        done, begins = row + 1, end
         total = true_counts.sum()
         table.append(
             (1 - counts.sum() / total if total else 0.0, *(_overlap(true_counts, counts, k) for k in (10, 100)))
@@ -245,7 +245,7 @@ def live_sessions(trace: Trace) -> np.ndarray:
 def _answers(trace: Trace, observed: Observation) -> np.ndarray:
     answers = observed.answers
     if answers.size != len(trace):
-        raise ValueError(f"the store heard {answers.size} operations, the trace holds {len(trace)}")
+        raise ValueError(f"the store received {answers.size} operations, the trace holds {len(trace)}")
     return answers
 
 

@@ -89,9 +89,21 @@ class Observed:
     def last_rows(self, trace: Trace, rows: np.ndarray) -> np.ndarray:
         code = dict(zip(trace.ids.tolist(), range(trace.ids.size), strict=True))
         session = np.fromiter(map(code.__getitem__, self.store.evicted), np.int64, rows.size)
-        n = len(trace)
-        in_order = np.sort(trace.session.astype(np.int64) * n + np.arange(n))
-        return in_order[np.searchsorted(in_order, session * n + rows, side="right") - 1] % max(n, 1)
+        n, who = len(trace), trace.session.astype(np.int64)
+        in_order = np.sort(who * n + np.arange(n))
+        # A session's entries are created and removed in turn. Where one more was created than removed, its increment
+        # evicted the old entry before it created the new one: the old one's last increment is an earlier row.
+        created = np.flatnonzero(trace.op == INCREMENT)[self.created - 1]
+        deleted = np.flatnonzero((trace.op != INCREMENT) & (self.answers > 0))
+        balance = np.zeros(rows.size, dtype=np.int64)
+        for removed, events in ((1, created), (-1, deleted)):
+            keys = np.sort(who[events] * n + events)
+            balance += removed * (
+                np.searchsorted(keys, session * n + rows, "right") - np.searchsorted(keys, session * n)
+            )
+        by_session = np.argsort(session, kind="stable")
+        balance[by_session] -= 1 + np.arange(rows.size) - np.searchsorted(session[by_session], session[by_session])
+        return in_order[np.searchsorted(in_order, session * n + rows - (balance > 0), "right") - 1] % max(n, 1)
 
     def apply(self, trace: Trace) -> None:
         """Apply every operation of a trace, in order."""

@@ -145,9 +145,9 @@ def test_a_ledger_that_does_not_balance_is_refused():
         ledger.totals(trace, observed)
 
 
-def test_a_store_that_heard_another_stream_is_refused():
+def test_a_store_that_received_another_stream_is_refused():
     observed = replay(trace_of([(0, "a", "increment")]), "unbounded")
-    with pytest.raises(ValueError, match="heard 1 operations, the trace holds 2"):
+    with pytest.raises(ValueError, match="received 1 operations, the trace holds 2"):
         ledger.totals(trace_of([(0, "a", "increment"), (1, "a", "increment")]), observed)
 
 
