@@ -19,9 +19,9 @@ from simlib.traces.chunks import Chunk, Stream
 from simlib.traces.codes import IS_DELETE, IS_DROPS, NONE
 from simlib.traces.trace import Trace
 from simlib.workloads.broadcaster import Entries, MemoryHistory, Timeline
-from simlib.workloads.kernels import AHEAD, DONE, IS_EVENT, KIND, MORE_BLOCKS, fill
+from simlib.workloads.kernels import AHEAD, DONE, KIND, MORE_BLOCKS, fill
 from simlib.workloads.schema import InMemory, Kind, Workload
-from simlib.workloads.slices import BLOCK, CODE_BITS, NUMBER_BITS, collect
+from simlib.workloads.slices import BLOCK, CODE_BITS, IS_EVENT, NUMBER_BITS, collect, without_marks
 from simlib.workloads.timetable import ARRIVAL_UNIT, expected_arrivals, ids_of
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ class Traffic:
         self._begun: Chunk | None = None
         self._reached = 0
         self._high_volume: list[Timeline] = []
+        self._watched = self._kinds["watched"].copy()
         memory = workload.history.memory
         self._forgetting = _Forgetting(memory, self._kinds) if memory else None
 
@@ -120,13 +121,9 @@ class Traffic:
             session, code = what >> CODE_BITS, (what & ((1 << CODE_BITS) - 1)).astype(np.uint8)
         if self._forgetting is not None:
             return self._chunk(*self._forgetting.apply(time, session, code))
-        marked = code & IS_EVENT != 0
-        if marked.any():
-            is_delete = code[marked] & IS_DELETE != 0
-            self._high_volume.append(Timeline(time[marked], np.where(is_delete, -1, 1)))
-            # Where nobody watches, the first event is an operation too; else the mark stands by itself.
-            kept = ~marked | (self._kinds["watched"][session >> NUMBER_BITS] == 0)
-            time, session, code = time[kept], session[kept], code[kept] & np.uint8(~IS_EVENT & 0xFF)
+        if self._kinds["deltas"].any():
+            time, session, code, *changes = without_marks(time, session, code, self._watched)
+            self._high_volume.append(Timeline(*changes))
         return self._chunk(time, session, code)
 
     def high_volume(self) -> Timeline:

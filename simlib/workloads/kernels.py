@@ -8,15 +8,8 @@ from numba import from_dtype, int64, njit, uint8, uint64
 
 from simlib.core.variates import drawn, duration, minus_ln, unit
 from simlib.traces.codes import COMES_BACK, IS_DELETE, IS_DROPS
-from simlib.workloads.slices import BLOCK, CODE_BITS, NUMBER_BITS
+from simlib.workloads.slices import BLOCK, CODE_BITS, IS_EVENT, NUMBER_BITS
 from simlib.workloads.timetable import ARRIVAL_UNIT, STAYS_PER_CLIENT, Purpose
-
-IS_EVENT = 8
-"""A bit of a code: the operation, which need not be one on a counter, marks an event of its session.
-
-Without a history in memory only what changes the third map is marked: the first event that creates the session's entry,
-and with IS_DELETE the disconnect that deletes it.
-"""
 
 AHEAD_BITS = 3
 AHEAD = 1 << AHEAD_BITS

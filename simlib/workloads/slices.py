@@ -3,6 +3,15 @@
 import numpy as np
 from numba import int64, njit, types, uint8, uint64
 
+from simlib.traces.codes import IS_DELETE
+
+IS_EVENT = 8
+"""A bit of a code: the operation, which need not be one on a counter, marks an event of its session.
+
+Without a history in memory only what changes the third map is marked: the first event that creates the session's entry,
+and with IS_DELETE the disconnect that deletes it.
+"""
+
 CROWDED = 64
 """Operations in one bucket of time beyond which they are sorted, not inserted."""
 
@@ -78,3 +87,33 @@ def collect(slice_, width_bits, times, whats, links, first, last, state):
         code[at] = uint8(session[at] & ((1 << CODE_BITS) - 1))
         session[at] >>= CODE_BITS
     return time, session, code
+
+
+@njit(
+    types.Tuple((_column, _column, uint8[::1], _column, _column))(_column, _column, uint8[::1], int64[::1]),
+    cache=True,
+    nogil=True,
+)
+def without_marks(times, sessions, codes, watched):
+    """Take the marks out of a slice; return its operations, and the times and changes of the third map.
+
+    Where nobody watches (`watched`, by kind, is 0), the first event is an operation too; else a mark stands by itself.
+    """
+    marks, alone = 0, 0
+    for at in range(codes.size):
+        if codes[at] & IS_EVENT:
+            marks += 1
+            alone += watched[sessions[at] >> NUMBER_BITS] != 0
+    time, change = np.empty(marks, np.int64), np.empty(marks, np.int64)
+    kept = codes.size - alone
+    kept_time, kept_session, kept_code = np.empty(kept, np.int64), np.empty(kept, np.int64), np.empty(kept, np.uint8)
+    to, mark = 0, 0
+    for at in range(codes.size):
+        if codes[at] & IS_EVENT:
+            time[mark], change[mark] = times[at], -1 if codes[at] & IS_DELETE else 1
+            mark += 1
+            if watched[sessions[at] >> NUMBER_BITS] != 0:
+                continue
+        kept_time[to], kept_session[to], kept_code[to] = times[at], sessions[at], codes[at] & ~IS_EVENT
+        to += 1
+    return kept_time, kept_session, kept_code, time, change
