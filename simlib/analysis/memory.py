@@ -172,6 +172,19 @@ class Memory:
             for counter, design in first.observed
         )
 
+    def left_claims(self) -> list[tuple[str, bool, dict[str, float]]]:
+        """Claims on the third map of the first replication; none where nothing is known of it or it stays empty."""
+        first, workload = self.experiment.first, self.experiment.workload
+        if workload is None or first.high_volume is None or not first.high_volume.peak:
+            return []
+        trace, number = first.counters["no_client"], COUNTERS.index("no_client")
+        streams = np.array([kind.token_deltas for kind in workload.kinds.values()])
+        streams = streams[first.class_of[first.trace.session[first.trace.counter == number]]]
+        kept = int((streams & (trace.next_row == len(trace)) & (trace.op == INCREMENT)).sum())
+        entries = int(first.high_volume.entries_at(np.array([first.end]))[0])
+        text = "The third map keeps every session with token deltas that the unbounded no_client map keeps"
+        return [(text, entries >= kept, {"entries": entries, "kept_by_no_client": kept})]
+
     # --- Figures
 
     def draw_heap(self) -> Drawing:
@@ -215,3 +228,19 @@ class Memory:
         else:
             message = f"With no cap a store holds up to {format_count(peak)} entries, {unused} not used again"
         return figures.bound(at - replication.start, kept, in_use, cap if cap > 0 else None, message)
+
+    def draw_left(self) -> Drawing | LeftOut:
+        """Draw the memory of the third map, which the fix did not bound, beside the two bounded stores."""
+        replication, at = self.experiment.first, self.experiment.first.grid()
+        if replication.high_volume is None:
+            return LeftOut("No figure: a log does not record the third map.")
+        entries = replication.high_volume.entries_at(at)
+        if not entries.any():
+            return LeftOut("No figure: no session of this workload streams token deltas, so the third map stays empty.")
+        third = heap.resident_mib(entries, heap.HIGH_VOLUME, self.go_version)
+        bounded = sum(self._bounded_mib(replication.kept(counter, at)[0]) for counter in COUNTERS)
+        message = (
+            f"The third map, never bounded, takes {format_memory(third[-1])} at the end; "
+            f"the two stores {format_memory(bounded[-1])}"
+        )
+        return figures.left(at - replication.start, bounded, third, message)

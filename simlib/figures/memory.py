@@ -104,6 +104,25 @@ def bound(at: np.ndarray, kept: np.ndarray, in_use: np.ndarray, cap: int | None,
     )
 
 
+def left(at: np.ndarray, bounded_mib: np.ndarray, third_mib: np.ndarray, message: str) -> Drawing:
+    """Draw the resident memory of the two bounded stores and of the third map over time.
+
+    `at` ns from the start; all (n,).
+    """
+    unit, scale = time_unit(at[-1])
+    time, largest = at / scale, max(bounded_mib.max(), third_mib.max(), 1e-6)
+    of, size = memory_unit(largest)
+    with matplotlib.rc_context(STYLE):
+        figure, axes = new_axes(message, f"time from the start ({unit})", f"resident memory ({of})")
+        axes.plot(time, size * third_mib, color=VERMILION)
+        axes.plot(time, size * bounded_mib, color=BLUE, linewidth=2.6, linestyle=(0, (4, 1.2)))
+        _over_time(axes, time, 1.12 * size * largest)
+        ends = ((third_mib, "third map,\nnot bounded", VERMILION), (bounded_mib, "two bounded\nstores", BLUE))
+        label_ends(axes, [(size * float(mib[-1]), text, colour) for mib, text, colour in ends])
+    data = pd.DataFrame({f"time_{unit}": time, "bounded_mib": bounded_mib, "third_map_mib": third_mib})
+    return Drawing(figure, data, message)
+
+
 def _mark_limit(axes: Axes, limit: float, top: float, text: str) -> float:
     """Draw a limit where it is near what is shown, else only name it; return the upper end of the axis."""
     if top <= limit / 3:

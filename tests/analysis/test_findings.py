@@ -82,6 +82,16 @@ def test_where_every_eviction_comes_in_the_warm_up_there_is_no_rate():
     assert "come in the warm-up" in swallowed.answer()
 
 
+def test_the_third_map_keeps_what_streams_and_a_log_does_not_record_it():
+    memory = Memory(open_experiment("incident", hours=1), "1.27")
+    ((_, holds, numbers),) = memory.left_claims()
+    assert holds
+    assert numbers["entries"] >= numbers["kept_by_no_client"] > 100
+    by_hand = Memory(experiment_of(OPERATIONS, Settings()), "1.27")
+    assert by_hand.left_claims() == []
+    assert "does not record" in by_hand.draw_left().reason
+
+
 def test_where_nothing_is_evicted_nothing_is_lost():
     accuracy = Accuracy(experiment_of(OPERATIONS, Settings(max_entries=0, ttl=0)))
     assert math.isnan(accuracy.false_share.mean)
