@@ -323,7 +323,7 @@ def growth_figures() -> list[dict]:
 
 
 def starting() -> list[dict]:
-    """What an import takes, with warm caches and without, and what is compiled on a second run of a notebook."""
+    """The time of an import, with warm caches and without, and the functions compiled on a second run of a notebook."""
     kernels = "import simlib.replay.surface, simlib.experiments.sweep"
     started(kernels)
     bare = [started("pass") for _ in range(ROUNDS)]
@@ -344,7 +344,7 @@ def starting() -> list[dict]:
 def compiled_again() -> int:
     """Functions that numba compiles when every notebook is run for the second time."""
     compiled = 0
-    # Numba then tells of each function whether it was found compiled, or is compiled and kept.
+    # Numba then reports of each function whether it was found compiled, or is compiled and kept.
     os.environ["NUMBA_DEBUG_CACHE"] = "1"
     with tempfile.TemporaryDirectory() as folder:
         for run in range(2):
@@ -361,7 +361,7 @@ def compiled_again() -> int:
                 )
                 said = "".join(output.get("text", "") for cell in executed.cells for output in cell.get("outputs", ()))
                 if "data loaded from" not in said:
-                    raise RuntimeError(f"{name} did not tell of what it compiles")
+                    raise RuntimeError(f"{name} did not report what it compiles")
                 compiled += said.count("data saved to")
     del os.environ["NUMBA_DEBUG_CACHE"]
     return compiled

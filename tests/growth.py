@@ -47,7 +47,7 @@ def peak_mib() -> float:
 
 
 def measure(sizes: list[int], repeats: int) -> list[dict[str, float]]:
-    """What `run` returns for streams of about so many operations, each from a process of its own, in turn."""
+    """The results of `run` for streams of about that number of operations, each from a process of its own, in turn."""
     per_hour = _apart(10.0)["operations"] / 10
     # Repeats lie far apart in time: a machine that others use is slow for a while, then quick again.
     return [_apart(size / per_hour) for _ in range(repeats) for size in sizes]

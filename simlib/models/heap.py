@@ -74,8 +74,8 @@ def _bucket_array(power: np.ndarray, entries: np.ndarray) -> np.ndarray:
     bytes_ = allocated((buckets + np.where(power >= 4, 2.0 ** (power - 4), 0)) * size)
     set_aside = np.floor(bytes_ / size) - buckets
     # Chains: a bucket that got m entries needs m / 8 rounded up; m is Poisson by the hash.
-    m, load = np.arange(9, 65), (entries / buckets)[..., None]
-    chance = np.exp(m * np.log(np.maximum(load, 1e-12)) - load - gammaln(m + 1))
+    m, filling = np.arange(9, 65), (entries / buckets)[..., None]
+    chance = np.exp(m * np.log(np.maximum(filling, 1e-12)) - filling - gammaln(m + 1))
     chained = buckets * (chance * np.ceil((m - 8) / 8)).sum(axis=-1)
     # A single bucket is never overfull: it is the ninth entry that doubles it.
     return bytes_ + np.where(power > 0, np.maximum(chained - set_aside, 0), 0) * size

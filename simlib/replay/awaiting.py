@@ -1,7 +1,7 @@
 """Evicted sessions awaiting return, where a stream does not say what each session does next.
 
 The kernel logs each eviction, and each operation of a session without an entry. Going through the log shows which
-evicted session was incremented next: its eviction was false. That is a second way to tell, beside the look ahead of
+evicted session was incremented next: its eviction was false. That is a second way to find out, beside the look ahead of
 `ledger.evictions` and of streams with COMES_BACK: a file that is read once, in memory that does not grow with it, has
 no look ahead. It takes up to six times as long as one, so it is not the only way. Compiled when first imported.
 """

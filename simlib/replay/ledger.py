@@ -139,7 +139,7 @@ def prunes(trace: Trace, observed: Observation) -> pd.DataFrame:
 
 
 def snapshot_error(trace: Trace, truth: Observation, observed: Observation, rows: np.ndarray) -> pd.DataFrame:
-    """What a snapshot of a store would miss after each of the given rows (ascending), against the unbounded truth.
+    """Compare a snapshot of a store, after each of the given rows (ascending), with the unbounded truth.
 
     Columns: `undercount`, the share of all counts in the truth that is not in the store, and `top_10` and `top_100`,
     the share of the sessions with the highest counts in the truth that are among those with the highest in the store.
@@ -176,10 +176,10 @@ def occupancy(trace: Trace, ttl: int) -> float:
         return np.nan
     increment = np.flatnonzero(trace.op == INCREMENT)
     end = float(trace.time[-1])
-    settled = trace.time[0] + ttl
+    after_warm_up = trace.time[0] + ttl
     from_, until = trace.time[increment], np.append(trace.time, end)[trace.next_row[increment]]
     until = np.minimum(until, from_ + ttl)
-    return float((until.clip(min=settled) - from_.clip(min=settled)).sum() / (end - settled))
+    return float((until.clip(min=after_warm_up) - from_.clip(min=after_warm_up)).sum() / (end - after_warm_up))
 
 
 def changes(trace: Trace, observed: Observation) -> np.ndarray:

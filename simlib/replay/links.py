@@ -75,12 +75,12 @@ class Links:
         cap, ttl = settings.max_entries, settings.ttl
         n, expires = len(self.trace), ttl > 0
         held, found = np.empty(n + 1, dtype=np.int32), np.zeros(len(COUNTED), dtype=np.int64)
-        tells_all = watermark_totals(
+        complete = watermark_totals(
             *(self.time, self.op, self.place, self.row, self.previous, self.until),
             *(min(cap, NEVER) if cap > 0 else NEVER, min(ttl, MAX_NS) if expires else MAX_NS),
             *(settings.prune_every if expires else MAX_NS, held, found),
         )
-        if not tells_all:
+        if not complete:
             counter = COUNTERS[int(self.trace.counter[0])]
             return stream_totals(stream_of(self.trace), [Spec("bounded", settings, counter)])[0]
         counted = dict(zip(COUNTED, found.tolist(), strict=True))

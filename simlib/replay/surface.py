@@ -130,7 +130,7 @@ class _Lanes:
         return cls(links, ttl, expires, [*map(lanes.index, limits)], prune_every, count, life, lives)
 
     def totals(self, cap: int) -> list[Totals] | None:
-        """The totals of one cap for each TTL; None where watermarks do not tell all."""
+        """The totals of one cap for each TTL; None where watermarks do not determine them."""
         links, lanes, n = self.links, self.ttl.size, len(self.links.trace)
         op, limit = links.op, min(cap, NEVER) if cap > 0 else NEVER
         marks = np.empty(n, dtype=np.int32)

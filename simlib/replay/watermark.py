@@ -2,7 +2,7 @@
 
 For any cap and TTL the bounded store is the entries whose last increment is later than one moving watermark. An
 increment is a miss where the session's previous one lies at or below it; a prune moves it up. A miss after an increment
-is the end of a false eviction: single evictions are not seen here, so this is the second way to tell them, beside the
+is the end of a false eviction: single evictions are not seen here, so this is the second way to find them, beside the
 look ahead of `ledger.evictions`.
 """
 
@@ -55,11 +55,11 @@ def watermark_totals(
 ) -> bool:
     """Count the totals of `links.COUNTED`; return whether the watermark suffices.
 
-    It does not where the cap cuts through one instant, a delete in that instant makes room again, and an id that comes
+    It does not where the cap falls within one instant, a delete in that instant makes room again, and an id that comes
     before those evicted takes it: that entry lies below the watermark.
 
-    `held`, by place, is for the count that an entry has after each increment. Hits are told from misses without a
-    branch, as the processor would guess them wrong.
+    `held`, by place, is for the count that an entry has after each increment. Hits and misses take no
+    branch, as the processor would guess it wrong.
     """
     one, tied = uint64(1), place.size > 0
     mark, row, end = uint64(0), uint64(0), uint64(op.size)
@@ -164,7 +164,7 @@ def watermarks(
     cap: int,
     marks: np.ndarray,
 ) -> bool:
-    """Fill in the watermark of a cap without a TTL after each row; return whether it tells all, as `watermark` does."""
+    """Fill in the watermark of a cap without a TTL after each row; return whether it determines all totals."""
     mark, size, tied = 0, 0, place.size > 0
     for row in range(op.size):
         at = place[row] if tied else row + 1

@@ -57,7 +57,7 @@ class _OneCounter:
 
 
 class Simulation(NamedTuple):
-    """What a simulation recorded.
+    """The record of a simulation.
 
     `trace` holds every operation on both counters; `kind_of`, int64 (sessions,), the kind of each session of the trace
     as its place in the workload; `high_volume` the entries of the third map, which no trace file holds.

@@ -104,7 +104,7 @@ class Arrivals(_Frozen):
         if self.hourly:
             return [hour * HOUR for hour in range(25)], [self.per_hour * times for times in self.hourly]
         if self.burst:
-            # The burst stands in the middle of its period, so that a run begins and ends in the usual state.
+            # The burst stands in the middle of its period, so that a simulation begins and ends in the usual state.
             begins = (self.burst.every - self.burst.lasts) // 2
             bounds = [0, begins, begins + self.burst.lasts, self.burst.every]
             return bounds, [self.per_hour, self.per_hour * self.burst.times, self.per_hour]
@@ -227,17 +227,16 @@ class Workload(_Frozen):
         most = (min(FASTEST / each.per_hour, MOST_ARRIVALS / max(each.in_period, 1e-300)) for each in arrivals)
         return min(most, default=float("inf"))
 
-    def times(self, load: float) -> "Workload":
-        """Return the same workload with every arrival rate multiplied by `load`; the shapes of the rates stay.
+    def times(self, factor: float) -> "Workload":
+        """Return the same workload with every arrival rate multiplied by `factor`; the shapes of the rates stay.
 
-        Raises InputError for a load below 0, or one that makes a rate higher than a file may hold.
+        Raises InputError for a factor below 0, or one that makes a rate higher than a file may hold.
         """
-        if not (0 <= load <= self.most_times and load < float("inf")):
+        if not (0 <= factor <= self.most_times and factor < float("inf")):
             raise InputError(
-                f"load: {load:g} is out of range: a number from 0 to {self.most_times:g}, at which sessions arrive as "
-                "often as can be"
+                f"factor: {factor:g} is out of range: from 0 to {self.most_times:g}, the highest rate of arrivals"
             )
-        return self._with_arrivals(lambda arrivals: {"per_hour": arrivals.per_hour * load})
+        return self._with_arrivals(lambda arrivals: {"per_hour": arrivals.per_hour * factor})
 
     def evened(self) -> "Workload":
         """Return the same workload with even arrivals at their mean rates."""

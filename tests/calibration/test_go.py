@@ -110,6 +110,6 @@ def test_without_a_toolchain_one_line_says_what_to_do(monkeypatch):
         golang.toolchain()
 
 
-def test_a_program_that_ends_is_told_apart_from_an_answer(go):
+def test_a_program_that_ends_is_not_taken_for_an_answer(go):
     with golang.Program(golang.build()) as program, pytest.raises(EOFError, match="before it answered"):
         program.measure("no such measurement")

@@ -102,7 +102,7 @@ def test_a_worker_killed_at_work_costs_nothing(scheduler, tmp_path, capsys, in_t
 
 
 def said(capsys, *given: object) -> str:
-    """What a sweep that is refused says, in one line."""
+    """The one line that a refused sweep prints."""
     assert main(["sweep", *map(str, given)]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""

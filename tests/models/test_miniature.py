@@ -55,7 +55,7 @@ def test_k_times_the_traffic_multiplies_every_rate_and_nothing_else():
 
 @pytest.mark.parametrize("name", workload_names())
 def test_at_the_highest_traffic_sessions_still_arrive_in_order(name):
-    """What is expected to arrive in a day still goes into 63 bits; at more it is refused."""
+    """The arrivals expected in a day still fit 63 bits; more is refused."""
     chosen = load_workload(name)
     busiest = chosen.from_hour(chosen.busiest_hour(1)).times(chosen.most_times).lasting(SECOND // 100)
     time = np.concatenate([chunk.time for chunk in generated(busiest, 1)()])
@@ -66,7 +66,7 @@ def test_at_the_highest_traffic_sessions_still_arrive_in_order(name):
 
 @pytest.mark.parametrize("wrong", [-1, np.nan, np.inf, 1e12])
 def test_traffic_that_is_none_is_refused(wrong):
-    with pytest.raises(InputError, match="load: "):
+    with pytest.raises(InputError, match="factor: "):
         load_workload("incident").times(wrong)
 
 

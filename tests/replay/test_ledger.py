@@ -1,4 +1,4 @@
-"""The ledger against the naive model on every field, and its finer parts on examples worked out by hand."""
+"""The ledger against the naive model on every field, and its finer parts on examples computed by hand."""
 
 import math
 from bisect import bisect_right

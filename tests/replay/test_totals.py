@@ -57,7 +57,7 @@ def test_numbers_that_end_to_be_numbers_by_arrival_lose_no_eviction(max_awaiting
             )
 
 
-def test_a_dictionary_as_large_as_its_indices_can_tell_apart(tmp_path):
+def test_a_dictionary_as_large_as_its_indices_can_distinguish(tmp_path):
     names = pa.array([f"s{number}" for number in range(128)])
     session = pa.DictionaryArray.from_arrays(pa.array(range(128), pa.int8()), names)
     path = write(tmp_path / "trace.parquet", time=np.arange(128), session=session)
@@ -133,8 +133,8 @@ def test_memory_does_not_grow_with_the_file(tmp_path):
             }
             pq.write_table(pa.table(columns), path, row_group_size=rows)
             ran = subprocess.run([sys.executable, "-c", PEAK, str(path)], capture_output=True, text=True, check=True)
-            heard, peak = ran.stdout.split()
-            assert int(heard) == rows
+            read, peak = ran.stdout.split()
+            assert int(read) == rows
             peaks[kind, rows] = float(peak)
         # The file's columns take over 100 MiB more.
         assert peaks[kind, 8_000_000] < peaks[kind, 500_000] + 40, peaks

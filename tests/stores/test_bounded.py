@@ -1,4 +1,4 @@
-"""The bounded store's edges, worked out by hand."""
+"""The bounded store's edges, computed by hand."""
 
 import pytest
 
@@ -32,7 +32,7 @@ def test_an_entry_idle_for_just_the_ttl_stays_and_one_nanosecond_more_goes(idle,
     assert store.evicted == ([] if kept else ["old"])
 
 
-def test_the_ttl_acts_on_the_256th_increment_and_not_on_the_255th():
+def test_the_ttl_prunes_on_the_256th_increment_and_not_on_the_255th():
     store = BoundedStore()
     store.increment("old", 0)
     for _ in range(254):

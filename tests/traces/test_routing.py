@@ -44,7 +44,7 @@ def instances_of(trace, instances, affinity):
 
 
 def routed(stream, instances, number, affinity):
-    """What one instance receives of a stream, by itself."""
+    """The part of a stream that one instance receives, by itself."""
 
     def chunks():
         first = 0

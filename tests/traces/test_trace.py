@@ -29,7 +29,7 @@ def test_neighbours_of_a_session(names):
     ]
 
 
-def test_the_digest_tells_streams_apart():
+def test_the_digest_distinguishes_streams():
     base = ((0, "a", 0, 0), (1, "b", 0, 0))
     others = [
         ((0, "a", 0, 0), (2, "b", 0, 0)),
