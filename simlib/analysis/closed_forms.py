@@ -1,5 +1,6 @@
 """Closed forms beside simulations of even traffic, for `06_validation`: Little's law, M/G/∞, an idle TTL, Che's LRU."""
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -159,17 +160,18 @@ class ClosedForms:
         ]
 
     def _reached_cap(self, even: Even) -> float:
-        """Find the cap below which more than half of the new entries sort the whole store, by bisection."""
+        """Find the cap below which more than half of the new entries sort the whole store."""
         trace, settings = even.trace, self.experiment.settings
         seen = even.within(trace.time)
-        low, high = 1, 2 * int(theory.idle_occupancy(self.kinds, settings.ttl)) + 8
-        while high - low > 1:
-            cap = (low + high) // 2
+
+        def suffices(cap: int) -> bool:
             observed = replay(trace, "bounded", Settings(cap, settings.ttl, settings.prune_every))
             prunes = ledger.prunes(trace, observed)
             sorts = (seen[prunes["row"]] & (prunes["sorted"] > 0)).sum()
-            low, high = (cap, high) if sorts > (seen & ledger.created(trace, observed)).sum() / 2 else (low, cap)
-        return float(high)
+            return bool(sorts <= (seen & ledger.created(trace, observed)).sum() / 2)
+
+        caps = range(2, 2 * int(theory.idle_occupancy(self.kinds, settings.ttl)) + 9)
+        return float(caps[bisect_left(caps, True, hi=len(caps) - 1, key=suffices)])
 
     @cached_property
     def che(self) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from simlib.analysis.scale import HALF, TRAFFIC, Point, Scale, table_of
+from simlib.analysis.scale import COLUMNS, HALF, TRAFFIC, Point, Scale, half_used, sorts, table_of
 from simlib.core.numbers import format_count, format_hours, format_memory, format_number, format_percent
 from simlib.figures import scale as figures
 from simlib.figures.style import Drawing, LeftOut
@@ -34,14 +34,11 @@ MOST = TRAFFIC[-1]
 
 ADDS_UP = ("entries", "mib", "peak", "bounded_mib", "utilisation")
 
-LIMITS: dict[str, tuple[str, Callable[[Point], bool]]] = {
-    "half_used": (
-        f"instances that hold the lock for less than {HALF:.0%} of the time",
-        lambda point: point.values["utilisation"].mean >= HALF,
-    ),
-    "no_sorting": ("instances that do not reach their cap", lambda point: point.values["sorted_share"].mean > 0),
+LIMITS = {
+    half_used: f"instances that hold the lock for less than {HALF:.0%} of the time",
+    sorts: "instances that do not reach their cap",
 }
-"""What an instance may be asked to stay within: in words, and whether it does not."""
+"""What an instance may be asked not to do."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +68,8 @@ class Fleet:
 
     def _values(self, traffic: float, affinity: bool) -> dict[str, float]:
         point, scale = self.point(traffic, affinity), self.scale
-        values = {name: point.values[name].mean for name in ("entries", "peak", "utilisation", "false_share")}
-        values |= {"lost_share": point.values["lost_share"].mean, "bounded_mib": scale.bounded_mib(point.peaks)}
-        values |= {"mib": scale.unbounded_mib(point.traffic, affinity)}
+        values = {name: point.values[name].mean for name in COLUMNS}
+        values |= {"mib": scale.unbounded_mib(point.traffic, affinity), "bounded_mib": scale.bounded_mib(point.peaks)}
         values |= {"hours": scale.hours_to_limit(point.traffic, affinity)}
         return {name: values[name] for name in QUANTITIES}
 
@@ -89,31 +85,21 @@ class Fleet:
         """What is claimed of a fleet, each with whether it holds and its numbers."""
         if self.scale.silence:
             return []
-        growth = self.scale.growth
-        pairs = zip(growth[True], growth[False], strict=True)
+        pairs = zip(self.scale.growth[True], self.scale.growth[False], strict=True)
         # Each instance's share is simulated at the same traffic, but perhaps of different sessions.
         holds = all((spread.entries >= kept.entries * (1 - 1e-9)).all() for kept, spread in pairs)
         missing = {
             f"deletes_missing_{ROUTINGS[affinity]}".replace(" ", "_"): float(np.mean([g.deletes_missing for g in each]))
-            for affinity, each in growth.items()
+            for affinity, each in self.scale.growth.items()
         }
         text = "Without affinity the unbounded maps hold no fewer entries"
         return [(text, holds, {"times_the_entries": self.entries_ratio, **missing})]
 
     # --- How many instances it takes
 
-    @cached_property
-    def most_of_each(self) -> dict[tuple[str, bool], float]:
-        """The traffic that one instance takes within a limit, by limit and affinity; inf: all that is simulated."""
-        return {
-            (limit, affinity): self.scale.highest(beyond, affinity)
-            for limit, (_, beyond) in LIMITS.items()
-            for affinity in ROUTINGS
-        }
-
-    def fewest(self, limit: str, traffic: float, affinity: bool) -> str:
+    def fewest(self, limit: Callable[[Point], bool], traffic: float, affinity: bool) -> str:
         """The fewest instances that keep a limit, for people."""
-        most = self.most_of_each[limit, affinity]
+        most = self.scale.highest(limit, affinity)
         if most == 0:
             return f"over {int(traffic / self.scale.grid[0]):,}"
         known = min(most, max(self.scale.grid[-1], self.scale.reach if self.scale.reach < np.inf else 0))
@@ -127,7 +113,7 @@ class Fleet:
         rows = {
             (routing, text): {f"{traffic:,} x": self.fewest(limit, traffic, affinity) for traffic in TRAFFIC}
             for affinity, routing in ROUTINGS.items()
-            for limit, (text, _) in LIMITS.items()
+            for limit, text in LIMITS.items()
         }
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis(index=["routing", "fewest"])
 
@@ -137,16 +123,12 @@ class Fleet:
         """The answer for the fleet, in a sentence; empty where there is none."""
         if self.scale.silence:
             return ""
-        kept, spread = self.held(True), self.held(False)
+        kept, spread = (self.scale.held(MOST / self.scale.instances, affinity) for affinity in ROUTINGS)
         routing = f"{kept} with session affinity or without" if kept == spread else f"{kept}, without affinity {spread}"
         return (
             f"At {MOST:,} times on {self.scale.instances:,} instances each holds its lock for {routing}; "
-            f"{self.fewest('half_used', MOST, True)} instances keep it under half."
+            f"{self.fewest(half_used, MOST, True)} instances keep it under half."
         )
-
-    def held(self, affinity: bool) -> str:
-        """The share of the time that an instance's lock is held at the most traffic, for people."""
-        return self.scale.held(MOST / self.scale.instances, affinity)
 
     def draw_time(self) -> Drawing | LeftOut:
         """Utilisation of an instance's lock by the traffic of the fleet."""

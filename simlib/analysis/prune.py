@@ -1,6 +1,6 @@
 """The findings of `03_prune_cost`, for the `no_client` store: the cost of pruning, whom it stalls, and the cliff."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -136,7 +136,7 @@ class PruneCost:
     @cached_property
     def sources(self) -> list[Recorded]:
         """The replications as they are: `models.miniature` says what more traffic is."""
-        return [Recorded(run.trace, run.start, run.duration) for run in self.experiment.replications]
+        return recorded(self.experiment)
 
     @cached_property
     def steps(self) -> list[float]:
@@ -227,11 +227,7 @@ class PruneCost:
 
     def miniature_is_the_store(self) -> bool:
         """Whether at its own traffic a miniature has the ledger of the store that received the stream live."""
-        itself = Miniature(1, 1, self.experiment.settings, self.experiment.settings)
-        return all(
-            simulate(source, itself, COUNTER).whole == run.totals(COUNTER, "bounded")
-            for source, run in zip(self.sources, self.experiment.replications, strict=True)
-        )
+        return is_the_store(self.experiment, [COUNTER])
 
     def sorts_more_with_traffic(self) -> bool:
         """Whether no smaller share of new entries sorts the store at the most traffic than at the least, within 5 %."""
@@ -319,3 +315,18 @@ class PruneCost:
             "closed form:\nthe cap is reached": self.cliff_per_second,
         }
         return figures.cliff(table, marks, message)
+
+
+def recorded(experiment: Experiment) -> list[Recorded]:
+    """The replications of an experiment as they are."""
+    return [Recorded(run.trace, run.start, run.duration) for run in experiment.replications]
+
+
+def is_the_store(experiment: Experiment, counters: Sequence[str]) -> bool:
+    """Whether miniatures at the experiment's own traffic have the ledgers of the stores that received it live."""
+    itself = Miniature(1, 1, experiment.settings, experiment.settings)
+    return all(
+        simulate(source, itself, counter).whole == run.totals(counter, "bounded")
+        for source, run in zip(recorded(experiment), experiment.replications, strict=True)
+        for counter in counters
+    )

@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from simlib.analysis.prune import is_the_store, recorded
 from simlib.core.numbers import format_duration, format_number, format_percent
 from simlib.core.statistics import Estimate, estimate
 from simlib.core.units import HOUR
@@ -24,7 +25,6 @@ from simlib.models.miniature import (
     Growth,
     Miniature,
     Prediction,
-    Recorded,
     Source,
     first_reached,
     most_traffic,
@@ -46,9 +46,6 @@ HALF = 0.5
 
 AGREES, CHECKED_AT = 0.10, (4, 16)
 """The largest error of a miniature in lock time; and the factors at which it is compared with direct simulation."""
-
-UNKNOWN = "an unknown part"
-"""How much is used of what is neither simulated nor projected."""
 
 LEAST_SHOWN = 1e-5
 """Utilisation below which it is not worth projecting."""
@@ -76,6 +73,16 @@ class Point:
     peaks: tuple[float, ...]
 
 
+def sorts(point: Point) -> bool:
+    """Whether the process evicts by its cap, and so sorts its store."""
+    return point.values["sorted_share"].mean > 0
+
+
+def half_used(point: Point) -> bool:
+    """Whether the process holds its lock for HALF of the time or more."""
+    return point.values["utilisation"].mean >= HALF
+
+
 @dataclass(frozen=True)
 class Scale:
     """An experiment at other traffic, in one process or in one of `instances`. Raises InputError for such a number."""
@@ -91,9 +98,9 @@ class Scale:
     @cached_property
     def sources(self) -> list[Source]:
         """The streams that are simulated: a log as it is, or a workload's busiest hours, one a replication."""
-        first, workload = self.experiment.first, self.experiment.workload
+        workload = self.experiment.workload
         if workload is None:
-            return [Recorded(first.trace, first.start, first.duration)]
+            return recorded(self.experiment)
         lasts = min(workload.duration, max(WINDOW, 4 * self.experiment.settings.ttl))
         busiest = workload.from_hour(workload.busiest_hour(min(-(-lasts // HOUR), 24))).lasting(lasts)
         return [Generated(busiest, seed) for seed in self.experiment.seeds]
@@ -130,49 +137,43 @@ class Scale:
         """Instances among which the events of one session are spread."""
         return 1 if affinity else self.instances
 
-    def predictions(self, traffic: float, affinity: bool, counter: str) -> list[Prediction]:
-        """The bounded store of a counter in one process, one a replication."""
-        among = self.spread_over(affinity)
-        return [predict(source, traffic, self.experiment.settings, counter, among) for source in self.sources]
-
     def point(self, traffic: float, affinity: bool = True) -> Point:
         """One process under `traffic` times its own, simulated or projected."""
         key = traffic, self.spread_over(affinity)
         if key not in self._points:
-            within = traffic <= self.reach
-            self._points[key] = self._simulated(traffic, affinity) if within else self._projected(traffic, affinity)
+            simulated = traffic <= self.reach
+            values, peaks = (self._simulated if simulated else self._projected)(traffic, affinity)
+            values["entries"] = estimate((traffic * growth.entries.sum() for growth in self.growth[affinity]), 0)
+            self._points[key] = Point(traffic, simulated, values, peaks)
         return self._points[key]
 
-    def _simulated(self, traffic: float, affinity: bool) -> Point:
-        found = {counter: self.predictions(traffic, affinity, counter) for counter in COUNTERS}
+    def _simulated(self, traffic: float, affinity: bool) -> tuple[dict[str, Estimate], tuple[float, ...]]:
+        settings, among = self.experiment.settings, self.spread_over(affinity)
+        found = {c: [predict(source, traffic, settings, c, among) for source in self.sources] for c in COUNTERS}
         peaks = {c: [each.whole.peak_entries for each in predictions] for c, predictions in found.items()}
         busier = found[self.counter]
         rows = [shares_of(prediction) for prediction in busier]
         values = {name: estimate((row[name] for row in rows), 0, 1) for name in rows[0]}
         values["utilisation"] = estimate((each.utilisation(self.go_version) for each in busier), 0)
         values["peak"] = estimate(map(sum, zip(*peaks.values(), strict=True)), 0)
-        values["entries"] = self._entries(traffic, affinity)
-        return Point(traffic, True, values, tuple(float(np.mean(each)) for each in peaks.values()))
+        return values, tuple(float(np.mean(each)) for each in peaks.values())
 
-    def _projected(self, traffic: float, affinity: bool) -> Point:
+    def _projected(self, traffic: float, affinity: bool) -> tuple[dict[str, Estimate], tuple[float, ...]]:
         """Where an increment never gets cheaper with traffic, its time at `reach` is the least that it takes beyond."""
         most, unknown = self.point(self.reach, affinity), Estimate(np.nan, np.nan, np.nan, 1)
-        values = dict.fromkeys(COLUMNS, unknown) | {"entries": self._entries(traffic, affinity)}
+        values = dict.fromkeys(COLUMNS, unknown)
         least = most.values["utilisation"].mean * traffic / self.reach
         if self.cost_rises(affinity) and least >= LEAST_SHOWN:
             values["utilisation"] = Estimate(least, np.nan, np.nan, 1)
         if not all(peak in (0, self.experiment.settings.max_entries) for peak in most.peaks):
-            return Point(traffic, False, values, (np.nan,) * len(COUNTERS))
-        return Point(traffic, False, values | {"peak": most.values["peak"]}, most.peaks)
+            return values, (np.nan,) * len(COUNTERS)
+        return values | {"peak": most.values["peak"]}, most.peaks
 
     def cost_rises(self, affinity: bool = True) -> bool:
         """Whether an increment takes no less time, within AGREES, the more traffic there is."""
         points = [self.point(traffic, affinity) for traffic in self.grid]
         cost = np.array([point.values["utilisation"].mean / point.traffic for point in points])
         return bool((cost >= (1 - AGREES) * np.maximum.accumulate(cost)).all())
-
-    def _entries(self, traffic: float, affinity: bool) -> Estimate:
-        return estimate((traffic * growth.entries.sum() for growth in self.growth[affinity]), 0)
 
     @cached_property
     def growth(self) -> dict[bool, list[Growth]]:
@@ -216,12 +217,12 @@ class Scale:
     @cached_property
     def cap_reached_at(self) -> float:
         """The traffic at which the store first evicts by its cap; inf where it does not, 0 where it does at any."""
-        return self.highest(lambda point: point.values["sorted_share"].mean > 0, True)
+        return self.highest(sorts, True)
 
     @cached_property
     def half_used_at(self) -> float:
         """The traffic at which the lock is held for HALF of the time; inf where it is not, 0 where it is at any."""
-        return self.highest(lambda point: point.values["utilisation"].mean >= HALF, True)
+        return self.highest(half_used, True)
 
     # --- How far the miniature holds
 
@@ -239,11 +240,9 @@ class Scale:
             within = all(traffic <= source.most for source in self.sources)
             if not within or 0 < settings.max_entries < LEAST_CAP * factor:
                 continue
-            direct = [
-                simulate(source, Miniature(traffic, traffic, settings, settings), self.counter)
-                for source in self.sources
-            ]
-            mine = self.predictions(traffic, True, self.counter)
+            itself = Miniature(traffic, traffic, settings, settings)
+            direct = [simulate(source, itself, self.counter) for source in self.sources]
+            mine = [predict(source, traffic, settings, self.counter) for source in self.sources]
             held = np.array([[each.utilisation(self.go_version) for each in both] for both in (direct, mine)])
             off = estimate(held[1] / held[0] - 1)
             cap = mine[0].miniature.settings.max_entries
@@ -251,30 +250,16 @@ class Scale:
         names = ("traffic", "miniature_cap", "direct", "miniature", "off_by", "off_by_low", "off_by_high")
         return pd.DataFrame(rows, columns=names)
 
-    def agrees(self) -> bool:
-        """Whether every miniature is right within AGREES, or differs by no more than chance."""
-        off = self.agreement
-        by_chance = (off["off_by_low"] <= 0) & (off["off_by_high"] >= 0)
-        return bool((by_chance | (off["off_by"].abs() <= AGREES)).all())
-
-    def is_the_store(self) -> bool:
-        """Whether the miniature at the runs' own traffic has the ledgers of the stores that received them live."""
-        itself = Miniature(1, 1, self.experiment.settings, self.experiment.settings)
-        return all(
-            simulate(Recorded(run.trace, run.start, run.duration), itself, counter).whole
-            == run.totals(counter, "bounded")
-            for run in self.experiment.replications
-            for counter in COUNTERS
-        )
-
     def claims(self) -> list[tuple[str, bool, dict[str, float]]]:
         """What is claimed of one process, each with whether it holds and its numbers."""
         text = "At its own traffic the miniature is the store itself, to the last number"
-        claims = [(text, self.is_the_store(), {"runs": len(self.experiment.replications)})]
-        if len(self.agreement):
-            numbers = {f"off_by_at_{row.traffic:.3g}": row.off_by for row in self.agreement.itertuples()}
+        claims = [(text, is_the_store(self.experiment, COUNTERS), {"runs": len(self.experiment.replications)})]
+        off = self.agreement
+        if len(off):
+            by_chance = (off["off_by_low"] <= 0) & (off["off_by_high"] >= 0)
+            agrees = bool((by_chance | (off["off_by"].abs() <= AGREES)).all())
             text = f"The miniature has the lock time of direct simulation within {AGREES:.0%}, or within chance"
-            claims.append((text, self.agrees(), numbers))
+            claims.append((text, agrees, {f"off_by_at_{row.traffic:.3g}": row.off_by for row in off.itertuples()}))
             numbers = {"cap_reached_at": self.cap_reached_at, "half_used_at": self.half_used_at}
             claims.append(("An increment never gets cheaper with more traffic", self.cost_rises(), numbers))
         return claims
@@ -285,8 +270,8 @@ class Scale:
         """The answer for one process, in a sentence."""
         if self.silence:
             return self.silence
-        lowest, highest = self.grid[0], self.grid[-1]
-        own = min(max(1.0, lowest), highest)
+        highest = self.grid[-1]
+        own = min(1.0, highest)
         more = f"for {self.held(highest)} at {format_number(highest)} times"
         if self.half_used_at < np.inf:
             more = f"for half of it at {format_number(self.half_used_at)} times"
@@ -299,7 +284,7 @@ class Scale:
         point = self.point(traffic, affinity)
         share = point.values["utilisation"].mean
         if np.isnan(share):
-            return UNKNOWN
+            return "an unknown part"
         return ("" if point.simulated else "at least ") + format_percent(share)
 
     def scope(self) -> str:
@@ -311,13 +296,12 @@ class Scale:
         """Entries of both maps by traffic."""
         if self.silence:
             return LeftOut(self.silence)
-        at, unbounded = self.cap_reached_at, "The unbounded map grows with traffic"
-        if not self.point(self.grid[-1]).values["entries"].mean:
-            unbounded = "The unbounded map is empty at the end"
-        bounded = f"is full from {format_number(at)} times on" if at < np.inf else "stays below its cap"
-        bounded = "is full at any" if at == 0 else bounded
-        if self.experiment.settings.max_entries <= 0:
-            bounded = "has no cap"
+        at = self.cap_reached_at
+        grows = self.point(self.grid[-1]).values["entries"].mean > 0
+        unbounded = "The unbounded map " + ("grows with traffic" if grows else "is empty at the end")
+        bounded = f"is full from {format_number(at)} times on" if at > 0 else "is full at any"
+        if at == np.inf:
+            bounded = "stays below its cap" if self.experiment.settings.max_entries > 0 else "has no cap"
         message = f"{unbounded}; the bounded store {bounded}"
         return figures.memory(self.curve(), at, message)
 
@@ -346,11 +330,8 @@ def shares_of(prediction: Prediction) -> dict[str, float]:
 
 def table_of(points: Sequence[Point]) -> pd.DataFrame:
     """A row a point: `traffic`, `simulated`, and COLUMNS, each with `_low` and `_high`."""
-    rows = []
-    for point in points:
-        row = {"traffic": point.traffic, "simulated": point.simulated}
-        for name in COLUMNS:
-            value = point.values[name]
-            row |= {name: value.mean, f"{name}_low": value.low, f"{name}_high": value.high}
-        rows.append(row)
-    return pd.DataFrame(rows)
+    table = pd.DataFrame({"traffic": [p.traffic for p in points], "simulated": [p.simulated for p in points]})
+    for name in COLUMNS:
+        values = [point.values[name] for point in points]
+        table[[name, f"{name}_low", f"{name}_high"]] = [(value.mean, value.low, value.high) for value in values]
+    return table

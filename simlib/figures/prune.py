@@ -7,13 +7,12 @@ import numpy as np
 import pandas as pd
 
 from simlib.figures.style import (
-    BLACK,
     BLUE,
-    OVER_LINES,
     STYLE,
     VERMILION,
     Drawing,
     draw_band,
+    mark_place,
     new_axes,
     plain_ticks,
     thousands,
@@ -35,9 +34,9 @@ def tail(ns: np.ndarray, message: str) -> Drawing:
         axes.step(times / 1000, share, where="pre", color=VERMILION)
         axes.set_xscale("log")
         axes.set_yscale("log")
-        plain_ticks(axes)
         axes.set_xlim(0.1, max(1000, 2 * times[-1] / 1000 if times.size else 0))
         axes.set_ylim(1e-3, 150)
+        plain_ticks(axes)
         if times.size:
             axes.plot([times[-1] / 1000] * 2, [share[-1], 1e-3], color=VERMILION)
     return Drawing(figure, pd.DataFrame({"at_least_us": times / 1000, "share_percent": share}), message)
@@ -84,23 +83,10 @@ def cliff(table: pd.DataFrame, marks: Mapping[str, float], message: str) -> Draw
         axes.plot(table["new_per_second"], table["mean_ns"] / 1000, color=VERMILION, marker="o", markersize=5)
         axes.set_xscale("log")
         axes.set_yscale("log")
-        plain_ticks(axes)
         # Whole decades, so that there is a label at either end.
         decades = np.log10(np.clip([table["mean_ns"].min() / 1000, table["mean_ns"].max() / 1000], 1e-3, None))
         axes.set_ylim(10 ** np.floor(decades[0]), 10 ** np.floor(decades[1] + 1))
-        for (text, x), height in zip(marks.items(), (0.62, 0.42, 0.22), strict=True):
-            if np.isfinite(x) and x > 0:
-                axes.axvline(x, color=BLACK, linewidth=1.2, linestyle=(0, (1, 1)))
-                low, high = np.log(axes.get_xlim())
-                left = np.log(x) - low > 0.65 * (high - low)
-                axes.annotate(
-                    text,
-                    (x, height),
-                    xycoords=("data", "axes fraction"),
-                    xytext=(-3 if left else 3, 0),
-                    textcoords="offset points",
-                    ha="right" if left else "left",
-                    fontsize=9,
-                    bbox=OVER_LINES,
-                )
+        plain_ticks(axes)
+        for (text, x), height in zip(marks.items(), (0.85, 0.42, 0.22), strict=True):
+            mark_place(axes, x, text, height, left=text == "this stream")
     return Drawing(figure, table, message)

@@ -1,7 +1,6 @@
 """The figures of `07_scale`."""
 
 import matplotlib
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
@@ -12,7 +11,10 @@ from simlib.figures.style import (
     STYLE,
     VERMILION,
     Drawing,
+    draw_band,
     label_ends,
+    mark_level,
+    mark_place,
     new_axes,
     powers_of_ten,
     write_legend_at,
@@ -38,7 +40,7 @@ def memory(table: pd.DataFrame, cap_reached_at: float, message: str) -> Drawing:
             if len(some):
                 labels.append((float(some[name].iloc[-1]), label, colour))
         _over_traffic(axes, table["traffic"])
-        _mark_traffic(axes, cap_reached_at, "the cap\nis reached")
+        mark_place(axes, cap_reached_at, "the cap\nis reached", 0.05)
         label_ends(axes, labels)
     return Drawing(figure, table, message)
 
@@ -51,19 +53,12 @@ def time(table: pd.DataFrame, direct: pd.DataFrame, cap_reached_at: float, messa
     with matplotlib.rc_context(STYLE):
         figure, axes = new_axes(message, "traffic (times its own)", "time the lock is held (%)")
         some = table[table["utilisation"] > 0]
-        axes.vlines(
-            some["traffic"],
-            100 * np.maximum(some["utilisation_low"], some["utilisation"] / 100),
-            100 * some["utilisation_high"],
-            color=VERMILION,
-            linewidth=3,
-            alpha=0.4,
-        )
+        draw_band(axes, some, "traffic", "utilisation_low", "utilisation_high", 0.01)
         axes.plot(some["traffic"], 100 * some["utilisation"], color=VERMILION, marker="o", markersize=5)
         axes.plot(direct["traffic"], 100 * direct["direct"], color=BLACK, marker="x", markersize=9, linewidth=0)
         _over_traffic(axes, table["traffic"])
         _levels(axes, some["utilisation"].max())
-        _mark_traffic(axes, cap_reached_at, "the cap\nis reached")
+        mark_place(axes, cap_reached_at, "the cap\nis reached", 0.05)
         if len(direct):
             note = "x: direct simulation"
             axes.annotate(note, (0.98, 0.04), xycoords="axes fraction", ha="right", fontsize=9, bbox=OVER_LINES)
@@ -83,10 +78,8 @@ def fleet_time(table: pd.DataFrame, instances: int, message: str) -> Drawing:
         ):
             lines, points = rows[rows["line"]], rows[~rows["line"]]
             axes.plot(lines["traffic"], 100 * lines["utilisation"], color=colour, linestyle=dash, linewidth=1.5)
-            for simulated, fill in ((True, colour), (False, "white")):
-                few = points[points["simulated"] == simulated]
-                style = {"color": colour, "marker": marker, "linewidth": 0, "markersize": 7, "markerfacecolor": fill}
-                axes.plot(few["traffic"], 100 * few["utilisation"], **style)
+            fill = [colour if simulated else "white" for simulated in points["simulated"]]
+            axes.scatter(points["traffic"], 100 * points["utilisation"], 49, fill, marker, edgecolors=colour, zorder=3)
             legend.append((routing, colour, dash))
         _over_traffic(axes, table["traffic"])
         _levels(axes, shown["utilisation"].max())
@@ -113,26 +106,5 @@ def _levels(axes: Axes, most: float) -> None:
     axes.set_ylim(bottom=max(axes.get_ylim()[0], 100 * most * SHOWN))
     if most > 0.05:
         axes.set_ylim(top=max(500, 200 * most))
-        for level, text, place in ((100, "100 %", "bottom"), (50, "50 %: waits exceed the service time", "top")):
-            axes.axhline(level, color=BLACK, linewidth=1.2, linestyle=(0, (1, 1)))
-            at = {"xycoords": ("axes fraction", "data"), "va": place, "fontsize": 9, "bbox": OVER_LINES}
-            axes.annotate(text, (0.01, level * (1.1 if place == "bottom" else 0.85)), **at)
-
-
-def _mark_traffic(axes: Axes, traffic: float, text: str) -> None:
-    """A vertical line at a traffic, with a text beside it; none at 0, at inf or outside."""
-    low, high = axes.get_xlim()
-    if not low < traffic < high:
-        return
-    axes.axvline(traffic, color=BLACK, linewidth=1.2, linestyle=(0, (1, 1)))
-    left = np.log(traffic / low) > 0.75 * np.log(high / low)
-    axes.annotate(
-        text,
-        (traffic, 0.05),
-        xycoords=("data", "axes fraction"),
-        xytext=(-3 if left else 3, 0),
-        textcoords="offset points",
-        fontsize=9,
-        ha="right" if left else "left",
-        bbox=OVER_LINES,
-    )
+        for level, text in ((100, ""), (50, "50 %: waits exceed the service time")):
+            mark_level(axes, level, text)

@@ -3,6 +3,7 @@
 The same numbers give the same bytes.
 """
 
+import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -86,8 +87,9 @@ def new_axes(message: str, x: str, y: str) -> tuple[Figure, Axes]:
 
 def write_title(figure: Figure, message: str) -> None:
     """Write the message above a figure, in as many lines as it needs."""
-    # A dollar sign in a name would start mathematics.
-    figure.suptitle(textwrap.fill(message, 54).replace("$", r"\$"), x=0.01, ha="left", fontsize=12, fontweight="bold")
+    # A dollar sign in a name would start mathematics; a number stays with its unit.
+    text = textwrap.fill(re.sub(r"(?<=\d) ", "\N{NO-BREAK SPACE}", message), 54).replace("$", r"\$")
+    figure.suptitle(text, x=0.01, ha="left", fontsize=12, fontweight="bold")
 
 
 def label_ends(
@@ -176,6 +178,28 @@ def mark_level(axes: Axes, level: float, text: str) -> None:
         textcoords="offset points",
         va="top",
         fontsize=9,
+    )
+
+
+def mark_place(axes: Axes, x: float, text: str, height: float, left: bool = False) -> None:
+    """Draw a vertical line on a logarithmic axis, with a text right or left of it at a height (share of the axes).
+
+    The text is on the left where the right has no room. Draw nothing outside of the axes; so not at 0 or inf.
+    """
+    low, high = axes.get_xlim()
+    if not low < x < high:
+        return
+    axes.axvline(x, color=BLACK, linewidth=1.2, linestyle=(0, (1, 1)))
+    left = left or np.log(x / low) > 0.65 * np.log(high / low)
+    axes.annotate(
+        text,
+        (x, height),
+        xycoords=("data", "axes fraction"),
+        xytext=(-3 if left else 3, 0),
+        textcoords="offset points",
+        ha="right" if left else "left",
+        fontsize=9,
+        bbox=OVER_LINES,
     )
 
 

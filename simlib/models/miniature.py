@@ -8,11 +8,11 @@ Cache Modeling and Optimization using Miniature Simulations, USENIX ATC 2017). A
 Refuses a miniature of fewer than LEAST_CAP entries.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from math import gcd
-from typing import Protocol
+from math import ceil, gcd, log, log2
 
 import numpy as np
 
@@ -36,23 +36,6 @@ LEAST_CAP = 32
 
 FEWEST, ENOUGH, MOST = 20_000, 200_000, 8_000_000
 """Operations of a workload to simulate: at least; before the store is made smaller; and at most."""
-
-
-class Source(Protocol):
-    """A stream of `lasts` ns from `begins` on, to be had with a share of its sessions, or several times of them.
-
-    Below `least` there is too little to count; from `enough` on a smaller store serves as well; beyond `most` it must.
-    """
-
-    begins: int
-    lasts: int
-    least: float
-    enough: float
-    most: float
-
-    def stream(self, share: float) -> Stream:
-        """The stream with `share` times its sessions."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +78,7 @@ class Generated:
         return min(MOST / self._operations, self.workload.most_times)
 
     def stream(self, share: float) -> Stream:
+        """Generate the stream with `share` times its sessions."""
         return generated(self.workload.times(share), self.seed)
 
     @cached_property
@@ -106,6 +90,14 @@ class Generated:
             if found >= 1_000:
                 break
         return max(found, 1) / share
+
+
+Source = Recorded | Generated
+"""A stream of `lasts` ns from `begins` on, with a share of its sessions or several times of them.
+
+Below a share of `least` there is too little to count; from `enough` on a smaller store serves as well; beyond `most` it
+must.
+"""
 
 
 @dataclass(frozen=True)
@@ -167,11 +159,7 @@ class Miniature:
             scans = ticks * mine.prune_every * factor / target.prune_every + (rest - ticks) * factor
             size = (totals.entries_scanned - totals.cap_evictions * (mine.max_entries + 1)) / max(rest, 1)
             scanned = scans * size * factor + sorts * full
-        times |= {
-            "prunes": scans + sorts,
-            "entries_scanned": scanned,
-            "entries_sorted": sorts * full,
-        }
+        times |= {"prunes": scans + sorts, "entries_scanned": scanned, "entries_sorted": sorts * full}
         if target.max_entries > 0:
             for name in ("peak_entries", "final_entries"):
                 is_full = getattr(totals, name) >= mine.max_entries
@@ -229,9 +217,8 @@ def simulate(source: Source, miniature: Miniature, counter: str = COUNTERS[0], i
     ttl = miniature.target.ttl
     warm_up = min(ttl, source.lasts // 2) if ttl > 0 else source.lasts // 2
     stream = spread(source.stream(miniature.share), instances)
-    whole, before = totals_at(stream, Spec("bounded", miniature.settings, counter), source.begins + warm_up)
-    whole, after = miniature.scaled(whole), miniature.scaled(since(whole, before))
-    return Prediction(miniature, whole, after, max(source.lasts - warm_up, SECOND))
+    found = totals_at(stream, Spec("bounded", miniature.settings, counter), source.begins + warm_up)
+    return Prediction(miniature, *map(miniature.scaled, found), max(source.lasts - warm_up, SECOND))
 
 
 def spread(stream: Stream, instances: int) -> Stream:
@@ -260,21 +247,17 @@ def first_reached(reached: Callable[[float], bool], steps: Sequence[float]) -> f
 
     inf where it holds at none of them, 0 where it does at the first.
     """
-    low = 0.0
-    for high in steps:
-        if reached(high):
-            break
-        low = high
-    else:
-        return np.inf
-    while low and high / low > 1.02:
-        middle = (low * high) ** 0.5
-        low, high = (low, middle) if reached(middle) else (middle, high)
-    return high if low else 0.0
+    first = next((place for place, step in enumerate(steps) if reached(step)), None)
+    if not first:
+        return np.inf if first is None else 0.0
+    low, high = steps[first - 1 : first + 1]
+    parts = 2 ** ceil(log2(max(log(high / low) / log(1.02), 1)))
+    between = np.geomspace(low, high, parts + 1).tolist()
+    return between[bisect_left(between, True, lo=1, hi=parts, key=reached)]
 
 
 def totals_at(stream: Stream, spec: Spec, instant: int) -> tuple[Totals, Totals]:
-    """The ledger of one store over a stream, and of what came before an instant (ns)."""
+    """The ledger of one store over a stream, and of what came from an instant (ns) on, with the sizes of the whole."""
     store, before = StreamedStore(spec), None
     for chunk in stream():
         if before is None and chunk.time.size and chunk.time[-1] >= instant:
@@ -284,14 +267,9 @@ def totals_at(stream: Stream, spec: Spec, instant: int) -> tuple[Totals, Totals]
             chunk = rows_of(chunk, rows[split:])
         store.apply(chunk)
     whole = store.totals()
-    return whole, before or whole
-
-
-def since(whole: Totals, before: Totals) -> Totals:
-    """What was counted after an instant; sizes are those of the whole."""
-    sizes = ("peak_entries", "final_entries", "final_count_sum")
-    counted = [field.name for field in fields(Totals) if field.name not in sizes]
-    return replace(whole, **{name: getattr(whole, name) - getattr(before, name) for name in counted})
+    before = before or whole
+    counted = {field.name for field in fields(Totals)} - {"peak_entries", "final_entries", "final_count_sum"}
+    return whole, replace(whole, **{name: getattr(whole, name) - getattr(before, name) for name in counted})
 
 
 @dataclass(frozen=True)
@@ -306,15 +284,12 @@ class Growth:
 def unbounded_growth(source: Source, instances: int = 1) -> Growth:
     """The unbounded maps of one process, or of one instance without session affinity, at the traffic of a source."""
     share, middle = min(max(1.0, source.least), source.enough), source.begins + source.lasts // 2
-    stream, entries = spread(source.stream(share), instances), []
-    gained = changed = deletes = missed = 0
-    for counter in COUNTERS:
-        whole, before = totals_at(stream, Spec("unbounded", counter=counter), middle)
-        late = since(whole, before)
-        entries.append(whole.final_entries / share)
-        gained, changed = gained + late.creates - late.deletes_hit, changed + late.creates + late.deletes_hit
-        deletes, missed = deletes + whole.deletes, missed + whole.deletes - whole.deletes_hit
+    stream = spread(source.stream(share), instances)
+    found = [totals_at(stream, Spec("unbounded", counter=counter), middle) for counter in COUNTERS]
+    created, deleted = (sum(getattr(late, name) for _, late in found) for name in ("creates", "deletes_hit"))
+    deletes, hit = (sum(getattr(whole, name) for whole, _ in found) for name in ("deletes", "deletes_hit"))
     # What so many comings and goings gain by chance (two standard deviations) is no leak.
-    leaks = gained > 2 * np.sqrt(changed)
-    per_hour = gained / share / max(source.lasts / 2 / HOUR, MINUTE / HOUR) if leaks else 0.0
-    return Growth(np.array(entries), per_hour, missed / deletes if deletes else np.nan)
+    leaks = created - deleted > 2 * np.sqrt(created + deleted)
+    per_hour = (created - deleted) / share / max(source.lasts / 2 / HOUR, MINUTE / HOUR) if leaks else 0.0
+    entries = np.array([whole.final_entries for whole, _ in found]) / share
+    return Growth(entries, per_hour, 1 - hit / deletes if deletes else np.nan)

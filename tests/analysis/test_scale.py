@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from simlib.analysis.fleet import QUANTITIES, Fleet
-from simlib.analysis.scale import TRAFFIC, Scale
+from simlib.analysis.scale import TRAFFIC, Scale, half_used
 from simlib.cli.main import main
 from simlib.core.errors import InputError
 from simlib.core.units import HOUR
@@ -61,8 +61,8 @@ def test_half_of_the_time_is_found_where_the_lock_is_held_for_half():
     assert scale.highest(lambda point: False, True) == math.inf
     assert scale.highest(lambda point: True, True) == 0
     fleet = Fleet(scale)
-    assert int(fleet.fewest("half_used", 1_000_000, True).replace(",", "")) == pytest.approx(1e6 / at, rel=0.01)
-    assert fleet.fewest("half_used", 1, True) == "1"
+    assert int(fleet.fewest(half_used, 1_000_000, True).replace(",", "")) == pytest.approx(1e6 / at, rel=0.01)
+    assert fleet.fewest(half_used, 1, True) == "1"
 
 
 def test_losing_affinity_leaves_entries_behind_and_is_nothing_on_one_instance():

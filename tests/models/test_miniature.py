@@ -208,12 +208,13 @@ def test_a_miniature_too_small_is_refused_in_one_sentence():
 def test_what_comes_after_an_instant_is_counted_apart(chunk):
     trace = churn(load_workload("orphans").lasting(HOUR), 1).first(6000).only("no_client")
     of, instant = Settings(40, 5 * MINUTE, 16), int(trace.time[2500])
-    whole, before = totals_at(stream_of(trace, chunk), Spec("bounded", of), instant)
+    whole, after = totals_at(stream_of(trace, chunk), Spec("bounded", of), instant)
     observed = reference(trace, "bounded", of)
     assert whole == ledger.totals(trace, observed)
-    assert before.increments == int(((trace.time < instant) & (trace.op == INCREMENT)).sum())
+    assert after.increments == int(((trace.time >= instant) & (trace.op == INCREMENT)).sum())
     prunes = ledger.prunes(trace, observed)
-    assert before.prunes == int((trace.time[prunes["row"]] < instant).sum())
+    assert after.prunes == int((trace.time[prunes["row"]] >= instant).sum())
+    assert after.peak_entries == whole.peak_entries
 
 
 @pytest.mark.skipif(not LOGS, reason="the logs belong to others")
