@@ -7,7 +7,6 @@ from matplotlib.axes import Axes
 from simlib.figures.style import (
     BLACK,
     BLUE,
-    OVER_LINES,
     STYLE,
     VERMILION,
     Drawing,
@@ -40,7 +39,7 @@ def memory(table: pd.DataFrame, cap_reached_at: float, message: str) -> Drawing:
             if len(some):
                 labels.append((float(some[name].iloc[-1]), label, colour))
         _over_traffic(axes, table["traffic"])
-        mark_place(axes, cap_reached_at, "the cap\nis reached", 0.05)
+        mark_place(axes, cap_reached_at, "the cap\nis reached", 0.05, 0.05)
         label_ends(axes, labels)
     return Drawing(figure, table, message)
 
@@ -58,10 +57,10 @@ def time(table: pd.DataFrame, direct: pd.DataFrame, cap_reached_at: float, messa
         axes.plot(direct["traffic"], 100 * direct["direct"], color=BLACK, marker="x", markersize=9, linewidth=0)
         _over_traffic(axes, table["traffic"])
         _levels(axes, some["utilisation"].max())
-        mark_place(axes, cap_reached_at, "the cap\nis reached", 0.05)
+        mark_place(axes, cap_reached_at, "the cap\nis reached", 0.05, 0.05)
         if len(direct):
             note = "x: direct simulation"
-            axes.annotate(note, (0.98, 0.04), xycoords="axes fraction", ha="right", fontsize=9, bbox=OVER_LINES)
+            axes.annotate(note, (0.02, 0.64), xycoords="axes fraction", fontsize=9)
     return Drawing(figure, table, message)
 
 

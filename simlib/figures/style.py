@@ -181,23 +181,23 @@ def mark_level(axes: Axes, level: float, text: str) -> None:
     )
 
 
-def mark_place(axes: Axes, x: float, text: str, height: float, left: bool = False) -> None:
-    """Draw a vertical line on a logarithmic axis, with a text right or left of it at a height (share of the axes).
+def mark_place(axes: Axes, x: float, text: str, right: float, left: float, turn: float = 0.7) -> None:
+    """Draw a vertical line on a logarithmic axis with a text beside it, `right` or `left` high (shares of the axes).
 
-    The text is on the left where the right has no room. Draw nothing outside of the axes; so not at 0 or inf.
+    The text is on the left from a share `turn` of the width on. Draw nothing outside of the axes; so not at 0 or inf.
     """
     low, high = axes.get_xlim()
     if not low < x < high:
         return
     axes.axvline(x, color=BLACK, linewidth=1.2, linestyle=(0, (1, 1)))
-    left = left or np.log(x / low) > 0.65 * np.log(high / low)
+    turned = np.log(x / low) > turn * np.log(high / low)
     axes.annotate(
         text,
-        (x, height),
+        (x, left if turned else right),
         xycoords=("data", "axes fraction"),
-        xytext=(-3 if left else 3, 0),
+        xytext=(-3 if turned else 3, 0),
         textcoords="offset points",
-        ha="right" if left else "left",
+        ha="right" if turned else "left",
         fontsize=9,
         bbox=OVER_LINES,
     )
