@@ -78,7 +78,8 @@ def fleet_time(table: pd.DataFrame, instances: int, message: str) -> Drawing:
             lines, points = rows[rows["line"]], rows[~rows["line"]]
             axes.plot(lines["traffic"], 100 * lines["utilisation"], color=colour, linestyle=dash, linewidth=1.5)
             fill = [colour if simulated else "white" for simulated in points["simulated"]]
-            axes.scatter(points["traffic"], 100 * points["utilisation"], 49, fill, marker, edgecolors=colour, zorder=3)
+            x, y = points["traffic"], 100 * points["utilisation"]
+            axes.scatter(x, y, 49, fill, marker=marker, edgecolors=colour, zorder=3)
             legend.append((routing, colour, dash))
         _over_traffic(axes, table["traffic"])
         _levels(axes, shown["utilisation"].max())
