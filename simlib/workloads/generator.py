@@ -36,15 +36,16 @@ _MOST_SLICES = 1 << 16
 class Traffic:
     """The stream of a workload under a seed in the making: `until` gives all operations before a time.
 
-    `rows` operations are put in order at a time, on average; it changes nothing else. Control events (a restart, a
-    deploy, a change of settings) may drive it from ordinary SimPy processes: what they do between two calls comes
-    before all that happens at that time or later.
+    `rows` operations are put in order at a time, on average; it changes nothing else. `third_map` keeps the timeline of
+    `high_volume`, which grows with the stream. Control events (a restart, a deploy, a change of settings) may drive it
+    from ordinary SimPy processes: what they do between two calls comes before all that happens at that time or later.
     """
 
-    def __init__(self, workload: Workload, seed: int, rows: int = ROWS):
+    def __init__(self, workload: Workload, seed: int, rows: int = ROWS, third_map: bool = False):
         self.workload = workload
         self._streams = [stream_key(seed, name) for name in workload.kinds]
         arrivals = [expected_arrivals(kind.arrivals) for kind in workload.kinds.values()]
+        self._third_map = third_map
         self._kinds = np.zeros(len(arrivals), KIND)
         self._bounds, self._expected = np.zeros((2, len(arrivals), max(len(each) for each, _ in arrivals)), np.int64)
         operations = 0.0
@@ -52,6 +53,8 @@ class Traffic:
             self._bounds[place, : bounds.size], self._expected[place, : bounds.size] = bounds, expected
             steps = bounds.size - 1 if expected[-1] else 0
             self._kinds[place] = _kind(kind, self._streams[place][0], steps, marked=workload.history.memory is not None)
+            # Without it no delta is marked, so that nothing of the map is made.
+            self._kinds[place]["deltas"] &= third_map
             sessions = expected[-1] / ARRIVAL_UNIT / bounds[-1] * workload.duration
             operations += sessions * (1 + kind.events.lasts.mean / kind.events.gap.mean)
         width = workload.duration / min(max(operations / rows, 1), _MOST_SLICES)
@@ -127,7 +130,12 @@ class Traffic:
         return self._chunk(time, session, code)
 
     def high_volume(self) -> Timeline:
-        """Return the timeline of the third map (see `broadcaster.Broadcaster`) as far as `until` has come."""
+        """Return the timeline of the third map (see `broadcaster.Broadcaster`) as far as `until` has come.
+
+        Raises ValueError where it was not asked for.
+        """
+        if not self._third_map:
+            raise ValueError("the third map is kept only by Traffic(..., third_map=True)")
         parts = [self._forgetting.high_volume()] if self._forgetting is not None else self._high_volume
         time = np.concatenate([NONE, *(part.time for part in parts)])
         change = np.concatenate([NONE, *(part.change for part in parts)])

@@ -28,7 +28,7 @@ def in_memory(chosen, sessions=100, age="1h"):
 
 def assert_alike(chosen, seed):
     simulation, compiled = simulate_all(chosen, seed), generate(chosen, seed)
-    expected, traffic = simulation.trace, Traffic(chosen, seed)
+    expected, traffic = simulation.trace, Traffic(chosen, seed, third_map=True)
     assert sum(chunk.time.size for chunk in traffic.until()) == len(expected)
     for ours, theirs in zip(traffic.high_volume(), simulation.high_volume, strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -163,11 +163,28 @@ def test_the_third_map_is_known_as_far_as_the_stream():
     chosen = load_workload("incident").lasting(2 * HOUR)
     for each in (chosen, in_memory(chosen)):
         whole = simulate_all(each, 4).high_volume
-        traffic = Traffic(each, 4)
+        traffic = Traffic(each, 4, third_map=True)
         assert traffic.high_volume().time.size == 0
         for _ in traffic.until(HOUR):
             pass
         assert 0 < traffic.high_volume().time.size == (whole.time < HOUR).sum() < whole.time.size
+
+
+@pytest.mark.parametrize("change", [lambda chosen: chosen, in_memory], ids=["on disk", "in memory"])
+def test_a_stream_keeps_nothing_of_the_third_map_unless_asked(change):
+    chosen = change(load_workload("incident").lasting(2 * HOUR))
+    sizes = {}
+    for third_map in (False, True):
+        traffic = Traffic(chosen, 4, third_map=third_map)
+        for _ in traffic.until():
+            pass
+        kept = [traffic._high_volume]
+        if traffic._forgetting is not None:
+            kept += vars(traffic._forgetting._entries).values()
+        sizes[third_map] = sum(map(len, kept))
+    assert sizes[False] == 0 < sizes[True]
+    with pytest.raises(ValueError, match="third_map=True"):
+        Traffic(chosen, 4).high_volume()
 
 
 def columns(chunks):
