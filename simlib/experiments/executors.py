@@ -17,6 +17,7 @@ from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future,
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
+from multiprocessing.reduction import ForkingPickler
 
 from simlib.core.errors import InputError
 from simlib.core.files import code_digest
@@ -92,6 +93,8 @@ class _Processes(ThreadPoolExecutor):
                 process.join()
             if self._ended:
                 raise CancelledError from None
+            # The next task of this thread starts another.
+            self._own.__dict__.pop("worker", None)
             status = f"ended with status {process.exitcode}" if process else "could not be started"
             raise BrokenExecutor(f"the worker process {status}") from None
         finally:
@@ -129,7 +132,11 @@ def _serve(connection: Connection) -> None:
                 answer = True, function(*args, **kwargs)
             except Exception as error:
                 answer = False, error
-            connection.send(answer)
+            try:
+                pickled = ForkingPickler.dumps(answer)
+            except Exception as error:
+                pickled = ForkingPickler.dumps((False, RuntimeError(repr(error))))
+            connection.send_bytes(pickled)
 
 
 def _end_with_parent() -> None:
