@@ -73,7 +73,11 @@ func (s *stream) following() []int {
 }
 
 // account runs a new store over a stream; with rows it lists every eviction.
-func account(design string, chosen settings, s *stream, rows bool) ledger {
+func account(design string, chosen settings, s *stream, rows bool) (ledger, error) {
+	st, err := newStore(design, chosen)
+	if err != nil {
+		return ledger{}, err
+	}
 	given := s.ids
 	raw := append([]int32(nil), s.session...)
 	s.canonical()
@@ -85,7 +89,6 @@ func account(design string, chosen settings, s *stream, rows bool) ledger {
 	next, ahead := s.following(), make([]int, len(s.ids))
 	lastSeen := make([]int64, len(s.ids))
 	size, row := int64(0), 0
-	st := newStore(design, chosen)
 	b, isBounded := st.(*bounded)
 	if isBounded {
 		b.evicted = func(session string, byCap bool, gone *entry) {
@@ -143,5 +146,5 @@ func account(design string, chosen settings, s *stream, rows bool) ledger {
 	if isBounded {
 		l.Prunes, l.EntriesScanned, l.EntriesSorted = b.prunes, b.scanned, b.sorted
 	}
-	return l
+	return l, nil
 }

@@ -62,7 +62,7 @@ func answerTo(line []byte, in io.Reader) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		return account(asked.Design, asked.Settings, s, asked.List), nil
+		return account(asked.Design, asked.Settings, s, asked.List)
 	case "stall":
 		s, err := readStream(asked, in)
 		if err != nil {
@@ -74,7 +74,7 @@ func answerTo(line []byte, in io.Reader) (any, error) {
 		if err := json.Unmarshal(asked.Task, &task); err != nil {
 			return nil, err
 		}
-		return measureHeap(task), nil
+		return measureHeap(task)
 	case "cost":
 		var task costTask
 		if err := json.Unmarshal(asked.Task, &task); err != nil {

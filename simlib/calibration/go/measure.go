@@ -45,12 +45,16 @@ type heapTask struct {
 }
 
 // measureHeap gives the live heap bytes of one map when grown, and when deleted or churned, as means over the copies.
-func measureHeap(t heapTask) map[string]float64 {
+func measureHeap(t heapTask) (map[string]float64, error) {
 	before := live()
 	stores := make([]store, t.Copies)
 	number := uint64(0)
 	for i := range stores {
-		stores[i] = newStore(t.Design, settings{})
+		s, err := newStore(t.Design, settings{})
+		if err != nil {
+			return nil, err
+		}
+		stores[i] = s
 	}
 	emptyStores := live()
 	first := make([]uint64, t.Copies)
@@ -81,7 +85,7 @@ func measureHeap(t heapTask) map[string]float64 {
 	after := live()
 	runtime.KeepAlive(stores)
 	each := func(bytes int64) float64 { return float64(bytes) / float64(t.Copies) }
-	return map[string]float64{"empty": each(emptyStores - before), "grown": each(grown - before), "after": each(after - before)}
+	return map[string]float64{"empty": each(emptyStores - before), "grown": each(grown - before), "after": each(after - before)}, nil
 }
 
 func settle(s store, export bool) {
@@ -218,7 +222,14 @@ var sink []byte
 // end, and gives a sample every Every operations, the last where the limit was reached.
 func pressure(t pressureTask, records io.Reader) ([]sample, error) {
 	in := bufio.NewReaderSize(records, 1<<16)
-	stores := [2]store{newStore(t.Design, t.Settings), newStore(t.Design, t.Settings)}
+	var stores [2]store
+	for i := range stores {
+		s, err := newStore(t.Design, t.Settings)
+		if err != nil {
+			return nil, err
+		}
+		stores[i] = s
+	}
 	runtime.GC()
 	base, samples := resident(), []sample{}
 	begin, first := time.Now(), int64(-1)

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"fmt"
 	"sort"
 	"sync"
 	"sync/atomic"
@@ -208,12 +209,15 @@ func (s *highVolume) Snapshot() map[string]int64 {
 	return counts
 }
 
-func newStore(design string, s settings) store {
+// newStore makes an empty store of a design; an unknown one is an error.
+func newStore(design string, s settings) (store, error) {
 	switch design {
 	case "unbounded":
-		return &unbounded{}
+		return &unbounded{}, nil
 	case "high_volume":
-		return &highVolume{counts: make(map[string]int)}
+		return &highVolume{counts: make(map[string]int)}, nil
+	case "bounded":
+		return newBounded(s), nil
 	}
-	return newBounded(s)
+	return nil, fmt.Errorf("unknown design %q", design)
 }
