@@ -90,12 +90,6 @@ class Validation:
         table = self.heap_measured[self.heap_measured["held_back"]]
         return float(table[["error_grown", "error_after"]].abs().to_numpy().max())
 
-    def heap_table(self) -> pd.DataFrame:
-        """Largest errors (%) at held-back sizes, by version and design, growing and after deletes."""
-        table = self.heap_measured[self.heap_measured["held_back"]]
-        errors = table.groupby(["go_version", "design"])[["error_grown", "error_after"]]
-        return 100 * errors.agg(lambda column: column.abs().max())
-
     def draw_heap(self) -> Drawing:
         """Draw the live heap of an entry, measured and modelled, on the newest Go."""
         version = GO_VERSIONS[-1]

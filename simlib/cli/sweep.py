@@ -16,7 +16,12 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("sweep", help="run many stores over many workloads and write one table")
     parser.set_defaults(command=_sweep)
     parser.add_argument("--workload", action="append", metavar="NAME", help="only this workload; may be repeated")
-    parser.add_argument("--design", action="append", metavar="NAME", help="only this design; may be repeated")
+    parser.add_argument(
+        "--design",
+        action="append",
+        metavar="NAME",
+        help="only this design; may be repeated (default: unbounded and bounded)",
+    )
     parser.add_argument(
         "--max-entries", type=integers, default=[2048], metavar="N,N,…", help="0 or less: no cap (default: 2048)"
     )

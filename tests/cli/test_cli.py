@@ -8,6 +8,7 @@ import pytest
 
 from simlib.cli.main import main
 from simlib.replay.ledger import Totals
+from simlib.stores.registry import INCIDENT
 from simlib.traces.files import read_trace
 
 STREAM = "time,session,op,counter\n0,a,increment,no_client\n1,b,,\n2,a,,drops\n3,c,,\n4,a,delete,\n"
@@ -162,6 +163,12 @@ def test_without_a_command_it_prints_help_and_has_status_2(capsys):
     assert captured.err == "simlib: name a command\n"
     for command in ("run", "simulate", "replay", "sweep"):
         assert f"\n    {command} " in captured.out
+
+
+def test_the_help_of_a_sweep_says_which_designs_it_takes(capsys):
+    with pytest.raises(SystemExit):
+        main(["sweep", "--help"])
+    assert f"(default: {' and '.join(INCIDENT)})" in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_damaged_log_leaves_an_earlier_pack_alone(capsys, tmp_path):
