@@ -164,18 +164,18 @@ def test_live_sessions_counts_those_that_will_be_incremented_before_a_delete():
     assert ledger.live_sessions(trace_of(operations)).tolist() == [1, 1, 0, 0, 0, 0]
 
 
+@pytest.mark.parametrize("log", LOGS, ids=lambda log: log.name)
 @pytest.mark.parametrize("design", INCIDENT)
-def test_real_logs_give_the_naive_ledger(design):
+def test_real_logs_give_the_naive_ledger(design, log):
     # The logs lie beside the project, where they are at all. The naive model visits the whole store in each prune, so
     # it is given the first rows only.
-    for log in LOGS:
-        whole = read_trace(log).only("no_client")
-        trace = Trace(whole.time[:12_000], whole.session[:12_000], whole.op[:12_000], whole.counter[:12_000], whole.ids)
-        names = trace.ids[trace.session]
-        operations = [(t, s, OPS[op]) for t, s, op in zip(trace.time.tolist(), names, trace.op.tolist(), strict=True)]
-        s = Settings()
-        expected = naive_ledger(operations, design, s.max_entries, s.ttl, s.prune_every, IndexedFuture())
-        assert asdict(ledger.totals(trace, replay(trace, design, s))) == expected, log.name
+    whole = read_trace(log).only("no_client")
+    trace = Trace(whole.time[:12_000], whole.session[:12_000], whole.op[:12_000], whole.counter[:12_000], whole.ids)
+    names = trace.ids[trace.session]
+    operations = [(t, s, OPS[op]) for t, s, op in zip(trace.time.tolist(), names, trace.op.tolist(), strict=True)]
+    s = Settings()
+    expected = naive_ledger(operations, design, s.max_entries, s.ttl, s.prune_every, IndexedFuture())
+    assert asdict(ledger.totals(trace, replay(trace, design, s))) == expected
 
 
 class IndexedFuture:

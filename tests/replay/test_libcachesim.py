@@ -56,7 +56,7 @@ def test_every_workload(workload):
     assert_creates_are_misses(increments(simulate(load_workload(workload).lasting(3 * HOUR), 7)))
 
 
-def test_every_log():
+@pytest.mark.parametrize("log", LOGS, ids=lambda log: log.name)
+def test_every_log(log):
     # The logs lie beside the project, where they are at all.
-    for log in LOGS:
-        assert_creates_are_misses(increments(read_trace(log)))
+    assert_creates_are_misses(increments(read_trace(log)))
