@@ -6,6 +6,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
 import yaml
 
 ROOT = Path(__file__).parents[1]
@@ -107,6 +108,28 @@ def test_make_help_lists_every_target():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     phony = re.search(r"^\.PHONY: (.*)$", makefile, flags=re.MULTILINE)[1].split()
     assert phony == re.findall(r"^([a-z]+):.*## ", makefile, flags=re.MULTILINE)
+
+
+def lines(node: ast.AST) -> int:
+    return node.end_lineno - node.lineno + 1
+
+
+def compiled(function: ast.FunctionDef) -> bool:
+    decorators = (each.func if isinstance(each, ast.Call) else each for each in function.decorator_list)
+    return any(isinstance(each, ast.Name) and each.id == "njit" for each in decorators)
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("simlib/**/*.py")), ids=lambda path: str(path.relative_to(ROOT)))
+def test_modules_functions_and_classes_fit_in_a_head(path):
+    """A compiled kernel alone may be longer: a call inside its loop would cost more than it explains."""
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 350
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef) and lines(node) > 80:
+            assert compiled(node), f"{node.name}: {lines(node)} lines"
+            assert ast.get_docstring(node)
+        elif isinstance(node, ast.ClassDef):
+            assert lines(node) <= 250, f"{node.name}: {lines(node)} lines"
 
 
 def test_the_tests_mirror_the_packages():

@@ -24,9 +24,9 @@ QUANTITIES = {
     "hours": "unbounded maps: time to the memory limit (projection)",
     "peak": "bounded stores: peak entries",
     "bounded_mib": "bounded stores: MiB at the peak",
-    "utilisation": "busier bounded store: lock held, share of the time",
-    "false_share": "busier bounded store: false evictions, share of all",
-    "lost_share": "busier bounded store: counts lost, share of all",
+    "utilisation": "bounded store in most use: lock held, share of the time",
+    "false_share": "bounded store in most use: false evictions, share of all",
+    "lost_share": "bounded store in most use: counts lost, share of all",
 }
 """The rows of the table, an instance each; shares and hours have no sum, but that of locks is in processors."""
 
@@ -38,7 +38,7 @@ LIMITS = {
     half_used: f"instances that hold the lock for less than {HALF:.0%} of the time",
     sorts: "instances that do not reach their cap",
 }
-"""What an instance may be asked not to do."""
+"""Limits that an instance may be asked to keep."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Fleet:
         return spread / kept if kept else np.nan
 
     def claims(self) -> list[tuple[str, bool, dict[str, float]]]:
-        """What is claimed of a fleet, each with whether it holds and its numbers."""
+        """The claims about a fleet, each with whether it holds and its numbers."""
         if self.scale.silence:
             return []
         pairs = zip(self.scale.growth[True], self.scale.growth[False], strict=True)

@@ -83,7 +83,9 @@ class PruneCost:
     @cached_property
     def plain_ns(self) -> float:
         """Time in ns of an increment of a known session in a store of the usual size, without a prune."""
-        largest = max(run.totals(COUNTER, "bounded").peak_entries for run in self.experiment.replications)
+        largest = max(
+            replication.totals(COUNTER, "bounded").peak_entries for replication in self.experiment.replications
+        )
         return float(cost.prices(self.go_version).of("known", max(largest, 1)))
 
     @cached_property
@@ -91,13 +93,13 @@ class PruneCost:
         """The work of the store in each replication after the warm-up."""
         return [
             Work.of(
-                run.counters[COUNTER],
-                run.observed[COUNTER, "bounded"],
-                run.start + run.warm_up,
-                run.end,
+                replication.counters[COUNTER],
+                replication.observed[COUNTER, "bounded"],
+                replication.start + replication.warm_up,
+                replication.end,
                 self.go_version,
             )
-            for run in self.experiment.replications
+            for replication in self.experiment.replications
         ]
 
     @cached_property
@@ -127,8 +129,10 @@ class PruneCost:
 
     @property
     def silence(self) -> str:
-        """Why there is nothing to tell, in a sentence; empty where there is something."""
-        increments = sum(run.totals(COUNTER, "bounded").increments for run in self.experiment.replications)
+        """Why there is nothing to report, in a sentence; empty where there is something."""
+        increments = sum(
+            replication.totals(COUNTER, "bounded").increments for replication in self.experiment.replications
+        )
         return "" if increments else f"The {COUNTER} counter is never incremented, so its store is never pruned."
 
     # --- The cliff
@@ -155,7 +159,9 @@ class PruneCost:
         cap, ttl = self.experiment.settings.max_entries, self.experiment.settings.ttl
         if cap <= 0 or ttl <= 0:
             return np.inf
-        held = np.mean([ledger.occupancy(run.counters[COUNTER], ttl) for run in self.experiment.replications])
+        held = np.mean(
+            [ledger.occupancy(replication.counters[COUNTER], ttl) for replication in self.experiment.replications]
+        )
         return float(cap / held) if held > 0 else np.inf
 
     @cached_property
@@ -217,10 +223,10 @@ class PruneCost:
 
     def _rates(self, traffic: Iterable[float]) -> list[float]:
         """New sessions a second of each replication at some times its traffic."""
-        runs = zip(traffic, self.experiment.replications, strict=True)
+        pairs = zip(traffic, self.experiment.replications, strict=True)
         return [
-            times * run.totals(COUNTER, "unbounded").creates / (max(run.duration, SECOND) / SECOND)
-            for times, run in runs
+            times * replication.totals(COUNTER, "unbounded").creates / (max(replication.duration, SECOND) / SECOND)
+            for times, replication in pairs
         ]
 
     # --- Claims
@@ -319,14 +325,16 @@ class PruneCost:
 
 def recorded(experiment: Experiment) -> list[Recorded]:
     """The replications of an experiment as they are."""
-    return [Recorded(run.trace, run.start, run.duration) for run in experiment.replications]
+    return [
+        Recorded(replication.trace, replication.start, replication.duration) for replication in experiment.replications
+    ]
 
 
 def is_the_store(experiment: Experiment, counters: Sequence[str]) -> bool:
     """Whether miniatures at the experiment's own traffic have the ledgers of the stores that received it live."""
     itself = Miniature(1, 1, experiment.settings, experiment.settings)
     return all(
-        simulate(source, itself, counter).whole == run.totals(counter, "bounded")
-        for source, run in zip(recorded(experiment), experiment.replications, strict=True)
+        simulate(source, itself, counter).whole == replication.totals(counter, "bounded")
+        for source, replication in zip(recorded(experiment), experiment.replications, strict=True)
         for counter in counters
     )

@@ -39,7 +39,7 @@ TRAFFIC = (1, 10, 1_000, 1_000_000)
 """Times its own traffic that a fleet is asked about."""
 
 WINDOW = 2 * HOUR
-"""What is simulated of a workload's busiest hours, at least: a TTL to fill the store, and three to measure."""
+"""The least that is simulated of a workload's busiest hours: a TTL to fill the store, and three to measure."""
 
 HALF = 0.5
 """Utilisation of a lock above which the mean wait exceeds the service time (M/M/1)."""
@@ -56,14 +56,14 @@ LEAST_INSTANTS = 10
 STEPS = [float(f"{step}e{power}") for power in range(-7, 8) for step in (1, 2, 5)]
 
 COLUMNS = ("entries", "peak", "utilisation", "sorted_share", "false_share", "lost_share")
-"""What `Scale.point` estimates of one process."""
+"""The quantities that `Scale.point` estimates of one process."""
 
 
 @dataclass(frozen=True)
 class Point:
     """One process under `traffic` times its own: an estimate for each of COLUMNS, over the replications.
 
-    Where it is not `simulated`, entries grow with the traffic, the lock is held for at least so long, and the rest is
+    Where it is not `simulated`, entries grow with the traffic, the lock is held for at least that share; the rest is
     NaN, not known. `peaks` are those of both counters' stores.
     """
 
@@ -151,10 +151,10 @@ class Scale:
         settings, among = self.experiment.settings, self.spread_over(affinity)
         found = {c: [predict(source, traffic, settings, c, among) for source in self.sources] for c in COUNTERS}
         peaks = {c: [each.whole.peak_entries for each in predictions] for c, predictions in found.items()}
-        busier = found[self.counter]
-        rows = [shares_of(prediction) for prediction in busier]
+        in_most_use = found[self.counter]
+        rows = [shares_of(prediction) for prediction in in_most_use]
         values = {name: estimate((row[name] for row in rows), 0, 1) for name in rows[0]}
-        values["utilisation"] = estimate((each.utilisation(self.go_version) for each in busier), 0)
+        values["utilisation"] = estimate((each.utilisation(self.go_version) for each in in_most_use), 0)
         values["peak"] = estimate(map(sum, zip(*peaks.values(), strict=True)), 0)
         return values, tuple(float(np.mean(each)) for each in peaks.values())
 
@@ -177,7 +177,7 @@ class Scale:
 
     @cached_property
     def growth(self) -> dict[bool, list[Growth]]:
-        """What the unbounded maps do, by affinity and replication: it goes with the traffic."""
+        """The growth of the unbounded maps, by affinity and replication: it goes with the traffic."""
         return {
             affinity: [unbounded_growth(source, self.spread_over(affinity)) for source in self.sources]
             for affinity in (True, False)
@@ -251,7 +251,7 @@ class Scale:
         return pd.DataFrame(rows, columns=names)
 
     def claims(self) -> list[tuple[str, bool, dict[str, float]]]:
-        """What is claimed of one process, each with whether it holds and its numbers."""
+        """The claims about one process, each with whether it holds and its numbers."""
         text = "At its own traffic the miniature is the store itself, to the last number"
         claims = [(text, is_the_store(self.experiment, COUNTERS), {"runs": len(self.experiment.replications)})]
         off = self.agreement

@@ -111,7 +111,7 @@ class Miniature:
 
     @property
     def factor(self) -> float:
-        """What totals of the miniature are multiplied by."""
+        """The factors of the totals of the miniature."""
         return self.traffic / self.share
 
     @classmethod
@@ -182,7 +182,7 @@ def _whole(target: Settings, cap: int) -> int:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a bounded store does under some traffic: totals of the whole stream, and of what follows the warm-up.
+    """A bounded store under some traffic: totals of the whole stream, and of what follows the warm-up.
 
     `miniature` says how it was simulated; `lasts` is the time after the warm-up, ns.
     """
@@ -206,7 +206,7 @@ def predict(
 ) -> Prediction:
     """The bounded store of a counter under `traffic` times the traffic of a source. O(operations simulated).
 
-    With several `instances`, that of one instance of a fleet without session affinity that has so many times its
+    With several `instances`, that of one instance of a fleet without session affinity that has that number of times its
     traffic (see `spread`). Raises InputError as `Miniature.of` does.
     """
     return simulate(source, Miniature.of(traffic, settings, source), counter, instances)
@@ -274,7 +274,7 @@ def totals_at(stream: Stream, spec: Spec, instant: int) -> tuple[Totals, Totals]
 
 @dataclass(frozen=True)
 class Growth:
-    """What both unbounded maps hold at the end, by counter, and gain an hour, at the traffic of one process."""
+    """Entries of both unbounded maps at the end, by counter, and their gain an hour, at the traffic of one process."""
 
     entries: np.ndarray
     per_hour: float
@@ -288,7 +288,7 @@ def unbounded_growth(source: Source, instances: int = 1) -> Growth:
     found = [totals_at(stream, Spec("unbounded", counter=counter), middle) for counter in COUNTERS]
     created, deleted = (sum(getattr(late, name) for _, late in found) for name in ("creates", "deletes_hit"))
     deletes, hit = (sum(getattr(whole, name) for whole, _ in found) for name in ("deletes", "deletes_hit"))
-    # What so many comings and goings gain by chance (two standard deviations) is no leak.
+    # The gain of that number of arrivals and departures by chance (two standard deviations) is no leak.
     leaks = created - deleted > 2 * np.sqrt(created + deleted)
     per_hour = (created - deleted) / share / max(source.lasts / 2 / HOUR, MINUTE / HOUR) if leaks else 0.0
     entries = np.array([whole.final_entries for whole, _ in found]) / share
