@@ -14,6 +14,7 @@ from simlib.figures import accuracy as figures
 from simlib.figures.style import Drawing, LeftOut
 from simlib.replay import ledger
 from simlib.replay.observe import Observation, replay
+from simlib.stores.registry import LEAKED, SHIPPED
 from simlib.traces.codes import COUNTERS, INCREMENT
 from simlib.traces.trace import Trace
 
@@ -43,7 +44,7 @@ class AfterWarmUp:
         """Collect the evictions and counts of a replication after its warm-up."""
         evictions, numbers = [], np.zeros(3, dtype=np.int64)
         for counter, trace in replication.counters.items():
-            bounded, after = replication.observed[counter, "bounded"], replication.after_warm_up(counter)
+            bounded, after = replication.observed[counter, SHIPPED], replication.after_warm_up(counter)
             rows, prunes = ledger.evictions(trace, bounded), ledger.prunes(trace, bounded)
             evictions.append(rows[after[rows["row"]]])
             numbers += [
@@ -54,7 +55,7 @@ class AfterWarmUp:
         trace, after = replication.counters[COUNTER], replication.after_warm_up(COUNTER)
         lines = (
             int(ledger.log_lines(trace, replication.observed[COUNTER, design])[after].sum())
-            for design in ("bounded", "unbounded")
+            for design in (SHIPPED, LEAKED)
         )
         return cls(pd.concat(evictions, ignore_index=True), *numbers.tolist(), *lines)
 
@@ -125,7 +126,7 @@ class Accuracy:
 
     def answer(self) -> str:
         """Answer the notebook's question in two sentences at most."""
-        totals = [each.totals(counter, "bounded") for each in self.experiment.replications for counter in COUNTERS]
+        totals = [each.totals(counter, SHIPPED) for each in self.experiment.replications for counter in COUNTERS]
         if not any(t.cap_evictions + t.ttl_evictions for t in totals):
             return "Nothing is evicted here, so nothing is lost: neither the cap nor the TTL is reached."
         if np.isnan(self.false_share.mean):
@@ -226,7 +227,7 @@ class Accuracy:
         replication = self.experiment.first
         trace, at = replication.counters[COUNTER], replication.grid(LOOKS)[1:]
         rows = np.searchsorted(trace.time, at, side="right") - 1
-        truth, observed = (replication.observed[COUNTER, design] for design in ("unbounded", "bounded"))
+        truth, observed = (replication.observed[COUNTER, design] for design in (LEAKED, SHIPPED))
         error = ledger.snapshot_error(trace, truth, observed, rows[rows >= 0])
         # Before the first operation there is nothing that a snapshot could miss.
         none_yet = pd.DataFrame({"undercount": 0.0, "top_10": 1.0, "top_100": 1.0}, index=np.flatnonzero(rows < 0))
@@ -287,7 +288,7 @@ class Accuracy:
             and int(rows["count"][~rows["dead"]].sum()) == int(bounded.answers[trace.previous_row[anew]].sum())
             for replication in self.experiment.replications
             for counter, trace in replication.counters.items()
-            for bounded in [replication.observed[counter, "bounded"]]
+            for bounded in [replication.observed[counter, SHIPPED]]
             for rows, anew in [(ledger.evictions(trace, bounded), ledger.restarts(trace, bounded))]
         )
 
@@ -295,28 +296,28 @@ class Accuracy:
         """Whether replays under the cap in use evict as many live sessions as the live stores did."""
         return all(
             self._false_at(replication, self.experiment.settings.max_entries)
-            == _false_by_the_cap(replication.counters[COUNTER], replication.observed[COUNTER, "bounded"])
+            == _false_by_the_cap(replication.counters[COUNTER], replication.observed[COUNTER, SHIPPED])
             for replication in self.experiment.replications
         )
 
     def least_extra_lines(self) -> int:
         """The fewest log lines that eviction added in any replication, its warm-up included."""
         return min(
-            each.totals(COUNTER, "bounded").log_lines - each.totals(COUNTER, "unbounded").log_lines
+            each.totals(COUNTER, SHIPPED).log_lines - each.totals(COUNTER, LEAKED).log_lines
             for each in self.experiment.replications
         )
 
     def _at_cap(self, cap: int) -> dict[str, float]:
         false = [self._false_at(replication, cap) for replication in self.experiment.replications]
         increments = [
-            max(replication.totals(COUNTER, "bounded").increments, 1) for replication in self.experiment.replications
+            max(replication.totals(COUNTER, SHIPPED).increments, 1) for replication in self.experiment.replications
         ]
         rate = estimate(1000 * f / n for f, n in zip(false, increments, strict=True))
         return {"cap": cap, "false": float(np.mean(false)), "per_1000": rate.mean, "low": rate.low, "high": rate.high}
 
     def _false_at(self, replication: Replication, cap: int) -> int:
         trace = replication.counters[COUNTER]
-        return _false_by_the_cap(trace, replay(trace, "bounded", replace(self.experiment.settings, max_entries=cap)))
+        return _false_by_the_cap(trace, replay(trace, SHIPPED, replace(self.experiment.settings, max_entries=cap)))
 
 
 _CAUSES = {"cap": "cap", "ttl": "TTL"}

@@ -17,6 +17,7 @@ from simlib.models import theory
 from simlib.replay import ledger
 from simlib.replay.observe import replay
 from simlib.stores.contract import Settings
+from simlib.stores.registry import SHIPPED
 from simlib.traces.codes import COUNTERS, INCREMENT
 from simlib.traces.trace import Trace
 from simlib.workloads.churn import simulate
@@ -123,7 +124,7 @@ class ClosedForms:
             return []
         kinds, ttl, every = self.kinds, self.experiment.settings.ttl, self.experiment.settings.prune_every
         idle = Settings(0, ttl, every)
-        bounded = [replay(even.trace, "bounded", idle) for even in self.even]
+        bounded = [replay(even.trace, SHIPPED, idle) for even in self.even]
         evictions = [
             rows[even.within(rows["time"].to_numpy())]
             for even, observed in zip(self.even, bounded, strict=True)
@@ -165,7 +166,7 @@ class ClosedForms:
         seen = even.within(trace.time)
 
         def suffices(cap: int) -> bool:
-            observed = replay(trace, "bounded", Settings(cap, settings.ttl, settings.prune_every))
+            observed = replay(trace, SHIPPED, Settings(cap, settings.ttl, settings.prune_every))
             prunes = ledger.prunes(trace, observed)
             sorts = (seen[prunes["row"]] & (prunes["sorted"] > 0)).sum()
             return bool(sorts <= (seen & ledger.created(trace, observed)).sum() / 2)
@@ -287,6 +288,6 @@ def _live(even: Even) -> float:
 
 def _restarted(even: Even, cap: int) -> float:
     """Measure the live sessions evicted by an LRU store of a cap, as a share of the increments."""
-    anew = ledger.restarts(even.trace, replay(even.trace, "bounded", Settings(cap, 0)))
+    anew = ledger.restarts(even.trace, replay(even.trace, SHIPPED, Settings(cap, 0)))
     measured = even.within(even.trace.time)
     return float((anew & measured).sum() / max(int(measured.sum()), 1))

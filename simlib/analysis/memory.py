@@ -14,6 +14,7 @@ from simlib.figures.style import Drawing, LeftOut
 from simlib.models import heap
 from simlib.replay import ledger
 from simlib.replay.observe import replay
+from simlib.stores.registry import LEAKED, SHIPPED, find_design
 from simlib.traces.codes import COUNTERS, INCREMENT
 
 SHARES = {"low": 1 - heap.SPREAD, "middle": 1.0, "high": 1 + heap.SPREAD}
@@ -34,8 +35,8 @@ class Memory:
         return {
             size: time_to_limit(
                 self.experiment.replications,
-                "unbounded",
-                heap.entries_at(limit, "unbounded", self.go_version, share),
+                LEAKED,
+                heap.entries_at(limit, LEAKED, self.go_version, share),
             )
             for size, share in SHARES.items()
         }
@@ -61,20 +62,20 @@ class Memory:
     def overshoot(self) -> int:
         """Entries by which a bounded store exceeded its cap after an operation; 0 where it did not or has none."""
         cap = self.experiment.settings.max_entries
-        return max(self.peak_entries["bounded"] - cap, 0) if cap > 0 else 0
+        return max(self.peak_entries[SHIPPED] - cap, 0) if cap > 0 else 0
 
     @cached_property
     def bounded_peak_mib(self) -> float:
         """Resident memory of both bounded stores, each at its largest over all replications and after much churn."""
-        return float(self._bounded_mib(np.array(list(self._peaks("bounded").values()))).sum())
+        return float(self._bounded_mib(np.array(list(self._peaks(SHIPPED).values()))).sum())
 
     def _bounded_mib(self, entries: np.ndarray) -> np.ndarray:
-        return heap.resident_mib(entries, "bounded", self.go_version, heap.churned(self.go_version))
+        return heap.resident_mib(entries, SHIPPED, self.go_version, heap.churned(self.go_version))
 
     @cached_property
     def growth_by_class(self) -> pd.DataFrame:
         """Entries of the unbounded maps in the first replication at the instants of its grid, a column a class."""
-        return self.experiment.first.entries_by_class("unbounded", self.experiment.first.grid())
+        return self.experiment.first.entries_by_class(LEAKED, self.experiment.first.grid())
 
     # --- Sentences and tables
 
@@ -82,7 +83,7 @@ class Memory:
         """Answer the notebook's question in two sentences."""
         bounded = (
             f"Bounded, they need {format_memory(self.bounded_peak_mib)}, and no store holds more than "
-            f"{format_count(self.peak_entries['bounded'])} entries."
+            f"{format_count(self.peak_entries[SHIPPED])} entries."
         )
         if not self.oom.finite:
             return f"The unbounded maps do not grow here. {bounded}"
@@ -140,7 +141,7 @@ class Memory:
     def least_surplus(self) -> int:
         """The smallest lead, in entries, of the unbounded maps over the bounded stores after any operation."""
         return min(
-            int((replication.entries("unbounded") - replication.entries("bounded")).min(initial=0))
+            int((replication.entries(LEAKED) - replication.entries(SHIPPED)).min(initial=0))
             for replication in self.experiment.replications
         )
 
@@ -156,7 +157,7 @@ class Memory:
 
     def final_entries(self) -> int:
         """Entries in both unbounded maps at the end of the first replication."""
-        return sum(self.experiment.first.observed[counter, "unbounded"].final_counts.size for counter in COUNTERS)
+        return sum(self.experiment.first.observed[counter, LEAKED].final_counts.size for counter in COUNTERS)
 
     def never_cleaned_up(self) -> int:
         """Count the sessions, by counter, whose last operation is an increment, from the first trace alone."""
@@ -196,8 +197,9 @@ class Memory:
             grows = f"{'reach' if self.oom.reached else 'would reach'} their limit in {self.oom.text()}"
         return figures.heap(
             at - replication.start,
-            {size: heap.resident_mib(unbounded, "unbounded", self.go_version, share) for size, share in SHARES.items()},
+            {size: heap.resident_mib(unbounded, LEAKED, self.go_version, share) for size, share in SHARES.items()},
             self._bounded_mib(bounded),
+            (find_design(LEAKED).colour, find_design(SHIPPED).colour),
             self.experiment.memory_limit_mib,
             f"The unbounded maps {grows}; bounded, they need {format_memory(self.bounded_peak_mib)}",
             self.oom.hours.mean if self.oom.reached else None,
@@ -215,10 +217,10 @@ class Memory:
     def draw_bound(self) -> Drawing:
         """Draw the entries of the fuller bounded store, against the cap and those that will be used again."""
         replication, cap = self.experiment.first, self.experiment.settings.max_entries
-        peaks, at = self._peaks("bounded"), self.experiment.first.grid()
+        peaks, at = self._peaks(SHIPPED), self.experiment.first.grid()
         kept, in_use = replication.kept(max(peaks, key=peaks.get), at)
         unused = format_percent(1 - in_use.sum() / max(kept.sum(), 1))
-        peak = self.peak_entries["bounded"]
+        peak = self.peak_entries[SHIPPED]
         if self.overshoot:
             message = f"A store exceeds its cap of {format_count(cap)} by {format_count(self.overshoot)} entries"
         elif peak == cap:
@@ -227,7 +229,8 @@ class Memory:
             message = f"The cap is never reached: at most {format_count(peak)} entries, {unused} not used again"
         else:
             message = f"With no cap a store holds up to {format_count(peak)} entries, {unused} not used again"
-        return figures.bound(at - replication.start, kept, in_use, cap if cap > 0 else None, message)
+        colour = find_design(SHIPPED).colour
+        return figures.bound(at - replication.start, kept, in_use, colour, cap if cap > 0 else None, message)
 
     def draw_left(self) -> Drawing | LeftOut:
         """Draw the memory of the third map, which the fix did not bound, beside the two bounded stores."""
@@ -243,4 +246,4 @@ class Memory:
             f"The third map, never bounded, takes {format_memory(third[-1])} at the end; "
             f"the two stores {format_memory(bounded[-1])}"
         )
-        return figures.left(at - replication.start, bounded, third, message)
+        return figures.left(at - replication.start, bounded, find_design(SHIPPED).colour, third, message)

@@ -24,6 +24,7 @@ from simlib.models.heap import CALIBRATION, GO_VERSIONS, MIB, heap_model
 from simlib.replay import ledger
 from simlib.replay.observe import replay
 from simlib.stores.contract import Settings
+from simlib.stores.registry import LEAKED, SHIPPED, find_design
 from simlib.traces.codes import COUNTERS
 from simlib.workloads.churn import simulate
 from simlib.workloads.schema import load_workload
@@ -109,7 +110,8 @@ class Validation:
                 mine["held_back"].to_numpy(),
             )
         message = f"The heap model is off by at most {format_percent(self.heap_error())} at sizes it was not fitted to"
-        return figures.heap_model(data, points, message)
+        designs = {design: (find_design(design).go_map, find_design(design).colour) for design in points}
+        return figures.heap_model(data, points, designs, message)
 
     # --- The cost
 
@@ -149,11 +151,11 @@ class Validation:
         measured = pd.read_csv(CALIBRATION / "stall.csv")
         hours = calibrate.STALL_HOURS * HOUR
         trace = simulate(load_workload("incident").lasting(hours), 1).only("no_client")
-        rate = ledger.totals(trace, replay(trace, "unbounded")).creates / (hours / SECOND)
+        rate = ledger.totals(trace, replay(trace, LEAKED)).creates / (hours / SECOND)
         rows = []
         for row in measured.itertuples():
             faster = trace.faster(row.speed)
-            work = Work.of(faster, replay(faster, "bounded", Settings()), 0, hours / row.speed, GO_VERSIONS[-1])
+            work = Work.of(faster, replay(faster, SHIPPED, Settings()), 0, hours / row.speed, GO_VERSIONS[-1])
             rows.append({"new_per_second": rate * row.speed, "measured_ns": row.mean_ns, "model_ns": work.mean_ns})
         return pd.DataFrame(rows)
 
@@ -177,7 +179,7 @@ class Validation:
         """
         table = pd.read_csv(CALIBRATION / "incident.csv")
         version = GO_VERSIONS[-1]
-        model = sum(heap.resident_mib(table[counter].to_numpy(), "unbounded", version) for counter in COUNTERS)
+        model = sum(heap.resident_mib(table[counter].to_numpy(), LEAKED, version) for counter in COUNTERS)
         return pd.DataFrame(
             {
                 "seed": table["seed"],

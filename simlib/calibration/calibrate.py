@@ -28,7 +28,7 @@ from simlib.models.heap import CALIBRATION, GO_VERSIONS, KEY_LENGTH, MAPS, MIB, 
 from simlib.replay import ledger
 from simlib.replay.observe import replay
 from simlib.stores.contract import Settings
-from simlib.stores.registry import INCIDENT
+from simlib.stores.registry import INCIDENT, LEAKED, SHIPPED
 from simlib.traces.codes import COUNTERS
 from simlib.traces.trace import Trace
 from simlib.workloads.churn import simulate
@@ -95,7 +95,7 @@ def measure_churn(programs: dict[str, Path]) -> pd.DataFrame:
         with golang.Program(program) as go:
             for entries in tqdm((500, 1000, 2048, 4096, 8192), desc=f"churn, Go {version}"):
                 task = {"entries": entries, "keep": entries, "churn": 20 * entries, "key_length": KEY_LENGTH}
-                measured = go.measure("heap", design="bounded", copies=20, export=True, **task)
+                measured = go.measure("heap", design=SHIPPED, copies=20, export=True, **task)
                 rows.append({"go_version": version, **task, **measured})
     return pd.DataFrame(rows)
 
@@ -181,7 +181,7 @@ def measure_incident(program: Path) -> pd.DataFrame:
             taken = go.pressure(
                 trace,
                 Settings(),
-                design="unbounded",
+                design=LEAKED,
                 limit_bytes=int(incident.memory_limit_mib * MIB),
                 garbage=GARBAGE,
                 every=every,
@@ -191,7 +191,7 @@ def measure_incident(program: Path) -> pd.DataFrame:
         table = pd.DataFrame({"seed": seed, "operations": sampled + 1, "time": trace.time[sampled]})
         for number, counter in enumerate(COUNTERS):
             stream, changes = trace.only(counter), np.zeros(len(trace), dtype=np.int64)
-            changes[trace.counter == number] = ledger.changes(stream, replay(stream, "unbounded"))
+            changes[trace.counter == number] = ledger.changes(stream, replay(stream, LEAKED))
             table[counter] = np.cumsum(changes)[sampled]
         tables.append(table.merge(pd.DataFrame(taken).drop(columns="time"), on="operations", how="left"))
     return pd.concat(tables, ignore_index=True)
@@ -265,7 +265,7 @@ def _summary() -> dict:
     """Fit the heap models to the measurements in `data/calibration/`, and note where these come from."""
     measured, churned, incident = (_read(name) for name in ("heap", "churn", "incident"))
     models = fit_heap(measured)
-    unbounded = next(each for each in models if (each.design, each.go_version) == ("unbounded", GO_VERSIONS[-1]))
+    unbounded = next(each for each in models if (each.design, each.go_version) == (LEAKED, GO_VERSIONS[-1]))
     return {
         "models": [asdict(model) for model in models],
         "churned": (churned["after"] / churned["grown"]).groupby(churned["go_version"]).max().to_dict(),

@@ -17,7 +17,7 @@ from simlib.core.units import HOUR, parse_duration
 from simlib.replay import ledger
 from simlib.replay.observe import Observation, Observed, reference
 from simlib.stores.contract import Settings
-from simlib.stores.registry import INCIDENT
+from simlib.stores.registry import INCIDENT, SHIPPED
 from simlib.traces.codes import COUNTERS, INCREMENT
 from simlib.traces.files import read_trace
 from simlib.traces.trace import Trace
@@ -88,7 +88,7 @@ class Replication:
 
     def kept(self, counter: str, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Entries of a bounded store at instants (ns), and those of them that will be used again; int64, (n,) each."""
-        trace, observed = self.counters[counter], self.observed[counter, "bounded"]
+        trace, observed = self.counters[counter], self.observed[counter, SHIPPED]
         entries, in_use = np.cumsum(ledger.changes(trace, observed)), ledger.kept_in_use(trace, observed)
         return _sampled(trace, entries, at), _sampled(trace, in_use, at)
 
@@ -99,12 +99,12 @@ class Replication:
         No long-running service begins empty, so rates leave out the time before this. After one TTL, or once a store
         is full, its contents no longer depend on how it began.
         """
-        settings, ends = self.observed["no_client", "bounded"].settings, [self.duration // 2]
+        settings, ends = self.observed["no_client", SHIPPED].settings, [self.duration // 2]
         if settings.ttl > 0:
             ends.append(settings.ttl)
         if settings.max_entries > 0:
             full = [
-                trace.time[np.cumsum(ledger.changes(trace, self.observed[counter, "bounded"])) >= settings.max_entries]
+                trace.time[np.cumsum(ledger.changes(trace, self.observed[counter, SHIPPED])) >= settings.max_entries]
                 for counter, trace in self.counters.items()
                 if len(trace)
             ]

@@ -11,7 +11,6 @@ from simlib.core.numbers import format_count, format_memory, format_percent
 from simlib.core.units import HOUR
 from simlib.figures.style import (
     BLACK,
-    BLUE,
     GREY,
     STYLE,
     VERMILION,
@@ -29,6 +28,7 @@ def heap(
     at: np.ndarray,
     unbounded_mib: Mapping[str, np.ndarray],
     bounded_mib: np.ndarray,
+    colours: tuple[str, str],
     limit_mib: float,
     message: str,
     limit_hours: float | None,
@@ -36,7 +36,8 @@ def heap(
     """Draw the resident memory of both maps over time, unbounded and bounded, with the limit.
 
     `at` ns from the start, (n,); `unbounded_mib` holds `low`, `middle`, `high` and `bounded_mib` is one line, each MiB
-    of shape (n,). `limit_hours` is when the unbounded line meets the limit; None where it does not.
+    of shape (n,); `colours` are theirs, in this order. `limit_hours` is when the unbounded line meets the limit; None
+    where it does not.
     """
     unit, scale = time_unit(at[-1])
     time, largest = at / scale, max(unbounded_mib["high"].max(), bounded_mib.max(), 1e-6)
@@ -46,16 +47,16 @@ def heap(
     )
     with matplotlib.rc_context(STYLE):
         figure, axes = new_axes(message, f"time from the start ({unit})", f"resident memory ({of})")
-        axes.fill_between(time, low, high, color=VERMILION, alpha=0.25, linewidth=0)
-        axes.plot(time, middle, color=VERMILION)
-        axes.plot(time, bounded, color=BLUE, linewidth=2.6, linestyle=(0, (4, 1.2)))
+        axes.fill_between(time, low, high, color=colours[0], alpha=0.25, linewidth=0)
+        axes.plot(time, middle, color=colours[0])
+        axes.plot(time, bounded, color=colours[1], linewidth=2.6, linestyle=(0, (4, 1.2)))
         limit = size * limit_mib
         _over_time(axes, time, _mark_limit(axes, limit, size * largest, f"limit {format_memory(limit_mib)}"))
         if limit_hours is not None and limit_hours * HOUR <= at[-1]:
             axes.plot([limit_hours * HOUR / scale], [limit], marker="X", markersize=10, color=BLACK)
         label_ends(
             axes,
-            [(float(middle[-1]), "unbounded\n(within 10 %)", VERMILION), (float(bounded[-1]), "bounded", BLUE)],
+            [(float(middle[-1]), "unbounded\n(within 10 %)", colours[0]), (float(bounded[-1]), "bounded", colours[1])],
         )
     data = pd.DataFrame({f"time_{unit}": time, **{f"unbounded_{k}_mib": v for k, v in unbounded_mib.items()}})
     return Drawing(figure, data.assign(bounded_mib=bounded_mib, limit_mib=limit_mib), message)
@@ -84,30 +85,30 @@ def growth_by_class(at: np.ndarray, entries: pd.DataFrame, message: str) -> Draw
     return Drawing(figure, entries.assign(**{f"time_{unit}": time})[[f"time_{unit}", *entries.columns]], message)
 
 
-def bound(at: np.ndarray, kept: np.ndarray, in_use: np.ndarray, cap: int | None, message: str) -> Drawing:
+def bound(at: np.ndarray, kept: np.ndarray, in_use: np.ndarray, colour: str, cap: int | None, message: str) -> Drawing:
     """Draw the entries of a bounded store over time, those that will be used again, and the cap.
 
-    `at` ns from the start; `kept` and `in_use` counts; all (n,). `cap` is None where there is none.
+    `at` ns from the start; `kept`, in its `colour`, and `in_use` counts; all (n,). `cap` is None where there is none.
     """
     unit, scale = time_unit(at[-1])
     time, top = at / scale, float(max(kept.max(), 1))
     with matplotlib.rc_context(STYLE):
         figure, axes = new_axes(message, f"time from the start ({unit})", "entries in the bounded store")
-        axes.plot(time, kept, color=BLUE)
+        axes.plot(time, kept, color=colour)
         axes.fill_between(time, in_use, color=GREY, alpha=0.5, linewidth=0)
         limit = top * 1.12 if cap is None else _mark_limit(axes, cap, top, f"cap {format_count(cap)}")
         _over_time(axes, time, limit)
         axes.yaxis.set_major_formatter(thousands)
-        label_ends(axes, [(float(kept[-1]), "kept", BLUE), (float(in_use[-1]), "of these,\nused again", GREY)])
+        label_ends(axes, [(float(kept[-1]), "kept", colour), (float(in_use[-1]), "of these,\nused again", GREY)])
     return Drawing(
         figure, pd.DataFrame({f"time_{unit}": time, "kept": kept, "used_again": in_use, "cap": cap}), message
     )
 
 
-def left(at: np.ndarray, bounded_mib: np.ndarray, third_mib: np.ndarray, message: str) -> Drawing:
+def left(at: np.ndarray, bounded_mib: np.ndarray, colour: str, third_mib: np.ndarray, message: str) -> Drawing:
     """Draw the resident memory of the two bounded stores and of the third map over time.
 
-    `at` ns from the start; all (n,).
+    `at` ns from the start; all (n,). `colour` is that of the bounded stores.
     """
     unit, scale = time_unit(at[-1])
     time, largest = at / scale, max(bounded_mib.max(), third_mib.max(), 1e-6)
@@ -115,10 +116,10 @@ def left(at: np.ndarray, bounded_mib: np.ndarray, third_mib: np.ndarray, message
     with matplotlib.rc_context(STYLE):
         figure, axes = new_axes(message, f"time from the start ({unit})", f"resident memory ({of})")
         axes.plot(time, size * third_mib, color=VERMILION)
-        axes.plot(time, size * bounded_mib, color=BLUE, linewidth=2.6, linestyle=(0, (4, 1.2)))
+        axes.plot(time, size * bounded_mib, color=colour, linewidth=2.6, linestyle=(0, (4, 1.2)))
         _over_time(axes, time, 1.12 * size * largest)
-        ends = ((third_mib, "third map,\nnot bounded", VERMILION), (bounded_mib, "two bounded\nstores", BLUE))
-        label_ends(axes, [(size * float(mib[-1]), text, colour) for mib, text, colour in ends])
+        ends = ((third_mib, "third map,\nnot bounded", VERMILION), (bounded_mib, "two bounded\nstores", colour))
+        label_ends(axes, [(size * float(mib[-1]), text, its) for mib, text, its in ends])
     data = pd.DataFrame({f"time_{unit}": time, "bounded_mib": bounded_mib, "third_map_mib": third_mib})
     return Drawing(figure, data, message)
 

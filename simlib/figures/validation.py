@@ -25,29 +25,27 @@ from simlib.figures.style import (
 
 
 def heap_model(
-    data: pd.DataFrame, points: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]], message: str
+    data: pd.DataFrame,
+    points: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]],
+    designs: Mapping[str, tuple[str, str]],
+    message: str,
 ) -> Drawing:
     """Draw live heap bytes an entry against entries: modelled lines, measured points.
 
-    `data` has `entries` and a column a design; `points` of each the entries, the bytes and whether it was held back.
+    `data` has `entries` and a column a design; `points` of each the entries, the bytes and whether it was held back;
+    `designs` of each its Go map and its colour.
     """
     with matplotlib.rc_context(STYLE):
         figure, axes = new_axes(message, "entries", "live heap (bytes an entry)")
-        for (design, measured), colour, dash in zip(
-            points.items(), (VERMILION, BLUE), ("-", (0, (4, 1.2))), strict=True
-        ):
+        ends = []
+        for (design, (go_map, colour)), dash in zip(designs.items(), ("-", (0, (4, 1.2))), strict=True):
             axes.plot(data["entries"], data[design], color=colour, linestyle=dash, linewidth=1.5)
-            _points(axes, measured, colour)
+            _points(axes, points[design], colour)
+            ends.append((float(data[design].iloc[-1]), f"{design}\n({go_map})", colour))
         axes.set_xscale("log")
         axes.set_ylim(0, 1.15 * max(data[list(points)].max()))
         axes.xaxis.set_major_formatter(thousands)
-        label_ends(
-            axes,
-            [
-                (float(data[d].iloc[-1]), f"{d}\n({m})", c)
-                for (d, m), c in zip((("unbounded", "sync.Map"), ("bounded", "map")), (VERMILION, BLUE), strict=True)
-            ],
-        )
+        label_ends(axes, ends)
         axes.annotate(
             "line: model, dots: measured (hollow: not fitted)", (0.02, 0.04), xycoords="axes fraction", fontsize=9
         )

@@ -16,6 +16,7 @@ from simlib.replay import ledger
 from simlib.replay.ledger import Totals
 from simlib.replay.observe import Observation
 from simlib.stores.contract import Settings
+from simlib.stores.registry import SHIPPED
 from simlib.traces.codes import INCREMENT
 from simlib.traces.trace import Trace
 
@@ -58,7 +59,7 @@ class Prices:
 
 def _terms(n: np.ndarray, go_version: str) -> np.ndarray:
     """Return the terms of `Prices.base`, (..., 3): entries, comparisons, bytes of the table."""
-    table = table_bytes("bounded", go_version, n, n, deleted=True)
+    table = table_bytes(SHIPPED, go_version, n, n, deleted=True)
     return np.stack([n, n * np.log2(n), table], axis=-1)
 
 

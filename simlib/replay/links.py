@@ -14,6 +14,7 @@ from simlib.replay.ledger import Totals
 from simlib.replay.totals import Spec, stream_totals
 from simlib.replay.watermark import NEVER, link, watermark_totals
 from simlib.stores.contract import Settings
+from simlib.stores.registry import SHIPPED
 from simlib.traces.chunks import stream_of
 from simlib.traces.codes import COUNTERS, INCREMENT
 from simlib.traces.trace import Trace
@@ -82,7 +83,7 @@ class Links:
         )
         if not complete:
             counter = COUNTERS[int(self.trace.counter[0])]
-            return stream_totals(stream_of(self.trace), [Spec("bounded", settings, counter)])[0]
+            return stream_totals(stream_of(self.trace), [Spec(SHIPPED, settings, counter)])[0]
         counted = dict(zip(COUNTED, found.tolist(), strict=True))
         if not expires:
             counted["entries_scanned"] = 0

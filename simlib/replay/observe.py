@@ -12,7 +12,7 @@ import numpy as np
 
 from simlib.core import gc
 from simlib.stores.contract import Prune, Settings, Store
-from simlib.stores.registry import find_design, make_store
+from simlib.stores.registry import SHIPPED, find_design, make_store
 from simlib.traces.codes import INCREMENT
 from simlib.traces.trace import Trace
 
@@ -140,7 +140,7 @@ def future_of(trace: Trace) -> list[int]:
     return np.where(trace.comes_back, trace.next_row, len(trace))[trace.op == INCREMENT].tolist()
 
 
-def reference(trace: Trace, design: str = "bounded", settings: Settings | None = None) -> Observed:
+def reference(trace: Trace, design: str = SHIPPED, settings: Settings | None = None) -> Observed:
     """Run a new readable store over every operation of a trace of one counter.
 
     Raises InputError for an unknown design.
@@ -150,7 +150,7 @@ def reference(trace: Trace, design: str = "bounded", settings: Settings | None =
     return observed
 
 
-def replay(trace: Trace, design: str = "bounded", settings: Settings | None = None) -> Observation:
+def replay(trace: Trace, design: str = SHIPPED, settings: Settings | None = None) -> Observation:
     """Return what `reference` observes, from the compiled store where the design has one.
 
     Raises InputError for an unknown design.

@@ -19,7 +19,7 @@ from simlib.replay.compiled import NO_RANK, CompiledStore
 from simlib.replay.ledger import Totals
 from simlib.replay.observe import reference
 from simlib.stores.contract import Settings
-from simlib.stores.registry import find_design
+from simlib.stores.registry import SHIPPED, find_design
 from simlib.traces.chunks import Chunk, Stream
 from simlib.traces.codes import COUNTERS, IS_DELETE, IS_DROPS
 from simlib.traces.trace import Trace
@@ -28,7 +28,7 @@ from simlib.traces.trace import Trace
 class Spec(NamedTuple):
     """A store to replay: its design and settings, and the counter whose operations it receives."""
 
-    design: str = "bounded"
+    design: str = SHIPPED
     settings: Settings = Settings()
     counter: str = "no_client"
 

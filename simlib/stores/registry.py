@@ -23,8 +23,8 @@ def discover() -> dict[str, Design]:
 
 DESIGNS = discover()
 
-INCIDENT = tuple(each.name for each in DESIGNS.values() if each.role != "candidate")
-"""The map that leaked and the store that was shipped: the two designs that the incident is about."""
+LEAKED, SHIPPED = INCIDENT = tuple(each.name for each in DESIGNS.values() if each.role != "candidate")
+"""The map that leaked and the store that was shipped, by role: the two designs that the incident is about."""
 
 
 def find_design(name: str) -> Design:

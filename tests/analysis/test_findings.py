@@ -18,7 +18,9 @@ from simlib.figures.style import LeftOut
 from simlib.models import cost
 from simlib.replay import ledger
 from simlib.replay.observe import Observed
+from simlib.stores import registry
 from simlib.stores.contract import Settings
+from simlib.stores.registry import INCIDENT, LEAKED, SHIPPED
 from simlib.traces.codes import COUNTERS, OPS
 from simlib.traces.trace import Trace
 from simlib.workloads.schema import workload_names
@@ -167,6 +169,25 @@ def test_without_a_cap_or_a_ttl_there_is_no_cliff(settings):
     prune = PruneCost(experiment_of(OPERATIONS, settings))
     assert prune.cliff_per_second == math.inf
     assert prune.answer().endswith("no traffic up to 64 times falls off the cliff.")
+
+
+def test_figures_take_a_design_s_colour_and_map_from_its_registration(monkeypatch):
+    repainted = {LEAKED: "#010203", SHIPPED: "#040506"}
+    for name, colour in repainted.items():
+        monkeypatch.setitem(registry.DESIGNS, name, replace(registry.DESIGNS[name], colour=colour))
+    experiment = open_experiment("incident", hours=0.1, replications=1)
+    memory, validation = Memory(experiment, "1.27"), Validation(experiment)
+    for drawing, designs in (
+        (memory.draw_heap(), INCIDENT),
+        (validation.draw_heap(), INCIDENT),
+        (memory.draw_bound(), [SHIPPED]),
+        (memory.draw_left(), [SHIPPED]),
+    ):
+        (axes, *_) = drawing.figure.axes
+        lines, texts = ({each.get_color() for each in shown} for shown in (axes.lines, axes.texts))
+        assert {repainted[design] for design in designs} == set(repainted.values()) & lines & texts
+    written = {text.get_text() for text in validation.draw_heap().figure.axes[0].texts}
+    assert {f"{name}\n({registry.find_design(name).go_map})" for name in INCIDENT} <= written
 
 
 @pytest.fixture(scope="module")

@@ -74,6 +74,8 @@ def test_the_commands_know_it_too(command, tmp_path, capsys):
 
 def test_the_two_of_the_incident_stand_first():
     assert list(registry.DESIGNS)[:2] == ["unbounded", "bounded"] == list(registry.INCIDENT)
+    assert (registry.LEAKED, registry.SHIPPED) == registry.INCIDENT
+    assert [registry.find_design(name).role for name in registry.INCIDENT] == ["leaked", "shipped"]
 
 
 def test_a_design_is_registered_by_its_file_alone(tmp_path):
