@@ -63,7 +63,7 @@ class Fleet:
                     if name in ADDS_UP:
                         total = _shown(name, self.scale.instances * value, simulated, in_sum=True)
                         column[routing, QUANTITIES[name], "in sum"] = least + total
-            columns[f"{traffic:,} x{'' if simulated else ' (projection)'}"] = column
+            columns[f"{format_count(traffic)} x{'' if simulated else ' (projection)'}"] = column
         return pd.DataFrame(columns).rename_axis(["routing", "of an instance", ""]) if columns else pd.DataFrame()
 
     def _values(self, traffic: float, affinity: bool) -> dict[str, float]:
@@ -101,17 +101,17 @@ class Fleet:
         """The fewest instances that keep a limit, for people."""
         most = self.scale.highest(limit, affinity)
         if most == 0:
-            return f"over {int(traffic / self.scale.grid[0]):,}"
+            return f"over {format_count(int(traffic / self.scale.grid[0]))}"
         known = min(most, max(self.scale.grid[-1], self.scale.reach if self.scale.reach < np.inf else 0))
         least = max(int(np.ceil(traffic / known)), 1)
-        return f"{least:,}" if most < np.inf or least == 1 else f"at most {least:,}"
+        return format_count(least) if most < np.inf or least == 1 else f"at most {format_count(least)}"
 
     def sizes(self) -> pd.DataFrame:
         """The smallest fleets for people: by routing and limit (rows) and traffic (columns)."""
         if self.scale.silence:
             return pd.DataFrame()
         rows = {
-            (routing, text): {f"{traffic:,} x": self.fewest(limit, traffic, affinity) for traffic in TRAFFIC}
+            (routing, text): {f"{format_count(k)} x": self.fewest(limit, k, affinity) for k in TRAFFIC}
             for affinity, routing in ROUTINGS.items()
             for limit, text in LIMITS.items()
         }
@@ -126,8 +126,8 @@ class Fleet:
         kept, spread = (self.scale.held(MOST / self.scale.instances, affinity) for affinity in ROUTINGS)
         routing = f"{kept} with session affinity or without" if kept == spread else f"{kept}, without affinity {spread}"
         return (
-            f"At {MOST:,} times on {self.scale.instances:,} instances each holds its lock for {routing}; "
-            f"{self.fewest(half_used, MOST, True)} instances keep it under half."
+            f"At {format_count(MOST)} times on {format_count(self.scale.instances)} instances each holds its lock for "
+            f"{routing}; {self.fewest(half_used, MOST, True)} instances keep it under half."
         )
 
     def draw_time(self) -> Drawing | LeftOut:
@@ -143,7 +143,7 @@ class Fleet:
         table["traffic"] *= self.scale.instances
         known = max(traffic for traffic in TRAFFIC if self.point(traffic, True).values["utilisation"].mean >= 0)
         held = self.scale.held(known / self.scale.instances)
-        message = f"At {known:,} times the traffic each lock is held {held} of the time"
+        message = f"At {format_count(known)} times the traffic each lock is held {held} of the time"
         return figures.fleet_time(table, self.scale.instances, message)
 
 

@@ -6,6 +6,7 @@ import matplotlib
 import numpy as np
 import pandas as pd
 
+from simlib.core.numbers import format_count
 from simlib.figures.style import (
     BLUE,
     STYLE,
@@ -64,7 +65,7 @@ def prune_work(entries: Mapping[str, np.ndarray], message: str) -> Drawing:
                     linestyle=dash,
                     zorder=3 if dash != "-" else 2,
                 )
-                labels.append((f"{trigger} ({len(visited):,})", colour, dash))
+                labels.append((f"{trigger} ({format_count(len(visited))})", colour, dash))
         write_legend(axes, labels)
         axes.set_ylim(0, 104)
         axes.set_xlim(left=0)

@@ -4,6 +4,7 @@ import matplotlib
 import pandas as pd
 from matplotlib.axes import Axes
 
+from simlib.core.numbers import format_count
 from simlib.figures.style import (
     BLACK,
     BLUE,
@@ -84,7 +85,7 @@ def fleet_time(table: pd.DataFrame, instances: int, message: str) -> Drawing:
         _over_traffic(axes, table["traffic"])
         _levels(axes, shown["utilisation"].max())
         right = axes.secondary_yaxis("right", functions=(lambda y: y * instances / 100, lambda y: y * 100 / instances))
-        right.set_ylabel(f"processors, all {instances:,} locks")
+        right.set_ylabel(f"processors, all {format_count(instances)} locks")
         powers_of_ten(right.yaxis)
         write_legend_at(axes, legend, 0.03, 0.66, 0.08, fontsize=9)
         if not table["simulated"].all():

@@ -10,6 +10,7 @@ from simlib.analysis.fleet import QUANTITIES, Fleet
 from simlib.analysis.scale import TRAFFIC, Scale, half_used
 from simlib.cli.main import main
 from simlib.core.errors import InputError
+from simlib.core.numbers import format_count
 from simlib.core.units import HOUR
 from simlib.experiments.experiment import open_experiment
 from simlib.models import heap, miniature
@@ -153,7 +154,7 @@ def test_logs_that_are_hardly_any_get_an_answer_all_the_same(tmp_path, shape, ch
         assert 20 < len(drawing.message) <= 90
         assert np.isfinite(drawing.data["traffic"]).all()
     assert len(fleet.table()) == 2 * (len(QUANTITIES) + 5)
-    assert list(fleet.sizes().columns) == [f"{traffic:,} x" for traffic in TRAFFIC]
+    assert list(fleet.sizes().columns) == [f"{format_count(traffic)} x" for traffic in TRAFFIC]
     cells = fleet.table().to_numpy().ravel().tolist() + fleet.sizes().to_numpy().ravel().tolist()
     assert not any("nan" in cell or "inf" in cell or "under 0.001 %, at least" in cell for cell in cells)
 
