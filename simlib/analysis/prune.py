@@ -13,9 +13,9 @@ from simlib.core.units import SECOND
 from simlib.experiments.experiment import Experiment
 from simlib.figures import prune as figures
 from simlib.figures.style import Drawing, LeftOut
-from simlib.models import cost
+from simlib.models import cost, miniature
 from simlib.models.heap import GO_VERSIONS
-from simlib.models.miniature import Miniature, Prediction, Recorded, first_reached, most_traffic, predict, simulate
+from simlib.models.miniature import TIED, Miniature, Prediction, Recorded, first_reached, most_traffic, simulate
 from simlib.replay import ledger
 from simlib.replay.observe import Observation
 from simlib.traces.codes import INCREMENT
@@ -83,9 +83,7 @@ class PruneCost:
     @cached_property
     def plain_ns(self) -> float:
         """Time in ns of an increment of a known session in a store of the usual size, without a prune."""
-        largest = max(
-            replication.totals(COUNTER, "bounded").peak_entries for replication in self.experiment.replications
-        )
+        largest = max(each.totals(COUNTER, "bounded").peak_entries for each in self.experiment.replications)
         return float(cost.prices(self.go_version).of("known", max(largest, 1)))
 
     @cached_property
@@ -130,9 +128,7 @@ class PruneCost:
     @property
     def silence(self) -> str:
         """Why there is nothing to report, in a sentence; empty where there is something."""
-        increments = sum(
-            replication.totals(COUNTER, "bounded").increments for replication in self.experiment.replications
-        )
+        increments = sum(each.totals(COUNTER, "bounded").increments for each in self.experiment.replications)
         return "" if increments else f"The {COUNTER} counter is never incremented, so its store is never pruned."
 
     # --- The cliff
@@ -144,7 +140,9 @@ class PruneCost:
 
     @cached_property
     def steps(self) -> list[float]:
-        """Times the traffic that can be simulated, with some around the cliff of the closed form; ascending."""
+        """Times the traffic that can be simulated, some near the cliff of the closed form; none if its own is all."""
+        if only_own(self.experiment):
+            return []
         around = (0.8, 1, 1.25) if np.isfinite(self.cliff_traffic) else ()
         most = most_traffic(self.sources[0], self.experiment.settings)
         steps = {*TRAFFIC, *(factor * self.cliff_traffic for factor in around)}
@@ -157,11 +155,9 @@ class PruneCost:
         In closed form: occupancy goes with the traffic (see `ledger.occupancy`). Not known of short streams.
         """
         cap, ttl = self.experiment.settings.max_entries, self.experiment.settings.ttl
-        if cap <= 0 or ttl <= 0:
+        if cap <= 0 or ttl <= 0 or only_own(self.experiment):
             return np.inf
-        held = np.mean(
-            [ledger.occupancy(replication.counters[COUNTER], ttl) for replication in self.experiment.replications]
-        )
+        held = np.mean([ledger.occupancy(each.counters[COUNTER], ttl) for each in self.experiment.replications])
         return float(cap / held) if held > 0 else np.inf
 
     @cached_property
@@ -191,7 +187,7 @@ class PruneCost:
         `mean_ns_high` where there are replications, `utilisation_percent` of the lock, `sorted_percent` of the new
         entries that sort the whole store.
         """
-        return pd.DataFrame([self._at(traffic) for traffic in self.steps]).dropna(axis="columns")
+        return pd.DataFrame([self._at(traffic) for traffic in self.steps or [1.0]]).dropna(axis="columns")
 
     def _at(self, traffic: float) -> dict[str, float]:
         found = [self._predicted(at, traffic) for at in range(len(self.sources))]
@@ -214,7 +210,9 @@ class PruneCost:
 
     def _predicted(self, at: int, traffic: float) -> Prediction:
         if (at, traffic) not in self._predictions:
-            self._predictions[at, traffic] = predict(self.sources[at], traffic, self.experiment.settings, COUNTER)
+            self._predictions[at, traffic] = miniature.predict(
+                self.sources[at], traffic, self.experiment.settings, COUNTER
+            )
         return self._predictions[at, traffic]
 
     def _sorts_per_create(self, at: int, traffic: float) -> float:
@@ -249,8 +247,8 @@ class PruneCost:
         mean, plain = format_duration(self.mean_ns.mean), format_duration(self.plain_ns)
         stalled = f"{format_percent(self.stalled.mean)} of them sort" if self.stalled.mean else "none sorts"
         here, begins = format_number(self.new_per_second.mean), self.cliff_simulated.mean
-        most = format_number(self.steps[-1])
-        cliff = f"no traffic up to {most} times falls off the cliff"
+        most = format_number(max(self.steps, default=1.0))
+        cliff = TIED if only_own(self.experiment) else f"no traffic up to {most} times falls off the cliff"
         if begins == 0:
             cliff = "the store is over the cliff at any traffic"
         elif np.isfinite(begins):
@@ -305,8 +303,9 @@ class PruneCost:
 
     def draw_cliff(self) -> Drawing | LeftOut:
         """Mean time of an increment against the rate of new sessions, with the cliff, simulated and in closed form."""
-        if self.silence:
-            return LeftOut(self.silence)
+        why = self.silence or only_own(self.experiment)
+        if why:
+            return LeftOut(why)
         table, begins = self.cliff, self.cliff_simulated.mean
         most = format_number(table["mean_ns"].max() / self.plain_ns)
         if begins == 0:
@@ -325,9 +324,13 @@ class PruneCost:
 
 def recorded(experiment: Experiment) -> list[Recorded]:
     """The replications of an experiment as they are."""
-    return [
-        Recorded(replication.trace, replication.start, replication.duration) for replication in experiment.replications
-    ]
+    in_memory = bool(only_own(experiment))
+    return [Recorded(each.trace, each.start, each.duration, in_memory) for each in experiment.replications]
+
+
+def only_own(experiment: Experiment) -> str:
+    """Why nothing is estimated for other traffic, in a sentence; empty where it is."""
+    return f"{TIED.capitalize()}." if experiment.workload and experiment.workload.history.memory else ""
 
 
 def is_the_store(experiment: Experiment, counters: Sequence[str]) -> bool:

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from simlib.analysis.prune import is_the_store, recorded
+from simlib.analysis.prune import is_the_store, only_own, recorded
 from simlib.core.numbers import format_duration, format_number, format_percent
 from simlib.core.statistics import Estimate, estimate
 from simlib.core.units import HOUR
@@ -119,7 +119,7 @@ class Scale:
             return "Nothing is ever incremented, so no store holds anything at any traffic."
         if instants < LEAST_INSTANTS:
             return "The events fall into too few instants to estimate a rate."
-        return ""
+        return only_own(self.experiment)
 
     @cached_property
     def reach(self) -> float:

@@ -5,7 +5,7 @@ each other, so any share of them is a fair sample of all: a store of cap C and `
 behaves as one of C/f and P/f under k/f times the traffic, and its totals are f times as large (Waldspurger et al.,
 Cache Modeling and Optimization using Miniature Simulations, USENIX ATC 2017). At f = 1 it is the store itself.
 
-Refuses a miniature of fewer than LEAST_CAP entries.
+Refuses a miniature of fewer than LEAST_CAP entries, and other traffic where event history in memory ties sessions.
 """
 
 from bisect import bisect_left
@@ -22,7 +22,7 @@ from simlib.core.units import HOUR, MAX_NS, MINUTE, SECOND
 from simlib.models import cost
 from simlib.models.heap import GO_VERSIONS
 from simlib.replay.ledger import Totals
-from simlib.replay.totals import Spec, StreamedStore
+from simlib.replay.totals import Spec, totals_at
 from simlib.stores.contract import Settings
 from simlib.traces.chunks import Chunk, Stream, stream_of
 from simlib.traces.codes import COUNTERS
@@ -38,6 +38,10 @@ FEWEST, ENOUGH, MOST = 20_000, 200_000, 8_000_000
 """Operations of a workload to simulate: at least; before the store is made smaller; and at most."""
 
 
+TIED = "nothing is estimated for other traffic: the event history in memory keeps a set number of sessions"
+"""Why a workload with history in memory has no miniature: what becomes of a session depends on how many others come."""
+
+
 @dataclass(frozen=True, eq=False)
 class Recorded:
     """A trace as it is: to leave out sessions would leave out the few that matter most in a log."""
@@ -45,6 +49,7 @@ class Recorded:
     trace: Trace
     begins: int
     lasts: int
+    in_memory: bool = False
 
     least = enough = most = 1.0
 
@@ -66,6 +71,10 @@ class Generated:
         return self.workload.duration
 
     @property
+    def in_memory(self) -> bool:
+        return self.workload.history.memory is not None
+
+    @property
     def least(self) -> float:
         return min(FEWEST / self._operations, self.most)
 
@@ -78,15 +87,17 @@ class Generated:
         return min(MOST / self._operations, self.workload.most_times)
 
     def stream(self, share: float) -> Stream:
-        """Generate the stream with `share` times its sessions."""
+        """Generate the stream with `share` times its sessions. Raises InputError with TIED."""
+        if share != 1 and self.in_memory:
+            raise InputError(TIED)
         return generated(self.workload.times(share), self.seed)
 
     @cached_property
     def _operations(self) -> float:
         found, share = 0, 1.0
         # Where next to nothing happens at its own rates, more is counted at higher ones.
-        for share in (1.0, 1e3, 1e6):
-            found = sum(chunk.time.size for chunk in self.stream(min(share, self.workload.most_times))())
+        for share in (min(times, self.workload.most_times) for times in (1.0, 1e3, 1e6)):
+            found = sum(chunk.time.size for chunk in self.stream(share)())
             if found >= 1_000:
                 break
         return max(found, 1) / share
@@ -120,6 +131,8 @@ class Miniature:
 
         Raises InputError where it would have fewer than LEAST_CAP entries.
         """
+        if source.in_memory:
+            return cls(traffic, traffic, target, target)
         most = most_traffic(source, target)
         if not 0 < traffic <= most:
             raise InputError(
@@ -207,15 +220,18 @@ def predict(
     """The bounded store of a counter under `traffic` times the traffic of a source. O(operations simulated).
 
     With several `instances`, that of one instance of a fleet without session affinity that has that number of times its
-    traffic (see `spread`). Raises InputError as `Miniature.of` does.
+    traffic (see `spread`). Raises InputError as `Miniature.of` does, and with TIED.
     """
     return simulate(source, Miniature.of(traffic, settings, source), counter, instances)
 
 
 def simulate(source: Source, miniature: Miniature, counter: str = COUNTERS[0], instances: int = 1) -> Prediction:
     """As `predict`, by a given miniature; `Miniature(k, k, settings, settings)` is the store itself."""
+    if source.in_memory and not miniature.traffic == miniature.share == 1:
+        raise InputError(TIED)
+    # Enough at any traffic; `Replication.warm_up` also ends where the stores are full, which goes with the traffic.
     ttl = miniature.target.ttl
-    warm_up = min(ttl, source.lasts // 2) if ttl > 0 else source.lasts // 2
+    warm_up = min(ttl if ttl > 0 else source.lasts, source.lasts // 2)
     stream = spread(source.stream(miniature.share), instances)
     found = totals_at(stream, Spec("bounded", miniature.settings, counter), source.begins + warm_up)
     return Prediction(miniature, *map(miniature.scaled, found), max(source.lasts - warm_up, SECOND))
@@ -254,22 +270,6 @@ def first_reached(reached: Callable[[float], bool], steps: Sequence[float]) -> f
     parts = 2 ** ceil(log2(max(log(high / low) / log(1.02), 1)))
     between = np.geomspace(low, high, parts + 1).tolist()
     return between[bisect_left(between, True, lo=1, hi=parts, key=reached)]
-
-
-def totals_at(stream: Stream, spec: Spec, instant: int) -> tuple[Totals, Totals]:
-    """The ledger of one store over a stream, and of what came from an instant (ns) on, with the sizes of the whole."""
-    store, before = StreamedStore(spec), None
-    for chunk in stream():
-        if before is None and chunk.time.size and chunk.time[-1] >= instant:
-            rows, split = np.arange(chunk.time.size), int(np.searchsorted(chunk.time, instant))
-            store.apply(rows_of(chunk, rows[:split]))
-            before = store.totals()
-            chunk = rows_of(chunk, rows[split:])
-        store.apply(chunk)
-    whole = store.totals()
-    before = before or whole
-    counted = {field.name for field in fields(Totals)} - {"peak_entries", "final_entries", "final_count_sum"}
-    return whole, replace(whole, **{name: getattr(whole, name) - getattr(before, name) for name in counted})
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ A stream that does not say what each session does next takes as many passes as e
 A design that is not compiled is replayed by its readable store, for which the stream has to fit into memory.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import fields, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +22,7 @@ from simlib.stores.contract import Settings
 from simlib.stores.registry import SHIPPED, find_design
 from simlib.traces.chunks import Chunk, Stream
 from simlib.traces.codes import COUNTERS, IS_DELETE, IS_DROPS
+from simlib.traces.routing import rows_of
 from simlib.traces.trace import Trace
 
 
@@ -150,6 +151,40 @@ def stream_totals(stream: Stream, specs: Sequence[Spec], max_awaiting: int = MAX
                 only = trace.only(spec.counter)
                 results[at] = ledger.totals(only, reference(only, spec.design, spec.settings))
     return [results[at] for at in range(len(specs))]
+
+
+def totals_at(stream: Stream, spec: Spec, instant: int, max_awaiting: int = MAX_AWAITING) -> tuple[Totals, Totals]:
+    """The ledger of one compiled store over a stream, and of what came from an instant (ns) on.
+
+    The second has the sizes of the first. One pass, or those of `stream_totals` where not all can be awaited.
+    """
+    store, before = StreamedStore(spec, max_awaiting), None
+    for chunk in stream():
+        if before is None and chunk.time.size and chunk.time[-1] >= instant:
+            rows, split = np.arange(chunk.time.size), int(np.searchsorted(chunk.time, instant))
+            store.apply(rows_of(chunk, rows[:split]))
+            before = store.totals()
+            chunk = rows_of(chunk, rows[split:])
+        store.apply(chunk)
+    whole = store.totals()
+    before = before or whole
+    if store.store.awaiting.parts > 1:
+        (whole,), (before,) = (stream_totals(each, [spec], max_awaiting) for each in (stream, _until(stream, instant)))
+    counted = {field.name for field in fields(Totals)} - {"peak_entries", "final_entries", "final_count_sum"}
+    return whole, replace(whole, **{name: getattr(whole, name) - getattr(before, name) for name in counted})
+
+
+def _until(stream: Stream, instant: int) -> Stream:
+    """The part of a stream before an instant (ns)."""
+
+    def chunks() -> Iterator[Chunk]:
+        for chunk in stream():
+            early = int(np.searchsorted(chunk.time, instant))
+            yield rows_of(chunk, np.arange(early))
+            if early < chunk.time.size:
+                return
+
+    return chunks
 
 
 def _apply(stream: Stream, stores: Sequence[StreamedStore]) -> None:

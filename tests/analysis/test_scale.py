@@ -5,12 +5,14 @@ import math
 
 import numpy as np
 import pytest
+import yaml
 
 from simlib.analysis.fleet import QUANTITIES, Fleet
 from simlib.analysis.scale import TRAFFIC, Scale, half_used
 from simlib.cli.main import main
 from simlib.core.errors import InputError
 from simlib.core.numbers import format_count
+from simlib.core.places import WORKLOADS
 from simlib.core.units import HOUR
 from simlib.experiments.experiment import open_experiment
 from simlib.models import heap, miniature
@@ -167,7 +169,9 @@ def test_the_notebook_runs_on_them(tmp_path, shape):
     out = tmp_path / "out"
     arguments = ["--profile", "ci", "--notebook", "07_scale", "--trace", log(tmp_path, SHAPES[shape])]
     assert main(["run", *arguments, "--out", str(out)]) == 0
-    summary = json.loads((out / "log/07_scale/summary.json").read_text(encoding="utf-8"))
+    # JSON has no inf and no NaN.
+    text = (out / "log/07_scale/summary.json").read_text(encoding="utf-8")
+    summary = json.loads(text, parse_constant=pytest.fail)
     assert all(claim["holds"] for claim in summary["claims"])
     assert len(summary["figures"]) == FIGURES[shape]
     assert [table["name"] for table in summary["tables"]] == (["fleet", "fleet_sizes"] if FIGURES[shape] else [])
@@ -175,6 +179,21 @@ def test_the_notebook_runs_on_them(tmp_path, shape):
         # What a fleet does stands where the answers are, not in the notebook alone.
         html = (out / "index.html").read_text(encoding="utf-8")
         assert "<td>unbounded maps: entries at the end</td>" in html
+
+
+def test_with_history_in_memory_the_notebooks_say_that_other_traffic_is_not_estimated(tmp_path):
+    mine, out = tmp_path / "mine.yaml", tmp_path / "out"
+    fields = yaml.safe_load((WORKLOADS / "incident.yaml").read_text(encoding="utf-8"))
+    fields["history"] = {"memory": {"sessions": 100, "age": "1h"}}
+    mine.write_text(yaml.safe_dump(fields), encoding="utf-8")
+    chosen = ["--notebook", "07_scale", "--notebook", "03_prune_cost"]
+    assert main(["run", "--profile", "ci", *chosen, "--workload", str(mine), "--out", str(out)]) == 0
+    for path in out.glob("*/*/summary.json"):
+        summary = json.loads(path.read_text(encoding="utf-8"), parse_constant=pytest.fail)
+        assert "othing is estimated for other traffic: the event history in memory" in summary["answers"][0]
+        assert len(summary["claims"]) == 1
+        assert all(claim["holds"] for claim in summary["claims"])
+    assert len([*out.glob("*/*/summary.json")]) == 2
 
 
 @pytest.mark.skipif(not LOGS, reason="the logs belong to others")

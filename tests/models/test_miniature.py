@@ -18,11 +18,10 @@ from simlib.models.miniature import (
     predict,
     simulate,
     spread,
-    totals_at,
 )
 from simlib.replay import ledger
 from simlib.replay.observe import reference
-from simlib.replay.totals import Spec, stream_totals
+from simlib.replay.totals import Spec, stream_totals, totals_at
 from simlib.stores.contract import Settings
 from simlib.traces.chunks import stream_of
 from simlib.traces.codes import COUNTERS, INCREMENT
@@ -215,6 +214,42 @@ def test_what_comes_after_an_instant_is_counted_apart(chunk):
     prunes = ledger.prunes(trace, observed)
     assert after.prunes == int((trace.time[prunes["row"]] >= instant).sum())
     assert after.peak_entries == whole.peak_entries
+
+
+def test_evictions_that_there_is_no_room_to_await_are_counted_after_an_instant_too():
+    random = np.random.default_rng(1)
+    names = [str(number) for number in random.integers(0, 20_000, 60_000)]
+    trace = Trace.of(np.arange(60_000), names, random.random(60_000) < 0.05, np.zeros(60_000))
+    stream, spec = spread(stream_of(trace, 7000), 2), Spec("bounded", Settings(100, 0))
+    for instant in (30_000, 70_000):
+        found = totals_at(stream, spec, instant, max_awaiting=4000)
+        assert found == totals_at(stream, spec, instant)
+        assert found[0].false_evictions > 10_000
+    assert found[1].false_evictions == 0
+
+
+def test_the_operations_of_a_short_and_busy_workload_are_counted_at_the_traffic_that_is_simulated():
+    """Its rates may be multiplied by 100 only, so 500 operations become 50,000 and no more."""
+    few = Generated(workload("1s", one=kind(1e7, "fixed 1h", "fixed 0s")).lasting(SECOND // 5), 1)
+    assert few.workload.most_times == 100
+    n = sum(chunk.time.size for chunk in few.stream(1)())
+    assert n < 1000
+    assert few.least == pytest.approx(20_000 / n, rel=0.1)
+
+
+def test_with_history_in_memory_only_its_own_traffic_is_simulated():
+    tied = Generated(workload("2h", {"memory": {"sessions": 100, "age": "1h"}}, one=kind(200_000.0)), 1)
+    trace = generate(tied.workload, 1)
+    log = Recorded(trace, 0, HOUR * 2, in_memory=True)
+    assert predict(tied, 1, SHIPPED).whole == predict(log, 1, SHIPPED).whole
+    for source in (tied, log):
+        for traffic in (0.5, 2):
+            with pytest.raises(InputError, match=r"^nothing is estimated for other traffic: .* memory"):
+                predict(source, traffic, SHIPPED)
+        with pytest.raises(InputError, match="other traffic"):
+            by_factor(source, 1, 2)
+    with pytest.raises(InputError, match="other traffic"):
+        tied.stream(2)
 
 
 @pytest.mark.skipif(not LOGS, reason="the logs belong to others")
