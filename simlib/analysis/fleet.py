@@ -137,14 +137,13 @@ class Fleet:
         rows = []
         for affinity, routing in ROUTINGS.items():
             points = table_of([self.point(traffic, affinity) for traffic in TRAFFIC])
-            rows += [self.scale.curve(affinity).assign(routing=routing, line=True)]
-            rows += [points.assign(routing=routing, line=False)]
+            curve = self.scale.curve(affinity).assign(routing=routing, line=True)
+            rows += [curve, points.assign(routing=routing, line=False)]
         table = pd.concat(rows, ignore_index=True)
         table["traffic"] *= self.scale.instances
         known = max(traffic for traffic in TRAFFIC if self.point(traffic, True).values["utilisation"].mean >= 0)
-        held = self.scale.held(known / self.scale.instances)
-        message = f"At {format_count(known)} times the traffic each lock is held {held} of the time"
-        return figures.fleet_time(table, self.scale.instances, message)
+        held = f"each lock is held {self.scale.held(known / self.scale.instances)} of the time"
+        return figures.fleet_time(table, self.scale.instances, f"At {format_count(known)} times the traffic {held}")
 
 
 def _shown(name: str, value: float, simulated: bool = True, in_sum: bool = False) -> str:

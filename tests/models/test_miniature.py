@@ -228,7 +228,7 @@ def test_evictions_that_there_is_no_room_to_await_are_counted_after_an_instant_t
     assert found[1].false_evictions == 0
 
 
-def test_the_operations_of_a_short_and_busy_workload_are_counted_at_the_traffic_that_is_simulated():
+def test_the_operations_of_a_short_and_dense_workload_are_counted_at_the_traffic_that_is_simulated():
     """Its rates may be multiplied by 100 only, so 500 operations become 50,000 and no more."""
     few = Generated(workload("1s", one=kind(1e7, "fixed 1h", "fixed 0s")).lasting(SECOND // 5), 1)
     assert few.workload.most_times == 100
