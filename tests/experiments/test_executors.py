@@ -22,7 +22,7 @@ def an_error():
 
 
 @pytest.mark.parametrize(("task", "said"), [(a_closure, "pickle"), (an_error, "this one stays here")])
-def test_what_cannot_be_pickled_is_told_by_a_worker_that_lives_on(task, said):
+def test_what_cannot_be_pickled_is_reported_by_a_worker_that_lives_on(task, said):
     with local_processes(1) as executor:
         worker = executor.submit(os.getpid).result()
         with pytest.raises(RuntimeError, match=said):
