@@ -58,8 +58,8 @@ def watermark_totals(
     It does not where the cap falls within one instant, a delete in that instant makes room again, and an id that comes
     before those evicted takes it: that entry lies below the watermark.
 
-    `held`, by place, is for the count that an entry has after each increment. Hits and misses take no
-    branch, as the processor would guess it wrong.
+    `held`, by place, is for the count that an entry has after each increment. Hits and misses take no branch, as the
+    processor would guess it wrong. One kernel of more than 80 lines: its totals stay in registers, which no call keeps.
     """
     one, tied = uint64(1), place.size > 0
     mark, row, end = uint64(0), uint64(0), uint64(op.size)
@@ -234,6 +234,7 @@ def replay_lanes(
     `marks` are the watermarks of the cap without a TTL. `start` holds, for each life and lane, the life's count as its
     entry was made; `lane` and `work` what each lane knows and counts, by the names above; `oldest` a time before which
     none of its entries was last seen. The inner loops are what the processor does side by side: they have no branches.
+    One kernel of more than 80 lines, as a call that is passed these arrays costs more than a row.
     """
     lanes, increments = ttl.size, 0
     for row in range(op.size):
