@@ -104,7 +104,7 @@ class Fleet:
             return f"over {format_count(int(traffic / self.scale.grid[0]))}"
         known = min(most, max(self.scale.grid[-1], self.scale.reach if self.scale.reach < np.inf else 0))
         least = max(int(np.ceil(traffic / known)), 1)
-        return format_count(least) if most < np.inf or least == 1 else f"at most {format_count(least)}"
+        return format_count(least) if most < np.inf or least == 1 else f"{format_count(least)} or fewer"
 
     def sizes(self) -> pd.DataFrame:
         """The smallest fleets for people: by routing and limit (rows) and traffic (columns)."""
@@ -126,7 +126,7 @@ class Fleet:
         kept, spread = (self.scale.held(MOST / self.scale.instances, affinity) for affinity in ROUTINGS)
         routing = f"{kept} with session affinity or without" if kept == spread else f"{kept}, without affinity {spread}"
         return (
-            f"At {format_count(MOST)} times on {format_count(self.scale.instances)} instances each holds its lock for "
+            f"At {format_count(MOST)} times on {format_count(self.scale.instances)} instances each needs its lock for "
             f"{routing}; {self.fewest(half_used, MOST, True)} instances keep it under half."
         )
 
@@ -142,7 +142,7 @@ class Fleet:
         table = pd.concat(rows, ignore_index=True)
         table["traffic"] *= self.scale.instances
         known = max(traffic for traffic in TRAFFIC if self.point(traffic, True).values["utilisation"].mean >= 0)
-        held = f"each lock is held {self.scale.held(known / self.scale.instances)} of the time"
+        held = f"each lock is needed {self.scale.held(known / self.scale.instances)} of the time"
         return figures.fleet_time(table, self.scale.instances, f"At {format_count(known)} times the traffic {held}")
 
 
