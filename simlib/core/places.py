@@ -6,7 +6,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[1]
 
 SHIPPED = PACKAGE / "_shipped"
-"""Where a wheel carries the copies; a checkout has no such folder."""
+"""The copies that a wheel carries; a checkout has none."""
 
 INSTALLED = SHIPPED.is_dir()
 

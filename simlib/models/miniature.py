@@ -39,7 +39,7 @@ FEWEST, ENOUGH, MOST = 20_000, 200_000, 8_000_000
 
 
 TIED = "nothing is estimated for other traffic: the event history in memory keeps a set number of sessions"
-"""Why a workload with history in memory has no miniature: what becomes of a session depends on how many others come."""
+"""Why a workload with history in memory has no miniature: the fate of a session depends on how many others come."""
 
 
 @dataclass(frozen=True, eq=False)
