@@ -196,11 +196,14 @@ def test_with_history_in_memory_the_notebooks_say_that_other_traffic_is_not_esti
     assert len([*out.glob("*/*/summary.json")]) == 2
 
 
-@pytest.mark.skipif(not LOGS, reason="the logs belong to others")
-def test_real_logs_are_answered(monkeypatch):
-    for path in [path for path in LOGS if "elastic" in path.name or "gharchive" in path.name]:
-        scale = Scale(open_experiment(trace=str(path)), 10)
-        assert all(claims(scale).values()), claims(scale)
-        assert scale.reach == 64
-        assert scale.cost_rises()
-        assert f"{scale.instances:,} instances" in Fleet(scale).answer()
+TWO = [path for path in LOGS if path.name.startswith(("elastic", "gharchive"))]
+"""Two logs of those there are: one with many sessions, one with many ties."""
+
+
+@pytest.mark.parametrize("path", TWO, ids=lambda path: path.name)
+def test_real_logs_are_answered(path):
+    scale = Scale(open_experiment(trace=str(path)), 10)
+    assert all(claims(scale).values()), claims(scale)
+    assert scale.reach == 64
+    assert scale.cost_rises()
+    assert "10 instances" in Fleet(scale).answer()
