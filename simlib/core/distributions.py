@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from simlib.core.errors import InputError
+from simlib.core.errors import InputError, quoted
 from simlib.core.units import DAY, parse_duration
 
 LONGEST = 366 * DAY
@@ -34,10 +34,10 @@ class Distribution:
         form = "write 'fixed 30s', 'exponential 5m' or 'uniform 29m 31m'"
         law, *words = str(text).split() or [""]
         if law not in ("fixed", "exponential", "uniform") or len(words) != (2 if law == "uniform" else 1):
-            raise InputError(f"{str(text)[:200]!r} is not a distribution of durations: {form}")
+            raise InputError(f"{quoted(text)} is not a distribution of durations: {form}")
         times = [parse_bounded(word) for word in words]
         if times != sorted(times):
-            raise InputError(f"{str(text)[:200]!r} ends before it begins: {form}")
+            raise InputError(f"{quoted(text)} ends before it begins: {form}")
         return cls(law, times[0], times[-1])
 
 
@@ -49,5 +49,5 @@ def parse_bounded(text: object) -> int:
     """
     ns = parse_duration(str(text))
     if not 0 <= ns <= LONGEST:
-        raise InputError(f"{text!r} is out of range: from 0 to {LONGEST // DAY}d")
+        raise InputError(f"{quoted(text)} is out of range: from 0 to {LONGEST // DAY}d")
     return ns

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import brentq
 
+from simlib.core.distributions import Distribution
 from simlib.core.units import HOUR
-from simlib.workloads.schema import Distribution, Kind, Workload
+from simlib.workloads.kinds import Kind
+from simlib.workloads.schema import Workload
 
 
 @dataclass(frozen=True)

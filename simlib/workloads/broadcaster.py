@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from simlib.workloads.schema import InMemory
+from simlib.workloads.kinds import InMemory
 
 HISTORY_PRUNE_EVERY = 100
 """Events kept in memory from one look for histories that are too old to the next (`pruneEveryN` in the service)."""

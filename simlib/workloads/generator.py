@@ -20,7 +20,8 @@ from simlib.traces.codes import IS_DELETE, IS_DROPS, NONE
 from simlib.traces.trace import Trace
 from simlib.workloads.broadcaster import Entries, MemoryHistory, Timeline
 from simlib.workloads.kernels import AHEAD, DONE, KIND, MORE_BLOCKS, fill
-from simlib.workloads.schema import InMemory, Kind, Workload
+from simlib.workloads.kinds import InMemory, Kind
+from simlib.workloads.schema import Workload
 from simlib.workloads.slices import BLOCK, CODE_BITS, IS_EVENT, NUMBER_BITS, collect, without_marks
 from simlib.workloads.timetable import ARRIVAL_UNIT, expected_arrivals, ids_of
 

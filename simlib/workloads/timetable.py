@@ -13,7 +13,9 @@ import numpy as np
 
 from simlib.core import variates
 from simlib.core.units import HOUR
-from simlib.workloads.schema import Arrivals, Clients, Events, Kind, Workload
+from simlib.workloads.arrivals import Arrivals
+from simlib.workloads.kinds import Clients, Events, Kind
+from simlib.workloads.schema import Workload
 
 EMIT = 0
 """The code of 'the producer emits an event'; +c is 'client c connects' and -c 'client c disconnects', c from 1."""

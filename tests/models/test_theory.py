@@ -5,13 +5,15 @@ import pytest
 
 from simlib.analysis.closed_forms import ClosedForms
 from simlib.analysis.prune import Work
+from simlib.core.distributions import Distribution
 from simlib.core.units import HOUR, MINUTE, SECOND
 from simlib.experiments.experiment import open_experiment
 from simlib.models import theory
 from simlib.models.theory import Sessions
 from simlib.replay.observe import replay
+from simlib.workloads.arrivals import Arrivals
 from simlib.workloads.churn import simulate
-from simlib.workloads.schema import Arrivals, Distribution, load_workload, workload_names
+from simlib.workloads.schema import load_workload, workload_names
 
 NEVER = Distribution("fixed", 0, 0)
 PAUSED = Sessions(1 / MINUTE, 20 * SECOND, 180 * SECOND, 0.25, Distribution("uniform", 20 * MINUTE, 40 * MINUTE))

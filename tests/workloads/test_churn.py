@@ -9,7 +9,8 @@ from simlib.replay.observe import Observed, replay
 from simlib.traces.codes import COUNTERS, OPS
 from simlib.workloads.broadcaster import Broadcaster, Client, Counter, Entries, MemoryHistory
 from simlib.workloads.churn import Recorder, play, simulate, simulate_all
-from simlib.workloads.schema import History, InMemory, load_workload
+from simlib.workloads.kinds import History, InMemory
+from simlib.workloads.schema import load_workload
 from tests.builders import kind, workload
 
 EMIT, ON, OFF = 0, 1, -1

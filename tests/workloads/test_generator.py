@@ -16,7 +16,8 @@ from simlib.traces.codes import COUNTERS, INCREMENT
 from simlib.traces.trace import Trace
 from simlib.workloads.churn import simulate, simulate_all
 from simlib.workloads.generator import Traffic, generate, generated
-from simlib.workloads.schema import History, load_workload, workload_names
+from simlib.workloads.kinds import History
+from simlib.workloads.schema import load_workload, workload_names
 from tests.builders import kind, workload
 
 

@@ -6,10 +6,11 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from simlib.core.distributions import Distribution
 from simlib.core.errors import InputError
 from simlib.core.places import WORKLOADS
 from simlib.core.units import HOUR, MINUTE, SECOND
-from simlib.workloads.schema import Distribution, load_workload, workload_names
+from simlib.workloads.schema import load_workload, workload_names
 
 GOOD = """
 title: A test
@@ -68,25 +69,27 @@ BAD = {
     "unknown field deep inside": ({"kinds.one.events.burst": 3}, "kinds.one.events.burst: there is no such field"),
     "missing field": ({"duration": None}, "duration: this field is missing"),
     "missing field deep inside": ({"kinds.one.arrivals.per_hour": None}, "kinds.one.arrivals.per_hour: this field"),
-    "negative rate": ({"kinds.one.arrivals.per_hour": -3}, "kinds.one.arrivals.per_hour: must be greater than or"),
+    "negative rate": ({"kinds.one.arrivals.per_hour": -3}, "kinds.one.arrivals.per_hour: must be at least 0, not '-3'"),
     "rate not a number": ({"kinds.one.arrivals.per_hour": ".nan"}, "kinds.one.arrivals.per_hour: "),
     "rate infinite": ({"kinds.one.arrivals.per_hour": float("inf")}, "kinds.one.arrivals.per_hour: "),
     "more in a day than 63 bits hold": (
         {"kinds.one.arrivals": {"per_hour": 9e8, "hourly": [1.0] * 24}},
         "kinds.one.arrivals: 21.6 billion arrivals are expected from one period",
     ),
-    "rate in words": ({"kinds.one.arrivals.per_hour": "many"}, "kinds.one.arrivals.per_hour: must be a valid number"),
-    "rate that YAML reads as text": (
-        {"kinds.one.arrivals.per_hour": "1e9"},
-        "YAML takes 1e9 for text: write it in plain",
+    "rate in words": (
+        {"kinds.one.arrivals.per_hour": "many"},
+        "kinds.one.arrivals.per_hour: must be a number, not 'many': such as 'per_hour: 600'",
     ),
     "kind that is no name": ({"kinds": {"../x": {}}}, "kinds"),
     "name that is no name": ({"name": "a/b"}, "name: "),
     "rate a truth": ({"kinds.one.arrivals.per_hour": True}, "kinds.one.arrivals.per_hour: "),
     "probability over 1": ({"kinds.one.events.pauses": {"chance": 1.5, "lasts": "fixed 1m"}}, "pauses.chance: must be"),
-    "returns for ever": ({"kinds.one.clients.returns": 1.0}, "kinds.one.clients.returns: must be less than or equal"),
-    "probability below 0": ({"kinds.one.clients.another": -0.1}, "kinds.one.clients.another: must be greater"),
-    "no buffer": ({"kinds.one.clients.buffer": 0}, "kinds.one.clients.buffer: must be greater"),
+    "returns for ever": (
+        {"kinds.one.clients.returns": 1.0},
+        "kinds.one.clients.returns: must be at most 0.99, not '1.0'",
+    ),
+    "probability below 0": ({"kinds.one.clients.another": -0.1}, "kinds.one.clients.another: must be at least 0"),
+    "no buffer": ({"kinds.one.clients.buffer": 0}, "kinds.one.clients.buffer: must be at least 1"),
     "half a buffer": ({"kinds.one.clients.buffer": 1.5}, "kinds.one.clients.buffer: "),
     "hours missing": ({"kinds.one.arrivals.hourly": [1.0] * 23}, "kinds.one.arrivals.hourly: "),
     "two shapes": (
@@ -121,8 +124,8 @@ BAD = {
         {"history": {"memory": {"sessions": 9, "age": "1h"}, "store": True}},
         "history.store: there is no such field",
     ),
-    "token deltas by number": ({"kinds.one.token_deltas": 1}, "kinds.one.token_deltas: "),
-    "memory limit of nothing": ({"memory_limit_mib": 0}, "memory_limit_mib: must be greater than 0"),
+    "token deltas by number": ({"kinds.one.token_deltas": 1}, "kinds.one.token_deltas: must be true or false"),
+    "memory limit of nothing": ({"memory_limit_mib": 0}, "memory_limit_mib: must be above 0"),
 }
 
 
@@ -161,25 +164,19 @@ def test_a_file_that_does_not_fit_is_refused_by_field(tmp_path, case):
         (b"a: b: c\n", "not YAML"),
         (b"title: a\ntitle: b\n", "'title' is given twice"),
         (b"title: \xff\n", "not UTF-8"),
-        (b"!!map 3\n", "not YAML"),
-        (b"title: 2020-99-99\n", "not YAML"),
-        (b"[" * 5000, "not YAML"),
-        (b"title: " + b"9" * 5000 + b"\n", "not YAML"),
+        (b"!!map 3\n", "the tag '!!map': write the plain value"),
+        (b"[" * 5000, "line 1: more than 12 levels deep"),
+        (b"a: " * 5000, "not YAML"),
+        (b"? " * 5000, "the name of a field is text"),
+        (b"[" + b",".join([b"a"] * 20_000) + b"]", "more than 10000 values"),
+        (b"#" * 300_000, "larger than 256 KiB"),
+        (b"a: b\n---\nc: d\n", "a second document"),
     ],
 )
 def test_what_is_no_workload_file_is_refused(tmp_path, content, expected):
     path = tmp_path / "bad.yaml"
     path.write_bytes(content)
     assert expected in refused(path)
-
-
-def test_a_merge_key_is_no_repetition(tmp_path):
-    path = tmp_path / "mine.yaml"
-    two = (
-        "  two:\n    <<: &x {about: Another., arrivals: {per_hour: 1}}\n    events: {gap: fixed 1s, lasts: fixed 0s}\n"
-    )
-    path.write_text(GOOD + two)
-    assert load_workload(path).kinds["two"].about == "Another."
 
 
 def test_a_missing_file_a_directory_and_an_unknown_preset(tmp_path):
@@ -197,7 +194,7 @@ def test_another_duration_must_be_one(duration):
 
 
 def test_the_steps_of_a_rate():
-    from simlib.workloads.schema import Arrivals, Burst
+    from simlib.workloads.arrivals import Arrivals, Burst
 
     assert Arrivals(per_hour=6).steps() == ([0, HOUR], [6])
     bounds, rates = Arrivals(per_hour=6, hourly=[0.0] * 23 + [2.0]).steps()
