@@ -17,14 +17,14 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 def _simulate(options: argparse.Namespace) -> int:
     from simlib.traces.files import check_target, write_trace
-    from simlib.workloads.churn import simulate
+    from simlib.workloads.generator import generate
     from simlib.workloads.schema import load_workload
 
     workload = load_workload(options.workload)
     check_target(options.out)
     if options.hours is not None:
         workload = workload.lasting(options.hours * HOUR)
-    trace = simulate(workload, options.seed)
+    trace = generate(workload, options.seed)
     write_trace(trace, options.out)
     print(f"{options.out}: {len(trace)} operations of {trace.ids.size} sessions, sha256 {trace.digest}")
     return 0

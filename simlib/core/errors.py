@@ -10,7 +10,7 @@ def escaped(text: str) -> str:
     """Write control, bidirectional and other invisible characters of a text as escapes, so that it shows what it is.
 
     >>> print(escaped("a" + chr(27) + "]0;owned" + chr(0x202E)))
-    'a\\x1b]0;owned\\u202e'
+    a\\x1b]0;owned\\u202e
     """
     if text.isascii() and text.isprintable():
         return text
