@@ -14,6 +14,7 @@ _ROOT = SHIPPED if INSTALLED else PACKAGE.parent
 
 NOTEBOOKS = _ROOT / "notebooks"
 WORKLOADS = _ROOT / "data" / "workloads"
+INCIDENTS = _ROOT / "data" / "incidents"
 CALIBRATION = _ROOT / "data" / "calibration"
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "simlib" if INSTALLED else _ROOT / "build"

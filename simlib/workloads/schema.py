@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from simlib.core.distributions import LONGEST
 from simlib.core.errors import InputError, quoted
-from simlib.core.places import WORKLOADS
+from simlib.core.places import INCIDENTS, WORKLOADS
 from simlib.core.units import HOUR
 from simlib.workloads.arrivals import MOST_ARRIVALS, Arrivals
 from simlib.workloads.document import explained, read_fields
@@ -105,6 +105,11 @@ def workload_names() -> list[str]:
     return sorted(path.stem for path in WORKLOADS.glob("*.yaml"))
 
 
+def incident_names() -> list[str]:
+    """List the reproduced public incidents in `data/incidents/`, by name; they run only where they are named."""
+    return sorted(path.stem for path in INCIDENTS.glob("*.yaml"))
+
+
 def workload_file(name: str | Path) -> Path:
     """Return the file of a preset by its name, or the path itself of a workload file (ending in .yaml or .yml).
 
@@ -113,9 +118,11 @@ def workload_file(name: str | Path) -> Path:
     path = Path(name)
     if path.suffix in (".yaml", ".yml"):
         return path
-    if str(name) not in workload_names():
-        raise InputError(f"no workload {quoted(name)}: choose one of {', '.join(workload_names())}, or a .yaml file")
-    return WORKLOADS / f"{name}.yaml"
+    for preset in (WORKLOADS / f"{name}.yaml", INCIDENTS / f"{name}.yaml"):
+        if str(name) in (*workload_names(), *incident_names()) and preset.is_file():
+            return preset
+    known = ", ".join([*workload_names(), *incident_names()])
+    raise InputError(f"no workload {quoted(name)}: choose one of {known}, or a .yaml file")
 
 
 def load_workload(name: str | Path) -> Workload:
