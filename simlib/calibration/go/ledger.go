@@ -1,6 +1,14 @@
 package main
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+
+	"churn/retiredtotal"
+)
+
+// byShippedRule lists the designs that prune when the shipped store does.
+var byShippedRule = []string{"heap", "low_watermark", "retired_total"}
 
 // A stream holds n operations as columns; a session is an index into ids.
 type stream struct {
@@ -10,7 +18,7 @@ type stream struct {
 	op      []uint8 // 0 increments, 1 deletes
 }
 
-// eviction is one entry that a prune removed, in the increment of one row of the stream.
+// eviction is one entry that a store removed by itself, in the increment of one row of the stream.
 type eviction struct {
 	Row     int    `json:"row"`
 	Session string `json:"session"`
@@ -38,6 +46,11 @@ type ledger struct {
 	FinalEntries   int64 `json:"final_entries"`
 	FinalCountSum  int64 `json:"final_count_sum"`
 	LogLines       int64 `json:"log_lines"`
+
+	// No design here has a shared counter or takes over a count, so these two are always 0.
+	OverflowCounts  int64 `json:"overflow_counts,omitempty"`
+	InheritedCounts int64 `json:"inherited_counts,omitempty"`
+	RetiredCounts   int64 `json:"retired_counts,omitempty"`
 
 	Evictions []eviction `json:"evictions,omitempty"`
 }
@@ -72,12 +85,23 @@ func (s *stream) following() []int {
 	return next
 }
 
+// prune counts a prune of a store that prunes by the shipped rule and keeps no account of it: n entries before it, of
+// which gone expired. A heap neither scans nor sorts; what is counted is the work that the shipped store would have done.
+func (l *ledger) prune(s settings, n, gone int64) {
+	limit := int64(s.MaxEntries)
+	if limit > 0 && n > limit || s.TTL > 0 && l.Increments%s.PruneEvery == 0 {
+		l.Prunes++
+		if s.TTL > 0 {
+			l.EntriesScanned += n
+		}
+		if limit > 0 && n-gone > limit {
+			l.EntriesSorted += n - gone
+		}
+	}
+}
+
 // account runs a new store over a stream; with rows it lists every eviction.
 func account(design string, chosen settings, s *stream, rows bool) (ledger, error) {
-	st, err := newStore(design, chosen)
-	if err != nil {
-		return ledger{}, err
-	}
 	given := s.ids
 	raw := append([]int32(nil), s.session...)
 	s.canonical()
@@ -89,28 +113,35 @@ func account(design string, chosen settings, s *stream, rows bool) (ledger, erro
 	next, ahead := s.following(), make([]int, len(s.ids))
 	lastSeen := make([]int64, len(s.ids))
 	size, row := int64(0), 0
-	b, isBounded := st.(*bounded)
-	if isBounded {
-		b.evicted = func(session string, byCap bool, gone *entry) {
-			cause := "ttl"
-			if byCap {
-				cause = "cap"
-				l.CapEvictions++
-			} else {
-				l.TTLEvictions++
+	st, err := newStore(design, chosen, func(session string, count int64, cause string) {
+		gone := index[session]
+		following, seen := ahead[gone], lastSeen[gone]
+		if cause == "cap" {
+			l.CapEvictions++
+			if gone == s.session[row] {
+				seen = s.time[row] // The cap evicts after the increment is counted.
 			}
-			following := ahead[index[session]]
-			wrong := following < len(s.op) && s.op[following] == 0
-			if wrong {
-				l.FalseEvictions++
-				l.LostCounts += gone.count
-			}
-			size--
-			if rows {
-				l.Evictions = append(l.Evictions, eviction{row, session, cause, gone.count, int64(instant(s.time[row]).Sub(gone.lastSeen)), wrong})
+		} else {
+			l.TTLEvictions++
+			if gone == s.session[row] {
+				following = row // The TTL evicted it before: this increment is what comes next.
 			}
 		}
+		wrong := following < len(s.op) && s.op[following] == 0
+		if wrong {
+			l.FalseEvictions++
+			l.LostCounts += count
+		}
+		size--
+		if rows {
+			l.Evictions = append(l.Evictions, eviction{row, session, cause, count, s.time[row] - seen, wrong})
+		}
+	})
+	if err != nil {
+		return ledger{}, err
 	}
+	_, isUnbounded := st.(*unbounded)
+	unaccounted := slices.Contains(byShippedRule, design)
 	for row = range s.op {
 		session, now := s.session[row], s.time[row]
 		ahead[session] = next[row]
@@ -123,14 +154,19 @@ func account(design string, chosen settings, s *stream, rows bool) (ledger, erro
 		} else {
 			l.Increments++
 			size++ // An eviction in the same call must find the new entry counted.
-			count := st.Increment(given[raw[row]], now)
+			before, expired := size, l.TTLEvictions
+			count := st.Increment(given[raw[row]], instant(now))
 			if count == 1 {
 				l.Creates++
 			} else {
 				size--
-				if isBounded && chosen.TTL > 0 && now-lastSeen[session] > chosen.TTL {
+				before--
+				if !isUnbounded && chosen.TTL > 0 && now-lastSeen[session] > chosen.TTL {
 					l.StaleHits++
 				}
+			}
+			if unaccounted {
+				l.prune(chosen, before, l.TTLEvictions-expired)
 			}
 			if bits.OnesCount64(uint64(count)) == 1 {
 				l.LogLines++
@@ -143,8 +179,11 @@ func account(design string, chosen settings, s *stream, rows bool) (ledger, erro
 		l.FinalEntries++
 		l.FinalCountSum += count
 	}
-	if isBounded {
-		l.Prunes, l.EntriesScanned, l.EntriesSorted = b.prunes, b.scanned, b.sorted
+	switch st := st.(type) {
+	case *bounded:
+		l.Prunes, l.EntriesScanned, l.EntriesSorted = st.prunes, st.scanned, st.sorted
+	case *retiredtotal.Store:
+		l.RetiredCounts = st.Retired()
 	}
 	return l, nil
 }

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"runtime"
+	"slices"
 )
 
 // A request is one line of JSON on standard input, followed by the columns of its stream where it has one; the answer
@@ -57,6 +59,8 @@ func answerTo(line []byte, in io.Reader) (any, error) {
 	switch asked.Command {
 	case "version":
 		return runtime.Version(), nil
+	case "designs":
+		return slices.Sorted(maps.Keys(designs)), nil
 	case "ledger":
 		s, err := readStream(asked, in)
 		if err != nil {
@@ -69,6 +73,16 @@ func answerTo(line []byte, in io.Reader) (any, error) {
 			return nil, err
 		}
 		return stall(asked.Settings, s), nil
+	case "increments":
+		var task incrementTask
+		if err := json.Unmarshal(asked.Task, &task); err != nil {
+			return nil, err
+		}
+		s, err := readStream(asked, in)
+		if err != nil {
+			return nil, err
+		}
+		return measureIncrements(asked.Design, asked.Settings, task, s)
 	case "heap":
 		var task heapTask
 		if err := json.Unmarshal(asked.Task, &task); err != nil {

@@ -35,13 +35,14 @@ func key(number uint64, length int) string {
 
 // heapTask: grow maps to Entries, then delete, oldest first, all but Keep, or hold them at Entries through Churn new keys.
 type heapTask struct {
-	Design    string `json:"design"`
-	Entries   int    `json:"entries"`
-	Keep      int    `json:"keep"`
-	Churn     int    `json:"churn"`
-	KeyLength int    `json:"key_length"`
-	Copies    int    `json:"copies"`
-	Export    bool   `json:"export"` // Range over the unbounded map, as an export of the counters does.
+	Design    string   `json:"design"`
+	Settings  settings `json:"settings"` // Both bounds are off without them.
+	Entries   int      `json:"entries"`
+	Keep      int      `json:"keep"`
+	Churn     int      `json:"churn"`
+	KeyLength int      `json:"key_length"`
+	Copies    int      `json:"copies"`
+	Export    bool     `json:"export"` // Range over the unbounded map, as an export of the counters does.
 }
 
 // measureHeap gives the live heap bytes of one map when grown, and when deleted or churned, as means over the copies.
@@ -50,7 +51,7 @@ func measureHeap(t heapTask) (map[string]float64, error) {
 	stores := make([]store, t.Copies)
 	number := uint64(0)
 	for i := range stores {
-		s, err := newStore(t.Design, settings{})
+		s, err := newStore(t.Design, t.Settings, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -61,7 +62,7 @@ func measureHeap(t heapTask) (map[string]float64, error) {
 	for i, s := range stores {
 		first[i] = number
 		for range t.Entries {
-			s.Increment(key(number, t.KeyLength), 0)
+			s.Increment(key(number, t.KeyLength), begin)
 			number++
 		}
 		settle(s, t.Export)
@@ -73,7 +74,7 @@ func measureHeap(t heapTask) (map[string]float64, error) {
 		}
 		oldest := first[i] + uint64(t.Entries-t.Keep)
 		for range t.Churn {
-			s.Increment(key(number, t.KeyLength), 0)
+			s.Increment(key(number, t.KeyLength), begin)
 			number++
 			s.Delete(key(oldest, t.KeyLength))
 			if oldest++; oldest == first[i]+uint64(t.Entries) {
@@ -111,9 +112,9 @@ func measureCost(t costTask) map[string]float64 {
 		}
 	}
 	extra, now := key(rand.Uint64(), 37), int64(0)
-	s := newBounded(settings{TTL: 1 << 40, PruneEvery: 1 << 60})
+	s := newBounded(settings{TTL: 1 << 40, PruneEvery: 1 << 60}, nil)
 	for _, id := range sets[0] {
-		s.Increment(id, now)
+		s.Increment(id, instant(now))
 	}
 	timed := func(prepare func(), work func() float64) float64 {
 		took := make([]float64, t.Rounds)
@@ -125,14 +126,7 @@ func measureCost(t costTask) map[string]float64 {
 		return took[len(took)/2]
 	}
 	nothing := func() {}
-	clock := timed(nothing, func() float64 {
-		sum := time.Duration(0)
-		for range 1000 {
-			begin := time.Now()
-			sum += time.Since(begin)
-		}
-		return float64(sum) / 1000
-	})
+	clock := clockCost()
 	// One out, one in, as in a store that is full and in use; the table settles meanwhile.
 	in, order := 0, rand.Perm(t.Entries)
 	created := timed(nothing, func() float64 {
@@ -141,7 +135,7 @@ func measureCost(t costTask) map[string]float64 {
 			s.Delete(sets[in][i])
 			now++
 			begin := time.Now()
-			s.Increment(set[i], now)
+			s.Increment(set[i], instant(now))
 			sum += time.Since(begin)
 		}
 		in = 1 - in
@@ -158,7 +152,7 @@ func measureCost(t costTask) map[string]float64 {
 	known := timed(nothing, whole(func() {
 		for _, i := range order {
 			now++
-			s.Increment(ids[i], now)
+			s.Increment(ids[i], instant(now))
 		}
 	})) / float64(t.Entries)
 	scan := timed(nothing, whole(func() { s.prune(instant(now)) }))
@@ -181,13 +175,13 @@ func measureCost(t costTask) map[string]float64 {
 
 // stall gives the mean time in ns of an increment of a stream through a bounded store at full speed.
 func stall(chosen settings, s *stream) map[string]float64 {
-	store := newBounded(chosen)
+	store := newBounded(chosen, nil)
 	increments := 0
 	runtime.GC()
 	begin := time.Now()
 	for row, session := range s.session {
 		if s.op[row] == 0 {
-			store.Increment(s.ids[session], s.time[row])
+			store.Increment(s.ids[session], instant(s.time[row]))
 			increments++
 		} else {
 			store.Delete(s.ids[session])
@@ -224,7 +218,7 @@ func pressure(t pressureTask, records io.Reader) ([]sample, error) {
 	in := bufio.NewReaderSize(records, 1<<16)
 	var stores [2]store
 	for i := range stores {
-		s, err := newStore(t.Design, t.Settings)
+		s, err := newStore(t.Design, t.Settings, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -257,7 +251,7 @@ func pressure(t pressureTask, records io.Reader) ([]sample, error) {
 		}
 		sink = make([]byte, t.Garbage)
 		if head[9] == 0 {
-			stores[head[8]].Increment(string(id[:length]), now)
+			stores[head[8]].Increment(string(id[:length]), instant(now))
 		} else {
 			stores[head[8]].Delete(string(id[:length]))
 		}

@@ -1,69 +1,70 @@
 // Package main holds the two stores of the incident, written for this project as the design states them, and measures
-// them: their ledger, their heap, their time. The Python stores are held to these, and the models fitted to them.
+// them and those that may take their place (a package each): their ledger, their heap, their time. The Python stores are
+// held to these, and the models fitted to them.
 package main
 
 import (
 	"fmt"
-	"sort"
 	"sync"
-	"sync/atomic"
 	"time"
+
+	"churn/heap"
+	"churn/linkedlist"
+	"churn/lowwatermark"
+	"churn/retiredtotal"
+	"churn/staleonly"
+	"churn/twogenerations"
 )
 
 const missing = "__missing__"
 
-// A store counts events by session. The time is passed in, in nanoseconds.
+// A store counts events by session. The time is passed in.
 type store interface {
 	// Increment counts one event of a session and returns its count.
-	Increment(session string, now int64) int64
+	Increment(session string, now time.Time) int64
 	// Delete removes a session's entry and returns the count it held, 0 if there was none.
 	Delete(session string) int64
 	// Snapshot copies all counts.
 	Snapshot() map[string]int64
 }
 
-// unbounded is the sync.Map that leaked.
-type unbounded struct {
-	counts sync.Map // session -> *atomic.Int64
+// A hook receives each entry that a store removes by itself; the cause is "cap" or "ttl". A store in service has none.
+type hook func(session string, count int64, cause string)
+
+// settings of a bounded store; a bound of 0 or less is off.
+type settings struct {
+	MaxEntries int   `json:"max_entries"`
+	TTL        int64 `json:"ttl"`
+	PruneEvery int64 `json:"prune_every"`
 }
 
-func (s *unbounded) Increment(session string, _ int64) int64 {
-	if session == "" {
-		session = missing
+func (s settings) ttl() time.Duration { return time.Duration(s.TTL) }
+
+func (s settings) every() uint64 { return uint64(s.PruneEvery) }
+
+// designs makes an empty store of each design, by its name in the Python registry, and of the map that has none there.
+var designs = map[string]func(settings, hook) store{
+	"unbounded":   func(settings, hook) store { return &unbounded{} },
+	"high_volume": func(settings, hook) store { return &highVolume{counts: make(map[string]int)} },
+	"bounded":     func(s settings, h hook) store { return newBounded(s, h) },
+	"heap":        func(s settings, h hook) store { return heap.New(s.MaxEntries, s.ttl(), s.every(), h) },
+	"linked_list": func(s settings, h hook) store { return linkedlist.New(s.MaxEntries, s.ttl(), h) },
+	"low_watermark": func(s settings, h hook) store {
+		return lowwatermark.New(s.MaxEntries, s.ttl(), s.every(), h)
+	},
+	"retired_total": func(s settings, h hook) store {
+		return retiredtotal.New(s.MaxEntries, s.ttl(), s.every(), h)
+	},
+	"stale_only":      func(s settings, h hook) store { return staleonly.New(s.MaxEntries, s.ttl(), h) },
+	"two_generations": func(s settings, h hook) store { return twogenerations.New(s.MaxEntries, s.ttl(), h) },
+}
+
+// newStore makes an empty store of a design; an unknown one is an error.
+func newStore(design string, s settings, h hook) (store, error) {
+	if create, ok := designs[design]; ok {
+		return create(s, h), nil
 	}
-	counter, ok := s.counts.Load(session)
-	if !ok {
-		counter, _ = s.counts.LoadOrStore(session, new(atomic.Int64))
-	}
-	return counter.(*atomic.Int64).Add(1)
-}
-
-func (s *unbounded) Delete(session string) int64 {
-	if counter, ok := s.counts.LoadAndDelete(session); ok {
-		return counter.(*atomic.Int64).Load()
-	}
-	return 0
-}
-
-func (s *unbounded) Snapshot() map[string]int64 {
-	counts := make(map[string]int64)
-	s.counts.Range(func(session, counter any) bool {
-		counts[session.(string)] = counter.(*atomic.Int64).Load()
-		return true
-	})
-	return counts
-}
-
-// entry and aged have the shapes of the service: 32 bytes with a pointer, and 40 bytes with two.
-type entry struct {
-	count    int64
-	lastSeen time.Time
-}
-
-// aged is the record that the cap phase sorts.
-type aged struct {
-	session  string
-	lastSeen time.Time
+	return nil, fmt.Errorf("unknown design %q", design)
 }
 
 // begin has a reading of the monotonic clock, as every time.Now() in the service has: comparing two such times costs
@@ -73,118 +74,13 @@ var begin = time.Now()
 // instant gives the time that an entry holds for a time of the stream.
 func instant(now int64) time.Time { return begin.Add(time.Duration(now)) }
 
-// settings of a bounded store; a bound of 0 or less is off.
-type settings struct {
-	MaxEntries int   `json:"max_entries"`
-	TTL        int64 `json:"ttl"`
-	PruneEvery int64 `json:"prune_every"`
-}
-
-// work counts what the prunes of a store did; evicted, if set, is called with every entry that a prune removes.
-type work struct {
-	prunes, scanned, sorted int64
-	evicted                 func(session string, byCap bool, gone *entry)
-}
-
-// bounded is the store that was shipped: a cap on every increment, an idle TTL on every PruneEvery-th.
-type bounded struct {
-	mu      sync.RWMutex
-	entries map[string]*entry
-	settings
-	ops uint64
-	work
-}
-
-func newBounded(s settings) *bounded {
-	return &bounded{entries: make(map[string]*entry), settings: s}
-}
-
-func (s *bounded) Increment(session string, now int64) int64 {
-	if session == "" {
-		session = missing
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	e, ok := s.entries[session]
-	if !ok {
-		e = &entry{}
-		s.entries[session] = e
-	}
-	e.count++
-	e.lastSeen = instant(now)
-	s.ops++
-	count := e.count
-	tick := s.TTL > 0 && s.ops%uint64(s.PruneEvery) == 0
-	if tick || s.MaxEntries > 0 && len(s.entries) > s.MaxEntries {
-		s.prune(e.lastSeen)
-	}
-	return count
-}
-
-func (s *bounded) prune(now time.Time) {
-	s.prunes++
-	if s.TTL > 0 {
-		s.scanned += int64(len(s.entries))
-		for session, e := range s.entries {
-			if now.Sub(e.lastSeen) > time.Duration(s.TTL) {
-				s.remove(session, false)
-			}
-		}
-	}
-	if s.MaxEntries <= 0 || len(s.entries) <= s.MaxEntries {
-		return
-	}
-	all := make([]aged, 0, len(s.entries))
-	for session, e := range s.entries {
-		all = append(all, aged{session, e.lastSeen})
-	}
-	s.sorted += int64(len(all))
-	sort.Slice(all, func(i, j int) bool {
-		if all[i].lastSeen.Equal(all[j].lastSeen) {
-			return all[i].session < all[j].session
-		}
-		return all[i].lastSeen.Before(all[j].lastSeen)
-	})
-	for _, oldest := range all[:len(all)-s.MaxEntries] {
-		s.remove(oldest.session, true)
-	}
-}
-
-func (s *bounded) remove(session string, byCap bool) {
-	if s.evicted != nil {
-		s.evicted(session, byCap, s.entries[session])
-	}
-	delete(s.entries, session)
-}
-
-func (s *bounded) Delete(session string) int64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	e, ok := s.entries[session]
-	if !ok {
-		return 0
-	}
-	delete(s.entries, session)
-	return e.count
-}
-
-func (s *bounded) Snapshot() map[string]int64 {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	counts := make(map[string]int64, len(s.entries))
-	for session, e := range s.entries {
-		counts[session] = e.count
-	}
-	return counts
-}
-
 // highVolume is the map that was left as it was: a count for each session that streams token deltas.
 type highVolume struct {
 	mu     sync.Mutex
 	counts map[string]int
 }
 
-func (s *highVolume) Increment(session string, _ int64) int64 {
+func (s *highVolume) Increment(session string, _ time.Time) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.counts[session]++
@@ -207,17 +103,4 @@ func (s *highVolume) Snapshot() map[string]int64 {
 		counts[session] = int64(count)
 	}
 	return counts
-}
-
-// newStore makes an empty store of a design; an unknown one is an error.
-func newStore(design string, s settings) (store, error) {
-	switch design {
-	case "unbounded":
-		return &unbounded{}, nil
-	case "high_volume":
-		return &highVolume{counts: make(map[string]int)}, nil
-	case "bounded":
-		return newBounded(s), nil
-	}
-	return nil, fmt.Errorf("unknown design %q", design)
 }
