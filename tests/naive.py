@@ -79,7 +79,8 @@ def naive_ledger(operations, design, max_entries, ttl, prune_every, look_ahead=n
     store = NaiveStore(design == "bounded", max_entries, ttl, prune_every)
     names = (
         "increments deletes deletes_hit creates stale_hits cap_evictions ttl_evictions false_evictions lost_counts "
-        "prunes entries_scanned entries_sorted peak_entries final_entries final_count_sum log_lines"
+        "prunes entries_scanned entries_sorted peak_entries final_entries final_count_sum log_lines overflow_counts "
+        "inherited_counts retired_counts"
     )
     ledger = dict.fromkeys(names.split(), 0)
     for row, (time, session, op) in enumerate(operations):

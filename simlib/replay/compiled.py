@@ -1,6 +1,6 @@
 """The compiled store: memory, totals and checks around the compiled rule.
 
-It has the decisions of the readable store of each design that names a `CompiledRule`, some fifty times as fast, in
+It has the decisions of the readable store of each design that names a `RecencyRule`, some fifty times as fast, in
 memory that grows with the entries alone.
 """
 
@@ -20,6 +20,7 @@ from simlib.replay.kernel import (
     INCREMENTS,
     LOGGED,
     NODE,
+    OVERFLOW_COUNTS,
     PRUNED,
     SIZE,
     STATE,
@@ -28,15 +29,15 @@ from simlib.replay.kernel import (
     advance,
     rehash,
 )
-from simlib.stores.contract import CompiledRule
-from simlib.traces.codes import NONE
+from simlib.stores.contract import Mode, RecencyRule
+from simlib.traces.codes import IS_DELETE, NONE
 
 NO_RANK = np.empty(0, np.uint32)
 
 Columns = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
-Details = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+Details = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
-NO_DETAILS = NONE, NONE, np.empty((0, 5), np.int64), NONE
+NO_DETAILS = NONE, NONE, NONE, np.empty((0, 3), np.int64), np.empty((0, 4), np.int64)
 
 LOG = 1 << 14
 """Entries that a log has room for beside those of one prune: few enough to stay in the cache."""
@@ -46,11 +47,20 @@ class CompiledStore:
     """A store under a compiled rule.
 
     An eviction is false if the session's next operation is an increment. A stream in which that is known says so; else
-    evicted sessions of one `part` in `parts` are awaited, `max_awaiting` of them at a time, as of `Awaiting`.
+    evicted sessions of one `part` in `parts` are awaited, `max_awaiting` of them at a time, as of `Awaiting`. `retires`
+    says that the counts of evicted entries are kept in one number.
     """
 
-    def __init__(self, rule: CompiledRule, max_awaiting: int = MAX_AWAITING, part: int = 0, parts: int = 1):
-        self.rule, self.rows = rule, 0
+    def __init__(
+        self,
+        rule: RecencyRule,
+        max_awaiting: int = MAX_AWAITING,
+        part: int = 0,
+        parts: int = 1,
+        *,
+        retires: bool = False,
+    ):
+        self.rule, self.retires, self.rows = rule, retires, 0
         self.awaiting = Awaiting(max_awaiting, part, parts)
         self.state = np.zeros(STATE, np.int64)
         self.state[FRESH], self.state[HIGHEST] = 1, np.iinfo(np.int64).min
@@ -82,14 +92,23 @@ class CompiledStore:
 
     def apply_whole(
         self, time: np.ndarray, session: np.ndarray, code: np.ndarray, rank: np.ndarray, sessions: int
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Apply a whole stream of a number of sessions; return the last four arguments of `advance`."""
+    ) -> Details:
+        """Apply a whole stream of a number of sessions; return its record as of `observe.Observation`."""
         self._make_room(min(time.size, sessions), logged=False)
-        answers, prunes = np.zeros(max(time.size, 1), np.int64), np.empty((time.size, 5), np.int64)
-        created, evicted = np.empty((2, max(time.size, 1)), np.int64)
-        self._advance(self._log[:0], (time, session, NONE, code, rank), 0, 0, (answers, created, prunes, evicted))
-        created, evicted = created[: self.state[CREATES]].copy(), evicted[: self.state[GONE]].copy()
-        return answers[: time.size], created, prunes[: self.state[PRUNED]].copy(), evicted
+        answers, prunes = np.zeros(max(time.size, 1), np.int64), np.empty((time.size, 3), np.int64)
+        (created, shared), evicted = np.empty((2, max(time.size, 1)), np.int64), np.empty((time.size, 4), np.int64)
+        self._advance(
+            self._log[:0], (time, session, NONE, code, rank), 0, 0, (answers, created, shared, prunes, evicted)
+        )
+        evicted = evicted[: self.state[GONE]].copy()
+        evicted[:, 2] = np.cumsum((code & IS_DELETE) == 0)[evicted[:, 2]]
+        return (
+            answers[: time.size],
+            created[: self.state[CREATES]].copy(),
+            shared[: self.state[OVERFLOW_COUNTS]].copy(),
+            prunes[: self.state[PRUNED]].copy(),
+            evicted,
+        )
 
     @property
     def entries(self) -> np.ndarray:
@@ -107,6 +126,8 @@ class CompiledStore:
             "lost_counts": lost,
             "final_entries": counts.size,
             "final_count_sum": int(counts.sum()),
+            "inherited_counts": 0,
+            "retired_counts": int(self.state[EVICTED_COUNTS]) if self.retires else 0,
         }
 
     def check(self) -> None:
@@ -114,16 +135,19 @@ class CompiledStore:
         s, counts = self.state, self.nodes["count"][self.entries]
         assert s[SIZE] == counts.size
         assert s[CREATES] == s[CAP_EVICTIONS] + s[TTL_EVICTIONS] + s[DELETES_HIT] + counts.size, "entries"
-        assert s[INCREMENTS] == s[DELETED_COUNTS] + s[EVICTED_COUNTS] + counts.sum(), "counts do not balance"
+        kept = s[DELETED_COUNTS] + s[EVICTED_COUNTS] + s[OVERFLOW_COUNTS] + counts.sum()
+        assert s[INCREMENTS] == kept, "counts do not balance"
 
     def _advance(self, log: np.ndarray, columns: Columns, row: int, counter: int, details: Details = NO_DETAILS) -> int:
         """Apply the rows from `row` on; return the row reached."""
         kept = self.nodes, self.heads, self.state, self.awaiting.false, log
-        return int(advance(*kept, *columns, row, counter, self.rows, *self.rule, *details))
+        return int(advance(*kept, *columns, row, counter, self.rows, *map(int, self.rule), *details))
 
     def _make_room(self, more: int, logged: bool) -> None:
         """Make room for `more` new entries, or for as many as the cap lets in; and to log them, should all go."""
         cap, most = self.rule.max_entries, int(self.state[SIZE]) + more
+        if self.rule.mode in (Mode.PERIODIC, Mode.STALE_ONLY):
+            cap = 0
         if cap:
             most = min(most, cap + 1)
         if most + 1 > self.nodes.size:

@@ -1,4 +1,4 @@
-"""The compiled rule: applies a chunk of a stream to a store whose entries are nodes of a doubly linked list.
+"""The compiled rule of the LRU family: applies a chunk of a stream to entries that are nodes of a doubly linked list.
 
 `stores` is the definition, and tests hold every answer, creation, prune, eviction and total here to it. Entries stand
 in a pool of nodes, found by a hash table and linked in the order of their last increment, which is also that of expiry.
@@ -10,6 +10,7 @@ from heapq import heapify, heappop, heappush
 import numpy as np
 from numba import boolean, from_dtype, int64, njit, types, uint8, uint32, uint64
 
+from simlib.stores.contract import Mode
 from simlib.traces.codes import COMES_BACK, IS_DELETE, IS_DROPS
 
 NODE = np.dtype(
@@ -34,16 +35,18 @@ truth, and 0 a free place.
 
 TOTALS = (
     *("increments", "deletes", "deletes_hit", "creates", "stale_hits", "cap_evictions", "ttl_evictions", "prunes"),
-    *("entries_scanned", "entries_sorted", "peak_entries", "log_lines"),
+    *("entries_scanned", "entries_sorted", "peak_entries", "log_lines", "overflow_counts"),
 )
 """Totals of the ledger that are counted as the stream goes by, in their places in a store's state."""
 
 INCREMENTS, DELETES, DELETES_HIT, CREATES, STALE_HITS, CAP_EVICTIONS, TTL_EVICTIONS, PRUNES = range(8)
-ENTRIES_SCANNED, ENTRIES_SORTED, PEAK_ENTRIES, LOG_LINES = range(8, 12)
-DELETED_COUNTS, EVICTED_COUNTS, SIZE, FREE, FRESH, HIGHEST, LOGGED, PRUNED, GONE, STATE = range(12, 22)
+ENTRIES_SCANNED, ENTRIES_SORTED, PEAK_ENTRIES, LOG_LINES, OVERFLOW_COUNTS = range(8, 13)
+DELETED_COUNTS, EVICTED_COUNTS, SIZE, FREE, FRESH, HIGHEST, LOGGED, PRUNED, GONE, STATE = range(13, 23)
 assert len(TOTALS) == DELETED_COUNTS
 
 NEVER = np.iinfo(np.int64).max
+
+_, PERIODIC, LISTS, STALE_ONLY, REFUSES = map(int, Mode)
 
 
 @njit
@@ -77,10 +80,13 @@ _read = {kind: types.Array(kind, 1, "C", readonly=True) for kind in (int64, uint
         int64,
         int64,
         int64,
+        int64,
+        int64,
+        int64[::1],
         int64[::1],
         int64[::1],
         int64[:, ::1],
-        int64[::1],
+        int64[:, ::1],
     ),
     cache=True,
     nogil=True,
@@ -100,25 +106,29 @@ def advance(
     counter: int,
     rows_before: int,
     max_entries: int,
+    keep: int,
     ttl: int,
     prune_every: int,
+    mode: int,
     answers: np.ndarray,
     created: np.ndarray,
+    shared: np.ndarray,
     prunes: np.ndarray,
     evicted: np.ndarray,
 ) -> int:
     """Apply a chunk from row `begins` on to a store; return the row reached.
 
     That is the end, or a row before which `log` has to be settled, as of `awaiting`; where `log` is empty, the stream
-    itself says whether a session comes back. With both bounds off the store is the unbounded map.
+    itself says whether a session comes back. `max_entries` to `mode` are those of `stores.RecencyRule`.
     `time` (ns), `session`, `word` and `code` are columns of n rows: a session is known by its number and, where the
     column is not empty, a second word. `rank` orders equal times; empty where no two are equal. Rows of the other
     counter are passed over. O(1) a row, amortised, and O(log entries) for each eviction by the cap among simultaneous
     entries.
 
-    Unless they are empty, `answers` (n,), `created` (the number of each increment that created an entry), `prunes`
-    (rows as of `Prune`) and `evicted` (the row of the last increment of each entry evicted) are filled in. Within a
-    prune and an instant evictions by the TTL have no order.
+    Unless they are empty, `answers` (n,), `created` and `shared` (the number of each increment that created an entry,
+    or that the shared counter took), `prunes` (rows as of `Prune`) and `evicted` are filled in: for each entry evicted
+    the increment, 1 if by the cap, the row of its last increment, and its count. Within a prune and an instant
+    evictions by the TTL have no order.
 
     It is one long function because a call that passes an array costs more than everything else that a row needs.
     """
@@ -126,11 +136,16 @@ def advance(
     highest, logged = state[HIGHEST], state[LOGGED]
     worded, ranked, detailed, logging = word.size > 0, rank.size > 0, answers.size > 0, log.size > 0
     newest, of_counter = nodes[0].older, uint8(counter * IS_DROPS)
-    if ttl <= 0:
+    if mode >= LISTS or (ttl <= 0 and (mode != PERIODIC or max_entries <= 0)):
         prune_every = NEVER
     if max_entries <= 0:
         max_entries = NEVER
+    # A new session that may be refused finds the store full before it has an entry.
+    over = max_entries - (mode == REFUSES)
+    keep = min(keep, over)
+    overflows_at = NEVER if mode == PERIODIC else max_entries
     stale_after = ttl if ttl > 0 else NEVER
+    expiring, only_stale, by_id = ttl > 0 and mode <= LISTS, mode >= STALE_ONLY, mode <= PERIODIC
     ticks_in = prune_every - increments % prune_every
     creates, free, fresh = state[CREATES], uint32(state[FREE]), uint32(state[FRESH])
     # As in `stores.bounded`: of several entries last seen at the oldest instant, the heap gives the first by id.
@@ -152,7 +167,31 @@ def advance(
             node = nodes[node].chain
         now, pruning, expired, capped = time[row], False, 0, 0
         before, gone = size, node
-        if what & IS_DELETE:
+        # Where room is made first, the row is gone through again with the room there.
+        making_room, refused = False, False
+        if mode >= LISTS and not what & IS_DELETE and size:
+            idle = now - nodes[nodes[0].newer].seen
+            if mode == LISTS:
+                making_room = idle > stale_after
+            elif mode == REFUSES and not node and size >= max_entries:
+                making_room = idle > stale_after
+                refused = not making_room
+        if refused:
+            increments += 1
+            state[OVERFLOW_COUNTS] += 1
+            count = state[OVERFLOW_COUNTS]
+            log_lines += count & (count - 1) == 0
+            if logging and key <= highest:
+                log[logged].key, log[logged].word, log[logged].count = key, second, 0
+                logged += 1
+            highest = max(highest, key)
+            if detailed:
+                answers[row], shared[count - 1] = count, increments
+            row += one
+            continue
+        if making_room:
+            gone, pruning, nodes[0].older = uint32(0), True, newest
+        elif what & IS_DELETE:
             nodes[0].older = newest
             state[DELETES] += 1
             if node:
@@ -209,7 +248,7 @@ def advance(
                 newest = node
             if detailed:
                 answers[row] = count
-            if size <= max_entries and ticks_in > 0:
+            if size <= overflows_at and ticks_in > 0:
                 peak = max(peak, size)
                 row += one
                 continue
@@ -220,12 +259,12 @@ def advance(
         while True:
             if pruning:
                 gone = nodes[0].newer
-                if ttl > 0 and gone and now - nodes[gone].seen > ttl:
+                if expiring and gone and now - nodes[gone].seen > ttl:
                     expired += 1
-                elif size > max_entries:
+                elif size > (keep if capped else over) and (not only_stale or now - nodes[gone].seen > stale_after):
                     capped += 1
                     after = nodes[gone].newer
-                    if after and nodes[after].seen == nodes[gone].seen:
+                    if by_id and after and nodes[after].seen == nodes[gone].seen:
                         if not (is_tied and tied_at == nodes[gone].seen):
                             tied_at, is_tied = nodes[gone].seen, True
                             tied.clear()
@@ -266,7 +305,9 @@ def advance(
                 break
             state[EVICTED_COUNTS] += held
             if detailed:
-                evicted[state[GONE]] = nodes[gone].row
+                at = state[GONE]
+                evicted[at, 0], evicted[at, 1] = increments + making_room, capped > 0
+                evicted[at, 2], evicted[at, 3] = nodes[gone].row, held
                 state[GONE] += 1
             if nodes[gone].comes_back:
                 false[0, 0] += 1
@@ -276,19 +317,20 @@ def advance(
                 logged += 1
 
         if pruning:
-            scanned, in_order = before if ttl > 0 else 0, before - expired if capped else 0
-            state[PRUNES] += 1
             state[TTL_EVICTIONS] += expired
             state[CAP_EVICTIONS] += capped
+        if pruning and mode <= PERIODIC:
+            scanned, in_order = before if ttl > 0 else 0, before - expired if capped else 0
+            state[PRUNES] += 1
             state[ENTRIES_SCANNED] += scanned
             state[ENTRIES_SORTED] += in_order
             if detailed:
                 pruned = state[PRUNED]
                 prunes[pruned, 0], prunes[pruned, 1], prunes[pruned, 2] = increments, scanned, in_order
-                prunes[pruned, 3], prunes[pruned, 4] = expired, capped
                 state[PRUNED] += 1
-        peak = max(peak, size)
-        row += one
+        if not making_room:
+            peak = max(peak, size)
+            row += one
     state[INCREMENTS], state[SIZE], state[LOG_LINES], state[PEAK_ENTRIES] = increments, size, log_lines, peak
     state[HIGHEST], state[LOGGED] = highest, logged
     state[CREATES], state[FREE], state[FRESH], nodes[0].older = creates, free, fresh, newest

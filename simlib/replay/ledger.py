@@ -23,8 +23,11 @@ from simlib.traces.trace import Trace
 class Totals:
     """The totals of one store over one operation stream; counts of what each name says.
 
-    `stale_hits` are increments of an entry idle for longer than the TTL that no prune had removed. An eviction is a
-    removal by a prune, and false if the session's next operation in the stream is an increment.
+    `stale_hits` are increments of an entry idle for longer than the TTL that is still there. An eviction is a removal
+    by the store itself, and false if the session's next operation in the stream is an increment. `lost_counts` are what
+    entries evicted so had counted themselves. `overflow_counts` are the increments that a shared counter took,
+    `inherited_counts` what new entries took over from others, `retired_counts` what a running total kept of evicted
+    entries; 0 where a design has no such thing.
     """
 
     increments: int
@@ -43,6 +46,9 @@ class Totals:
     final_entries: int
     final_count_sum: int
     log_lines: int
+    overflow_counts: int = 0
+    inherited_counts: int = 0
+    retired_counts: int = 0
 
 
 def totals(trace: Trace, observed: Observation) -> Totals:
@@ -50,11 +56,11 @@ def totals(trace: Trace, observed: Observation) -> Totals:
     answers, increment = _answers(trace, observed), trace.op == INCREMENT
     counts, held = answers[increment], answers[~increment]
     evicted = evictions(trace, observed)
-    work = prunes(trace, observed)
-    by_cap = int(work["capped"].sum())
+    by_cap = int((evicted["cause"] == "cap").sum())
     false = ~evicted["dead"].to_numpy()
-    entries = np.cumsum(_changes(trace, observed, evicted["row"].to_numpy()))
+    entries = np.cumsum(changes(trace, observed))
     final = observed.final_counts
+    was_held = int(answers[evicted["last_row"]].sum())
     result = Totals(
         increments=counts.size,
         deletes=held.size,
@@ -65,18 +71,20 @@ def totals(trace: Trace, observed: Observation) -> Totals:
         ttl_evictions=len(evicted) - by_cap,
         false_evictions=int(false.sum()),
         lost_counts=int(evicted["count"][false].sum()),
-        prunes=len(work),
-        entries_scanned=int(work["scanned"].sum()),
-        entries_sorted=int(work["sorted"].sum()),
+        prunes=len(observed.prunes),
+        entries_scanned=int(observed.prunes[:, Prune._fields.index("scanned")].sum()),
+        entries_sorted=int(observed.prunes[:, Prune._fields.index("sorted")].sum()),
         peak_entries=int(entries.max(initial=0)),
         final_entries=final.size,
         final_count_sum=int(final.sum()),
         log_lines=int(log_lines(trace, observed).sum()),
+        overflow_counts=observed.shared.size,
+        inherited_counts=int((counts[observed.created - 1] - 1).sum()),
+        retired_counts=was_held if find_design(observed.design).retires else 0,
     )
     assert result.creates == len(evicted) + result.deletes_hit + result.final_entries, "entries do not balance"
-    assert result.increments == int(held.sum()) + int(evicted["count"].sum()) + result.final_count_sum, (
-        "counts do not balance"
-    )
+    kept = int(held.sum()) + was_held + result.final_count_sum + result.overflow_counts
+    assert result.increments + result.inherited_counts == kept, "counts do not balance"
     return result
 
 
@@ -100,16 +108,17 @@ def evictions(trace: Trace, observed: Observation) -> pd.DataFrame:
     """A row for each eviction, in the order they happened.
 
     Columns: `row` of the trace in whose increment it happened, `time` (ns), `session` (index into the trace's ids),
-    `cause` (`cap` or `ttl`), `idle` (ns since its last increment: for the dead, the reclaim lag), `count` it held,
-    `next_row` (the session's next operation, n where there is none), `dead`: true if that next operation is not an
-    increment, and `undecided`.
+    `cause` (`cap` or `ttl`), `last_row` of its last increment, `idle` (ns since that: for the dead, the reclaim lag),
+    `count` that it counted itself, `next_row` (the session's next operation, n where there is none), `dead`: true if
+    that next operation is not an increment, and `undecided`.
 
     A session that has no further operation counts as dead. Near the end of a stream that may be too early to say: such
     an eviction is `undecided` where less than the TTL (30 minutes if it is off) of the stream is left after it. The
     totals count it as dead; the share of false evictions lies between theirs and that with the undecided ones added.
     """
-    row, by_cap = _removals(trace, observed)
-    last_row = observed.last_rows(trace, row)
+    increments = np.flatnonzero(trace.op == INCREMENT)
+    increment, by_cap, last, counted = observed.evictions.T
+    row, last_row = increments[increment - 1], increments[last - 1]
     next_row = trace.next_row[last_row]
     return pd.DataFrame(
         {
@@ -117,8 +126,9 @@ def evictions(trace: Trace, observed: Observation) -> pd.DataFrame:
             "time": trace.time[row],
             "session": trace.session[last_row].astype(np.int64),
             "cause": pd.Categorical.from_codes(by_cap, pd.Index(["ttl", "cap"])),
+            "last_row": last_row,
             "idle": trace.time[row] - trace.time[last_row],
-            "count": _answers(trace, observed)[last_row],
+            "count": counted,
             "next_row": next_row,
             "dead": ~trace.comes_back[last_row],
             "undecided": (next_row == len(trace)) & (trace.time[-1:].sum() - trace.time[row] < _patience(observed)),
@@ -129,12 +139,18 @@ def evictions(trace: Trace, observed: Observation) -> pd.DataFrame:
 def prunes(trace: Trace, observed: Observation) -> pd.DataFrame:
     """A row for each prune: `row` of the trace in whose increment it ran, and the columns of `stores.Prune`.
 
-    `overflow` is true where the store was over its cap; else the prune was the regular look for expired entries.
+    `expired` and `capped` entries were evicted in that increment by each bound. `overflow` is true where the store was
+    over its cap; else the prune was the regular look for expired entries.
     """
     table = pd.DataFrame(observed.prunes, columns=Prune._fields)
     table.insert(0, "row", np.flatnonzero(trace.op == INCREMENT)[table["increment"] - 1])
-    cap, ttl = observed.settings.max_entries, observed.settings.ttl
-    table["overflow"] = (table["scanned"] > cap) & (cap > 0) if ttl > 0 else True
+    increment, by_cap = observed.evictions[:, :2].T
+    for cause, name in enumerate(("expired", "capped")):
+        evicted = np.sort(increment[by_cap == cause])
+        after, before = (np.searchsorted(evicted, table["increment"], side) for side in ("right", "left"))
+        table[name] = after - before
+    cap = observed.settings.max_entries
+    table["overflow"] = (table["scanned"] > cap) & (cap > 0) | (table["sorted"] > 0)
     return table
 
 
@@ -146,13 +162,15 @@ def snapshot_error(trace: Trace, truth: Observation, observed: Observation, rows
     Equal counts go by order of first appearance. Where fewer sessions have a count, those are the top.
     """
     evicted = evictions(trace, observed)
-    when = np.concatenate([np.arange(len(trace)), evicted["row"]])
+    row, last_row = evicted["row"].to_numpy(), evicted["last_row"].to_numpy()
+    # Within its own increment an entry is evicted before it is created anew, and after it if it is the new one.
+    when = np.concatenate([3 * np.arange(len(trace)) + 1, 3 * row + 2 * (last_row == row)])
     after = np.argsort(when, kind="stable")
     who = np.concatenate([trace.session, evicted["session"]])[after]
     # A delete leaves nothing behind, whatever it answered.
     held = np.concatenate([_held(trace, observed), np.zeros(len(evicted), dtype=np.int64)])[after]
     true_counts, counts = np.zeros((2, trace.ids.size), dtype=np.int64)
-    true_held, ends, table = _held(trace, truth), np.searchsorted(when[after], rows, side="right"), []
+    true_held, ends, table = _held(trace, truth), np.searchsorted(when[after], 3 * rows + 2, side="right"), []
     done = begins = 0
     for row, end in zip(rows, ends, strict=True):
         true_counts[trace.session[done : row + 1]] = true_held[done : row + 1]
@@ -184,7 +202,11 @@ def occupancy(trace: Trace, ttl: int) -> float:
 
 def changes(trace: Trace, observed: Observation) -> np.ndarray:
     """Entries gained or lost by each operation, its evictions included; int64, (n,). Their sum is the store's size."""
-    return _changes(trace, observed, _removals(trace, observed)[0])
+    deletes_hit = (trace.op != INCREMENT) & (_answers(trace, observed) > 0)
+    change: np.ndarray = created(trace, observed) - deletes_hit.astype(np.int64)
+    row = np.flatnonzero(trace.op == INCREMENT)[observed.evictions[:, 0] - 1]
+    change -= np.bincount(row, minlength=len(trace))
+    return change
 
 
 def kept_in_use(trace: Trace, observed: Observation) -> np.ndarray:
@@ -192,7 +214,7 @@ def kept_in_use(trace: Trace, observed: Observation) -> np.ndarray:
 
     The rest of the entries only wait for a delete, a prune or the end of the stream.
     """
-    used_next = trace.comes_back & (trace.op == INCREMENT)
+    used_next = trace.comes_back & (trace.op == INCREMENT) & ~_shared(trace, observed)
     change = used_next - _hits(trace, observed).astype(np.int64)
     evicted = evictions(trace, observed)
     return np.cumsum(change - np.bincount(evicted["row"][~evicted["dead"]], minlength=len(trace)))
@@ -200,9 +222,7 @@ def kept_in_use(trace: Trace, observed: Observation) -> np.ndarray:
 
 def created(trace: Trace, observed: Observation) -> np.ndarray:
     """Whether each operation is an increment that created an entry, as the store reports; bool, (n,)."""
-    found = np.zeros(len(trace), dtype=bool)
-    found[np.flatnonzero(trace.op == INCREMENT)[observed.created - 1]] = True
-    return found
+    return _numbered(trace, observed.created)
 
 
 def log_lines(trace: Trace, observed: Observation) -> np.ndarray:
@@ -255,8 +275,8 @@ def _patience(observed: Observation) -> int:
 
 
 def _held(trace: Trace, observed: Observation) -> np.ndarray:
-    """The count that a session's entry holds after each operation, leaving prunes aside; int64, (n,)."""
-    return np.where(trace.op == INCREMENT, _answers(trace, observed), 0)
+    """The count that a session's entry holds after each operation, leaving evictions aside; int64, (n,)."""
+    return np.where((trace.op == INCREMENT) & ~_shared(trace, observed), _answers(trace, observed), 0)
 
 
 def _overlap(truth: np.ndarray, counts: np.ndarray, k: int) -> float:
@@ -269,18 +289,16 @@ def _overlap(truth: np.ndarray, counts: np.ndarray, k: int) -> float:
 
 def _hits(trace: Trace, observed: Observation) -> np.ndarray:
     """Whether each operation is an increment that found an entry; bool, (n,)."""
-    return (trace.op == INCREMENT) & ~created(trace, observed)
+    return (trace.op == INCREMENT) & ~created(trace, observed) & ~_shared(trace, observed)
 
 
-def _changes(trace: Trace, observed: Observation, removals: np.ndarray) -> np.ndarray:
-    deletes_hit = (trace.op != INCREMENT) & (_answers(trace, observed) > 0)
-    change: np.ndarray = created(trace, observed) - deletes_hit.astype(np.int64)
-    change -= np.bincount(removals, minlength=len(trace))
-    return change
+def _shared(trace: Trace, observed: Observation) -> np.ndarray:
+    """Whether each operation is an increment that a shared counter took; bool, (n,)."""
+    return _numbered(trace, observed.shared)
 
 
-def _removals(trace: Trace, observed: Observation) -> tuple[np.ndarray, np.ndarray]:
-    """For each entry that a prune removed, the row of that prune, and 1 if the cap removed it, else 0."""
-    table = prunes(trace, observed)
-    by_phase = table[["expired", "capped"]].to_numpy().ravel()
-    return np.repeat(table["row"].to_numpy().repeat(2), by_phase), np.tile([0, 1], len(table)).repeat(by_phase)
+def _numbered(trace: Trace, numbers: np.ndarray) -> np.ndarray:
+    """Whether each operation is one of the increments with these numbers, from 1; bool, (n,)."""
+    found = np.zeros(len(trace), dtype=bool)
+    found[np.flatnonzero(trace.op == INCREMENT)[numbers - 1]] = True
+    return found

@@ -5,7 +5,7 @@ its watermark (`watermark`), except for one case of equal times that is left to 
 both counters.
 """
 
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 
 import numpy as np
 
@@ -22,8 +22,8 @@ from simlib.traces.trace import Trace
 AHEAD = 3
 """Places that are looked at beyond the watermark without a branch: as many are added beyond the last."""
 
-COUNTED = tuple(name for name in Totals.__dataclass_fields__ if name not in ("increments", "deletes"))
-"""The totals that `watermark_totals` counts, in its order."""
+COUNTED = tuple(each.name for each in fields(Totals)[2:] if each.default is MISSING)
+"""The totals that `watermark_totals` counts, in its order: those that are not 0 for the shipped store by design."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from simlib.core import gc
-from simlib.stores.contract import Prune, Settings, Store
+from simlib.stores.contract import Eviction, OwnRule, Prune, Settings, Steps, Store
 from simlib.stores.registry import SHIPPED, find_design, make_store
 from simlib.traces.codes import INCREMENT
 from simlib.traces.trace import Trace
@@ -35,15 +35,20 @@ class Observation(Protocol):
         """The number of each increment that created an entry, from 1; int64, (creates,)."""
 
     @property
+    def shared(self) -> np.ndarray:
+        """The number of each increment that a shared counter took, from 1; int64, (shared,)."""
+
+    @property
     def prunes(self) -> np.ndarray:
-        """A row as of `stores.Prune` for each prune; int64, (prunes, 5)."""
+        """A row as of `stores.Prune` for each prune; int64, (prunes, 3)."""
+
+    @property
+    def evictions(self) -> np.ndarray:
+        """A row as of `stores.Eviction`, without the session, for each eviction; int64, (evictions, 4)."""
 
     @property
     def final_counts(self) -> np.ndarray:
         """The counts of the entries that are left; int64, (entries,)."""
-
-    def last_rows(self, trace: Trace, rows: np.ndarray) -> np.ndarray:
-        """For each eviction, made by the prunes in these rows, the row of the entry's last increment; int64."""
 
 
 class Observed:
@@ -77,33 +82,25 @@ class Observed:
         return np.array(self.store.created, dtype=np.int64)
 
     @property
+    def shared(self) -> np.ndarray:
+        return np.array(self.store.shared, dtype=np.int64)
+
+    @property
     def prunes(self) -> np.ndarray:
-        log = self.store.prunes
-        flat = np.fromiter(chain.from_iterable(log), np.int64, len(log) * len(Prune._fields))
-        return flat.reshape(-1, len(Prune._fields))
+        return _table(self.store.prunes, len(Prune._fields))
+
+    @property
+    def evictions(self) -> np.ndarray:
+        return _table([(row[0], *row[2:]) for row in self.store.evicted], len(Eviction._fields) - 1)
+
+    @property
+    def steps(self) -> np.ndarray:
+        """A row as of `stores.Steps` for each operation; int64, (n, 3)."""
+        return _table(self.store.steps, len(Steps._fields))
 
     @property
     def final_counts(self) -> np.ndarray:
         return np.array(list(self.store.snapshot().values()), dtype=np.int64)
-
-    def last_rows(self, trace: Trace, rows: np.ndarray) -> np.ndarray:
-        code = dict(zip(trace.ids.tolist(), range(trace.ids.size), strict=True))
-        session = np.fromiter(map(code.__getitem__, self.store.evicted), np.int64, rows.size)
-        n, who = len(trace), trace.session.astype(np.int64)
-        in_order = np.sort(who * n + np.arange(n))
-        # A session's entries are created and removed in turn. Where one more was created than removed, its increment
-        # evicted the old entry before it created the new one: the old one's last increment is an earlier row.
-        created = np.flatnonzero(trace.op == INCREMENT)[self.created - 1]
-        deleted = np.flatnonzero((trace.op != INCREMENT) & (self.answers > 0))
-        balance = np.zeros(rows.size, dtype=np.int64)
-        for removed, events in ((1, created), (-1, deleted)):
-            keys = np.sort(who[events] * n + events)
-            balance += removed * (
-                np.searchsorted(keys, session * n + rows, "right") - np.searchsorted(keys, session * n)
-            )
-        by_session = np.argsort(session, kind="stable")
-        balance[by_session] -= 1 + np.arange(rows.size) - np.searchsorted(session[by_session], session[by_session])
-        return in_order[np.searchsorted(in_order, session * n + rows - (balance > 0), "right") - 1] % max(n, 1)
 
     def apply(self, trace: Trace) -> None:
         """Apply every operation of a trace, in order."""
@@ -121,23 +118,25 @@ class Observed:
 
 @dataclass(frozen=True, eq=False)
 class Replayed:
-    """The record of a compiled store; an `Observation`. `evicted` holds the row of the last increment of each."""
+    """The record of a compiled store; an `Observation`."""
 
     design: str
     settings: Settings
     answers: np.ndarray
     created: np.ndarray
+    shared: np.ndarray
     prunes: np.ndarray
-    evicted: np.ndarray
+    evictions: np.ndarray
     final_counts: np.ndarray
 
-    def last_rows(self, trace: Trace, rows: np.ndarray) -> np.ndarray:
-        return self.evicted
+
+def _table(log: Sequence[tuple[int, ...]], columns: int) -> np.ndarray:
+    return np.fromiter(chain.from_iterable(log), np.int64, len(log) * columns).reshape(-1, columns)
 
 
-def future_of(trace: Trace) -> list[int]:
-    """Return the future of a trace of one counter, as `registry.make_store` takes it."""
-    return np.where(trace.comes_back, trace.next_row, len(trace))[trace.op == INCREMENT].tolist()
+def future_of(trace: Trace) -> np.ndarray:
+    """Return the future of a trace of one counter, as `registry.make_store` takes it; int64, (increments,)."""
+    return np.where(trace.comes_back, trace.next_row, len(trace))[trace.op == INCREMENT]
 
 
 def reference(trace: Trace, design: str = SHIPPED, settings: Settings | None = None) -> Observed:
@@ -145,7 +144,7 @@ def reference(trace: Trace, design: str = SHIPPED, settings: Settings | None = N
 
     Raises InputError for an unknown design.
     """
-    observed = Observed(design, settings, future_of(trace) if find_design(design).needs_future else None)
+    observed = Observed(design, settings, future_of(trace).tolist() if find_design(design).needs_future else None)
     observed.apply(trace)
     return observed
 
@@ -156,11 +155,15 @@ def replay(trace: Trace, design: str = SHIPPED, settings: Settings | None = None
     Raises InputError for an unknown design.
     """
     from simlib.replay.compiled import NO_RANK, CompiledStore
+    from simlib.replay.rules import replay_whole
 
     compiled, settings = find_design(design).compiled, settings or Settings()
     if compiled is None:
         return reference(trace, design, settings)
-    store = CompiledStore(compiled(settings))
+    rule = compiled(settings)
+    if isinstance(rule, OwnRule):
+        return Replayed(design, settings, *replay_whole(rule, trace, future_of(trace)))
+    store = CompiledStore(rule)
     rank = trace.rank[trace.session] if trace.has_ties else NO_RANK
     details = store.apply_whole(trace.time, trace.session.astype(np.int64), trace.op, rank, trace.ids.size)
     return Replayed(design, settings, *details, store.nodes["count"][store.entries])

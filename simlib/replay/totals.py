@@ -1,7 +1,7 @@
 """The ledger's totals of stores over a stream in chunks, in memory that does not grow with the stream.
 
 A stream that does not say what each session does next takes as many passes as evicted sessions awaiting return need.
-A design that is not compiled is replayed by its readable store, for which the stream has to fit into memory.
+A design that takes no chunks is replayed over the whole stream, which then has to fit into memory.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,8 +17,8 @@ from simlib.replay import ledger
 from simlib.replay.awaiting import MAX_AWAITING
 from simlib.replay.compiled import NO_RANK, CompiledStore
 from simlib.replay.ledger import Totals
-from simlib.replay.observe import reference
-from simlib.stores.contract import Settings
+from simlib.replay.observe import replay
+from simlib.stores.contract import Mode, RecencyRule, Settings
 from simlib.stores.registry import SHIPPED, find_design
 from simlib.traces.chunks import Chunk, Stream
 from simlib.traces.codes import COUNTERS, IS_DELETE, IS_DROPS
@@ -34,28 +34,38 @@ class Spec(NamedTuple):
     counter: str = "no_client"
 
 
+def chunked_rule(spec: Spec) -> RecencyRule | None:
+    """Return the compiled rule that takes a stream in chunks; None where the design has none.
+
+    Raises InputError for an unknown design.
+    """
+    compiled = find_design(spec.design).compiled
+    rule = compiled(spec.settings) if compiled else None
+    return rule if isinstance(rule, RecencyRule) else None
+
+
 class StreamedStore:
     """One compiled store that receives a stream, chunk by chunk.
 
     Where a stream does not say what each session does next, false evictions are counted among the sessions of one
     `part` in `parts` that there is room to await; `store.awaiting.parts` is then the number of parts that it took.
-    Raises InputError for an unknown design, and for one that is not compiled.
+    Raises InputError for an unknown design, and for one that takes no chunks.
     """
 
     def __init__(self, spec: Spec, max_awaiting: int = MAX_AWAITING, part: int = 0, parts: int = 1):
-        rule = find_design(spec.design).compiled
+        rule = chunked_rule(spec)
         if rule is None:
-            raise InputError(f"design {spec.design!r} is not compiled: `stream_totals` replays it")
+            raise InputError(f"design {spec.design!r} takes no chunks of a stream: `stream_totals` replays it")
         self.counter = COUNTERS.index(spec.counter)
-        self.store = CompiledStore(rule(spec.settings), max_awaiting, part, parts)
+        self.store = CompiledStore(rule, max_awaiting, part, parts, retires=find_design(spec.design).retires)
         self._last_time: int | None = None
         self._ids = np.empty(0, dtype=object)
         """The id of each node's entry, where it does not follow from a number; the store's cap keeps them few."""
 
     def apply(self, chunk: Chunk) -> None:
         """Apply the next chunk."""
-        capped = self.store.rule.max_entries > 0
-        rank = self._rank(chunk) if capped and chunk.time.size else NO_RANK
+        by_id = self.store.rule.max_entries > 0 and self.store.rule.mode <= Mode.PERIODIC
+        rank = self._rank(chunk) if by_id and chunk.time.size else NO_RANK
         rows = self.store.rows
         self.store.apply(
             *(chunk.time, chunk.session, chunk.code),
@@ -64,7 +74,7 @@ class StreamedStore:
             counter=self.counter,
             next_known=chunk.next_known,
         )
-        if capped and chunk.id_of is None:
+        if by_id and chunk.id_of is None:
             self._note_ids(chunk, rows)
         if chunk.time.size:
             self._last_time = int(chunk.time[-1])
@@ -119,11 +129,11 @@ def stream_totals(stream: Stream, specs: Sequence[Spec], max_awaiting: int = MAX
     """Return the ledger of each of several stores that receive the same stream.
 
     The stream is gone through once for all stores, once more for each further share of the evicted sessions that there
-    is room to await, and once for all stores that are not compiled. Raises InputError for an unknown design, and the
+    is room to await, and once for all stores that take no chunks. Raises InputError for an unknown design, and the
     stream's own errors.
     """
-    is_compiled = [find_design(spec.design).compiled is not None for spec in specs]
-    stores = {at: StreamedStore(spec, max_awaiting) for at, spec in enumerate(specs) if is_compiled[at]}
+    in_chunks = [chunked_rule(spec) is not None for spec in specs]
+    stores = {at: StreamedStore(spec, max_awaiting) for at, spec in enumerate(specs) if in_chunks[at]}
     _apply(stream, [*stores.values()])
     results = {at: store.totals() for at, store in stores.items()}
     todo = [(at, store.store.awaiting, 1) for at, store in stores.items()]
@@ -144,12 +154,13 @@ def stream_totals(stream: Stream, specs: Sequence[Spec], max_awaiting: int = MAX
                 lost_counts=results[at].lost_counts + found.lost_counts,
             )
             todo.append((at, store.store.awaiting, parts))
-    if not all(is_compiled):
+    if not all(in_chunks):
         trace = _gathered(stream)
+        only = {counter: trace.only(counter) for counter in COUNTERS}
         for at, spec in enumerate(specs):
-            if not is_compiled[at]:
-                only = trace.only(spec.counter)
-                results[at] = ledger.totals(only, reference(only, spec.design, spec.settings))
+            if not in_chunks[at]:
+                observed = replay(only[spec.counter], spec.design, spec.settings)
+                results[at] = ledger.totals(only[spec.counter], observed)
     return [results[at] for at in range(len(specs))]
 
 

@@ -1,12 +1,13 @@
 """The contract of a store: its settings, its calls, its logs, and what a design's registration says.
 
 A store never reads a clock: `now`, in integer nanoseconds, is passed in and must not go backwards. Beside its entries
-a store keeps three logs, `created`, `prunes` and `evicted`; `replay.ledger` computes every figure from those and from
-the counts that the calls returned. Refuses settings out of range. Standard library only.
+a store keeps five logs: `created`, `shared`, `prunes`, `evicted` and `steps`. `replay.ledger` computes every figure
+from those and from the counts that the calls returned. Refuses settings out of range. Standard library only.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from enum import IntEnum
 from typing import Literal, NamedTuple, Protocol
 
 from simlib.core.errors import InputError
@@ -36,17 +37,54 @@ class Settings:
 
 
 class Prune(NamedTuple):
-    """One call of prune: in which increment (the store's own number, from 1), the work of its phases, their removals.
+    """One call of prune: in which increment (the store's own number, from 1), and the work of its phases.
 
-    `scanned` entries were visited by the TTL phase, which removed `expired`; `sorted` were copied and sorted by the cap
-    phase, which removed `capped`.
+    `scanned` entries were visited by the TTL phase; `sorted` were copied and sorted by the cap phase.
     """
 
     increment: int
     scanned: int
     sorted: int
-    expired: int
-    capped: int
+
+
+class Eviction(NamedTuple):
+    """One entry that the store itself removed, in which increment, and by which bound: 1 for the cap, 0 for the TTL.
+
+    `last` is the number of the entry's last increment, `counted` the increments that the entry counted itself.
+    """
+
+    increment: int
+    session: str
+    by_cap: int
+    last: int
+    counted: int
+
+
+class Steps(NamedTuple):
+    """The work of one operation, in entries: visited, compared with the clock or with each other, and moved.
+
+    Moved are those inserted, removed, copied, or placed anew in an order. A store that models a sort of n entries
+    without doing it reports `sort_comparisons(n)`.
+    """
+
+    visited: int
+    compared: int
+    moved: int
+
+
+FOUND, CREATED, REMOVED, NOTHING = Steps(1, 0, 0), Steps(0, 0, 1), Steps(1, 0, 1), Steps(0, 0, 0)
+"""The steps of an entry that was found in a map, added to it, or found and removed, and of a delete that found none."""
+
+
+def sort_comparisons(n: int) -> int:
+    """Return n ceil(log2 n), the most comparisons of a merge sort of n entries.
+
+    Source: Knuth, The Art of Computer Programming, volume 3, section 5.2.4.
+
+    >>> sort_comparisons(2049)
+    24588
+    """
+    return n * (n - 1).bit_length()
 
 
 class Store(Protocol):
@@ -54,10 +92,14 @@ class Store(Protocol):
 
     created: list[int]
     """The number of each increment that created an entry; increments are numbered from 1."""
-    prunes: list[tuple[int, int, int, int, int]]
-    """A row as of `Prune` for each call of prune; plain tuples, as there may be millions."""
-    evicted: list[str]
-    """The ids that prunes removed, in order; within a prune those that expired stand first."""
+    shared: list[int]
+    """The number of each increment that a shared counter took, as there was no room for an entry."""
+    prunes: list[tuple[int, int, int]]
+    """A row as of `Prune` for each call of prune; plain tuples, as there may be millions. Empty if it never prunes."""
+    evicted: list[tuple[int, str, int, int, int]]
+    """A row as of `Eviction` for each entry that the store itself removed, in order."""
+    steps: list[tuple[int, int, int]]
+    """A row as of `Steps` for each operation, deletes included, in order."""
 
     def increment(self, session: str, now: int) -> int:
         """Count one event of a session at `now` (ns); return its count. An empty id counts as `__missing__`."""
@@ -74,9 +116,39 @@ class Store(Protocol):
         """Raise AssertionError if the store contradicts itself. O(entries)."""
 
 
-class CompiledRule(NamedTuple):
-    """The parameters of the one compiled rule, `replay.kernel`; a `max_entries` or `ttl` (ns) of 0 is off."""
+class Mode(IntEnum):
+    """How a store that keeps its entries in the order of their last increment makes room.
 
+    `PRUNES`: a prune with each increment that goes over the cap, and every `prune_every`-th if there is a TTL.
+    `PERIODIC`: a prune every `prune_every`-th increment only. `LISTS`: before the increment those idle for longer than
+    the TTL leave, after it those over the cap. `STALE_ONLY`: as `LISTS`, but only those idle for longer than the TTL
+    leave, and only while the store is over its cap. `REFUSES`: a new session that finds the store full evicts one that
+    is idle for longer than the TTL, or else adds to a shared counter.
+    """
+
+    PRUNES, PERIODIC, LISTS, STALE_ONLY, REFUSES = range(5)
+
+
+class RecencyRule(NamedTuple):
+    """The parameters of the one compiled rule of the LRU family, `replay.kernel`; `max_entries` or `ttl` 0 is off.
+
+    A cap phase removes entries until `keep` are left; `ttl` is in ns.
+    """
+
+    max_entries: int
+    keep: int
+    ttl: int
+    prune_every: int
+    mode: int
+
+
+class OwnRule(NamedTuple):
+    """A rule with a kernel of its own: the module of `replay.rules` with this name.
+
+    The kernel takes a whole trace in memory, not a stream in chunks; `max_entries` or `ttl` (ns) of 0 or less is off.
+    """
+
+    kernel: str
     max_entries: int
     ttl: int
     prune_every: int
@@ -101,8 +173,18 @@ class Design:
     role: Literal["leaked", "shipped", "candidate"] = "candidate"
     """The map that leaked, the store that was shipped, or one that may take its place; lists go in this order."""
     needs_future: bool = False
-    compiled: Callable[[Settings], CompiledRule] | None = None
+    compiled: Callable[[Settings], RecencyRule | OwnRule] | None = None
     """The compiled rule with the same decisions; None: only the readable store replays the design."""
+    bookkeeping: int = 0
+    """Bytes of its Go entry beside the id and the count: times, links, places in a heap."""
+    exceeds_cap: bool = False
+    """Whether the store may hold more than `max_entries` after an increment."""
+    shares_counter: bool = False
+    """Whether one counter takes the increments of sessions for which there is no room."""
+    overestimates: bool = False
+    """Whether an entry may answer more than the session's own increments since its creation."""
+    retires: bool = False
+    """Whether the counts of evicted entries add up in one number, so that the total stays exact."""
 
     def used(self, settings: Settings) -> Settings:
         """Return the settings with those that the design does not use at their defaults: equal if no result differs."""

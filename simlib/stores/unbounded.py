@@ -1,6 +1,6 @@
 """The `sync.Map` that leaked: only a delete ever removes an entry."""
 
-from simlib.stores.contract import MISSING, CompiledRule, Design, Settings
+from simlib.stores.contract import CREATED, FOUND, MISSING, NOTHING, REMOVED, Design, Mode, RecencyRule, Settings
 
 
 class UnboundedStore:
@@ -8,8 +8,10 @@ class UnboundedStore:
 
     def __init__(self, settings: Settings | None = None) -> None:
         self.created: list[int] = []
-        self.prunes: list[tuple[int, int, int, int, int]] = []
-        self.evicted: list[str] = []
+        self.shared: list[int] = []
+        self.prunes: list[tuple[int, int, int]] = []
+        self.evicted: list[tuple[int, str, int, int, int]] = []
+        self.steps: list[tuple[int, int, int]] = []
         self._counts: dict[str, int] = {}
         self._increments = 0
 
@@ -19,13 +21,17 @@ class UnboundedStore:
         counts = self._counts
         if session in counts:
             count = counts[session] = counts[session] + 1
+            self.steps.append(FOUND)
             return count
         counts[session] = 1
+        self.steps.append(CREATED)
         self.created.append(increments)
         return 1
 
     def delete(self, session: str) -> int:
-        return self._counts.pop(session, 0)
+        count = self._counts.pop(session, 0)
+        self.steps.append(REMOVED if count else NOTHING)
+        return count
 
     def snapshot(self) -> dict[str, int]:
         return dict(self._counts)
@@ -47,5 +53,6 @@ DESIGN = Design(
     colour="#d55e00",
     settings=(),
     role="leaked",
-    compiled=lambda settings: CompiledRule(0, 0, 1),
+    compiled=lambda settings: RecencyRule(0, 0, 0, 1, Mode.PRUNES),
+    exceeds_cap=True,
 )

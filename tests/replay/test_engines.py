@@ -199,5 +199,5 @@ def test_caps_and_ttls_beyond_any_stream():
 def test_logs_of_prunes_and_evictions_grow_as_needed():
     trace = Trace.of(np.arange(5000), [str(number) for number in range(5000)], np.zeros(5000), np.zeros(5000))
     observed = replay(trace, "bounded", Settings(max_entries=1, ttl=0))
-    assert len(observed.prunes) == len(observed.evicted) == 4999
+    assert len(observed.prunes) == len(observed.evictions) == 4999
     assert ledger.totals(trace, observed).cap_evictions == 4999

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from simlib.core.units import MINUTE
 from simlib.replay import ledger
 from simlib.replay.observe import Observed, reference, replay
-from simlib.stores.contract import Settings
+from simlib.stores.contract import Eviction, Settings
 from simlib.stores.registry import INCIDENT, make_store
 from simlib.traces.codes import OPS
 from simlib.traces.files import read_trace
@@ -49,7 +49,7 @@ class AgainstNaive(RuleBasedStateMachine):
         assert self.observed.answers[-1] == count
         number = sum(op == "increment" for *_, op in self.operations)
         assert (self.observed.store.created[-1:] == [number]) is created
-        logged = self.observed.store.evicted[self.removed :]
+        logged = [Eviction(*row).session for row in self.observed.store.evicted[self.removed :]]
         self.removed += len(logged)
         # A map has no order: within the TTL phase any order is right, within the cap phase just one is.
         expired = [name for cause, name, _, _ in removed if cause == "ttl"]
@@ -262,6 +262,9 @@ def test_evictions_by_ttl_and_cap_and_entries_over_time():
         "final_entries": 2,
         "final_count_sum": 2,
         "log_lines": 6,
+        "overflow_counts": 0,
+        "inherited_counts": 0,
+        "retired_counts": 0,
     }
 
 

@@ -118,5 +118,5 @@ def test_a_design_that_needs_the_future_gets_it_from_a_trace_and_nowhere_else(mo
     assert found == ledger.totals(TRACE, observe.replay(TRACE, "unbounded"))
     with pytest.raises(InputError, match="design 'seer' needs the future of the stream"):
         observe.Observed("seer")
-    with pytest.raises(InputError, match="design 'seer' is not compiled"):
+    with pytest.raises(InputError, match="design 'seer' takes no chunks"):
         totals.StreamedStore(totals.Spec("seer"))
