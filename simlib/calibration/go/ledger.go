@@ -48,9 +48,9 @@ type ledger struct {
 	LogLines       int64 `json:"log_lines"`
 
 	// No design here has a shared counter or takes over a count, so these two are always 0.
-	OverflowCounts  int64 `json:"overflow_counts,omitempty"`
-	InheritedCounts int64 `json:"inherited_counts,omitempty"`
-	RetiredCounts   int64 `json:"retired_counts,omitempty"`
+	OverflowCounts  int64 `json:"overflow_counts"`
+	InheritedCounts int64 `json:"inherited_counts"`
+	RetiredCounts   int64 `json:"retired_counts"`
 
 	Evictions []eviction `json:"evictions,omitempty"`
 }
