@@ -3,15 +3,16 @@ PYTHON   ?= python3
 PROFILE  ?= full
 TRACE    ?=
 OUT      ?= build
+LOGS     ?=
 ARGS     ?=
 # A file's name may hold quotes and spaces: the shell takes these from the environment.
-export TRACE OUT
+export TRACE OUT LOGS
 
 BIN   := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint lab calibrate bench lock strip goldens clean
+.PHONY: help run test lint lab calibrate peers bench lock strip goldens clean
 
 help: ## explain every target
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +46,9 @@ lab: $(READY) ## open JupyterLab on the notebooks
 
 calibrate: $(READY) ## measure the Go program on several Go versions and refit data/calibration/ (some 15 min)
 	$(BIN)/python -m simlib.calibration.calibrate
+
+peers: $(READY) ## replay and measure real Go cache libraries for data/peers/ (some 15 min; LOGS=DIR adds logs)
+	$(BIN)/python -m simlib.calibration.peers $(if $(LOGS),--logs "$$LOGS")
 
 bench: $(READY) ## measure speeds side by side, as ratios
 	$(BIN)/python -m tests.bench

@@ -16,7 +16,7 @@ workloads     what arrives: the file format, the SimPy model, the compiled gener
 replay        stores over a stream, and the ledger of what they did
     observe.replay, ledger.totals, totals.stream_totals, surface.surface
 models        bytes and nanoseconds of the Go maps, closed forms, more traffic
-    heap.heap_model, cost.prices, theory.occupancy
+    heap.heap_model, cost.prices, theory.occupancy, peers.peers_table
 experiments   replications of a workload or a log, and sweeps over many settings
     experiment.open_experiment, sweep.grid, sweep.sweep, time_to_limit.time_to_limit, executors.local_processes
 calibration   the Go programs that the models are fitted to

@@ -16,6 +16,7 @@ NOTEBOOKS = _ROOT / "notebooks"
 WORKLOADS = _ROOT / "data" / "workloads"
 INCIDENTS = _ROOT / "data" / "incidents"
 CALIBRATION = _ROOT / "data" / "calibration"
+PEERS = _ROOT / "data" / "peers"
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "simlib" if INSTALLED else _ROOT / "build"
 """Holds what can be built again, such as Go programs. An installed package may lie where its user must not write."""
