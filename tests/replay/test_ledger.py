@@ -1,114 +1,18 @@
-"""The ledger against the naive model on every field, and its finer parts on examples computed by hand."""
+"""The finer parts of the ledger on examples computed by hand."""
 
 import math
-from bisect import bisect_right
 from dataclasses import asdict
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from simlib.core.units import MINUTE
 from simlib.replay import ledger
-from simlib.replay.observe import Observed, reference, replay
-from simlib.stores.contract import Eviction, Settings
-from simlib.stores.registry import INCIDENT, make_store
-from simlib.traces.codes import OPS
-from simlib.traces.files import read_trace
-from simlib.traces.trace import Trace
-from tests.builders import bounds, ids, operations, trace_of
-from tests.naive import NaiveStore, naive_ledger, next_op
-from tests.paths import LOGS
-
-
-class AgainstNaive(RuleBasedStateMachine):
-    """Any calls on a live store: the naive model answers the same, and in the end their ledgers agree."""
-
-    design = "bounded"
-
-    @initialize(chosen=bounds)
-    def begin(self, chosen):
-        self.settings = chosen
-        self.observed = Observed(self.design, chosen)
-        self.naive = NaiveStore(self.design == "bounded", chosen.max_entries, chosen.ttl, chosen.prune_every)
-        self.now = 0
-        self.operations = []
-        self.removed = 0
-
-    @rule(step=st.integers(0, 14))
-    def wait(self, step):
-        self.now += step
-
-    @rule(session=ids)
-    def increment(self, session):
-        self.observed.increment(session, self.now)
-        self.operations.append((self.now, session, "increment"))
-        count, created, _, removed = self.naive.increment(session, self.now)
-        assert self.observed.answers[-1] == count
-        number = sum(op == "increment" for *_, op in self.operations)
-        assert (self.observed.store.created[-1:] == [number]) is created
-        logged = [Eviction(*row).session for row in self.observed.store.evicted[self.removed :]]
-        self.removed += len(logged)
-        # A map has no order: within the TTL phase any order is right, within the cap phase just one is.
-        expired = [name for cause, name, _, _ in removed if cause == "ttl"]
-        assert sorted(logged[: len(expired)]) == sorted(expired)
-        assert logged[len(expired) :] == [name for cause, name, _, _ in removed if cause == "cap"]
-
-    @rule(session=ids)
-    def delete(self, session):
-        self.observed.delete(session, self.now)
-        self.operations.append((self.now, session, "delete"))
-        assert self.observed.answers[-1] == (self.naive.delete(session) or 0)
-
-    @invariant()
-    def same_entries(self):
-        self.observed.store.check()
-        expected = {session: entry["count"] for session, entry in self.naive.entries.items()}
-        assert self.observed.store.snapshot() == expected
-        assert len(self.observed.store) == len(expected)
-
-    def teardown(self):
-        if not getattr(self, "operations", None):
-            return
-        s = self.settings
-        expected = naive_ledger(self.operations, self.design, s.max_entries, s.ttl, s.prune_every)
-        assert asdict(ledger.totals(trace_of(self.operations), self.observed)) == expected
-
-
-class UnboundedAgainstNaive(AgainstNaive):
-    design = "unbounded"
-
-
-TestBounded = AgainstNaive.TestCase
-TestBounded.settings = settings(max_examples=300, stateful_step_count=60)
-TestUnbounded = UnboundedAgainstNaive.TestCase
-TestUnbounded.settings = settings(max_examples=60, stateful_step_count=40)
-
-
-@pytest.mark.parametrize("design", INCIDENT)
-@settings(max_examples=400)
-@given(rows=operations, chosen=bounds)
-def test_a_replay_gives_the_naive_ledger(design, rows, chosen):
-    trace = trace_of(rows)
-    expected = naive_ledger(rows, design, chosen.max_entries, chosen.ttl, chosen.prune_every)
-    assert asdict(ledger.totals(trace, replay(trace, design, chosen))) == expected
-
-
-@settings(max_examples=150)
-@given(rows=operations, chosen=bounds)
-def test_entries_over_time_and_in_use_are_those_of_a_naive_look(rows, chosen):
-    trace = trace_of(rows)
-    observed = replay(trace, "bounded", chosen)
-    naive = NaiveStore(True, chosen.max_entries, chosen.ttl, chosen.prune_every)
-    entries, in_use = [], []
-    for row, (time, session, op) in enumerate(rows):
-        naive.increment(session, time) if op == "increment" else naive.delete(session)
-        entries.append(len(naive.entries))
-        in_use.append(sum(next_op(rows, row, kept) == "increment" for kept in naive.entries))
-    assert np.cumsum(ledger.changes(trace, observed)).tolist() == entries
-    assert ledger.kept_in_use(trace, observed).tolist() == in_use
+from simlib.replay.observe import reference, replay
+from simlib.stores.contract import Settings
+from tests.builders import trace_of
 
 
 def test_evictions_as_rows():
@@ -162,56 +66,6 @@ def test_live_sessions_counts_those_that_will_be_incremented_before_a_delete():
         (5, "a", "increment"),
     ]
     assert ledger.live_sessions(trace_of(operations)).tolist() == [1, 1, 0, 0, 0, 0]
-
-
-@pytest.mark.parametrize("log", LOGS, ids=lambda log: log.name)
-@pytest.mark.parametrize("design", INCIDENT)
-def test_real_logs_give_the_naive_ledger(design, log):
-    # The logs lie beside the project, where they are at all. The naive model visits the whole store in each prune, so
-    # it is given the first rows only.
-    whole = read_trace(log).only("no_client")
-    trace = Trace(whole.time[:12_000], whole.session[:12_000], whole.op[:12_000], whole.counter[:12_000], whole.ids)
-    names = trace.ids[trace.session]
-    operations = [(t, s, OPS[op]) for t, s, op in zip(trace.time.tolist(), names, trace.op.tolist(), strict=True)]
-    s = Settings()
-    expected = naive_ledger(operations, design, s.max_entries, s.ttl, s.prune_every, IndexedFuture())
-    assert asdict(ledger.totals(trace, replay(trace, design, s))) == expected
-
-
-class IndexedFuture:
-    """The naive look ahead, by bisection in the rows of a session: only for long streams without empty ids."""
-
-    def __init__(self):
-        self.rows = {}
-
-    def __call__(self, operations, row, session):
-        if not self.rows:
-            for number, (_, other, _) in enumerate(operations):
-                self.rows.setdefault(other, []).append(number)
-        rows = self.rows[session]
-        after = bisect_right(rows, row)
-        return operations[rows[after]][2] if after < len(rows) else None
-
-
-crowds = st.tuples(
-    st.lists(st.tuples(st.integers(0, 39), st.sampled_from([0] * 12 + [1, 2]), st.booleans()), max_size=150),
-    st.permutations(range(40)),
-).map(
-    # Ids arrive in any order of their names, dozens at one instant; one operation in four is a delete.
-    lambda drawn: [
-        (int(now), f"s{drawn[1][who]:02}", "delete" if deletes and who % 2 else "increment")
-        for now, (who, _, deletes) in zip(np.cumsum([row[1] for row in drawn[0]]), drawn[0], strict=True)
-    ]
-)
-
-
-@settings(max_examples=300)
-@given(rows=crowds, cap=st.integers(1, 12), ttl=st.integers(0, 3), prune_every=st.sampled_from([1, 2, 5, 256]))
-def test_crowds_of_ties_far_over_the_cap(rows, cap, ttl, prune_every):
-    trace, chosen = trace_of(rows), Settings(cap, ttl, prune_every)
-    expected = naive_ledger(rows, "bounded", cap, ttl, prune_every)
-    for run in (reference, replay):
-        assert asdict(ledger.totals(trace, run(trace, "bounded", chosen))) == expected
 
 
 def test_evictions_by_ttl_and_cap_and_entries_over_time():
@@ -336,32 +190,6 @@ def test_why_a_prune_ran():
     assert rows["overflow"].tolist() == [False, True, True]
     rows = ledger.prunes(trace, replay(trace, "bounded", Settings(2, 0, 2)))
     assert rows["overflow"].tolist() == [True, True]
-
-
-def naive_overlap(truth, counts, order, k):
-    k = min(k, len(truth))
-    if k == 0:
-        return 1.0
-    top, found = (set(sorted(held, key=lambda name: (-held[name], order.index(name)))[:k]) for held in (truth, counts))
-    return len(top & found) / k
-
-
-@settings(max_examples=200)
-@given(operations, st.integers(1, 4), st.integers(0, 8))
-def test_a_snapshot_misses_what_a_comparison_of_snapshots_says(rows, cap, ttl):
-    chosen = Settings(cap, ttl, 3)
-    trace = trace_of(rows)
-    truth, bounded = (replay(trace, design, chosen) for design in ("unbounded", "bounded"))
-    found = ledger.snapshot_error(trace, truth, bounded, np.arange(len(trace)))
-    stores = [make_store(design, chosen) for design in ("unbounded", "bounded")]
-    for row, (time, session, op) in enumerate(rows):
-        for store in stores:
-            store.increment(session, time) if op == "increment" else store.delete(session)
-        true_counts, counts = (store.snapshot() for store in stores)
-        total = sum(true_counts.values())
-        assert found["undercount"][row] == pytest.approx(1 - sum(counts.values()) / total if total else 0)
-        order = trace.ids.tolist()
-        assert found["top_10"][row] == pytest.approx(naive_overlap(true_counts, counts, order, 10))
 
 
 def test_mean_occupancy_by_hand():
