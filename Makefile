@@ -44,7 +44,7 @@ lint: $(READY) ## check style, imports and types
 lab: $(READY) ## open JupyterLab on the notebooks
 	$(BIN)/python -m jupyterlab --notebook-dir=. --LabApp.default_url=/lab/tree/notebooks
 
-calibrate: $(READY) ## measure the Go program on several Go versions and refit data/calibration/ (some 15 min)
+calibrate: $(READY) ## measure the Go program on several Go versions and refit data/calibration/ (some 20 min)
 	$(BIN)/python -m simlib.calibration.calibrate
 
 peers: $(READY) ## replay and measure real Go cache libraries for data/peers/ (some 15 min; LOGS=DIR adds logs)

@@ -16,11 +16,11 @@ workloads     what arrives: the file format, the SimPy model, the compiled gener
 replay        stores over a stream, and the ledger of what they did
     observe.replay, ledger.totals, totals.stream_totals, surface.surface
 models        bytes and nanoseconds of the Go maps, closed forms, more traffic
-    heap.heap_model, cost.prices, theory.occupancy, peers.peers_table
+    heap.heap_model, cost.prices, cost.design_cost, theory.occupancy, peers.peers_table
 experiments   replications of a workload or a log, and sweeps over many settings
     experiment.open_experiment, sweep.grid, sweep.sweep, time_to_limit.time_to_limit, executors.local_processes
 calibration   the Go programs that the models are fitted to
-    golang.build, golang.Program
+    golang.build, golang.Program, golang.code_lines, designs.conform, designs.measure
 report        the notebooks, run and gathered into one pack
     notebooks.notebook_names, runner.run_jobs, pack.Pack, pages.write_report
 analysis      the findings of each notebook

@@ -6,17 +6,18 @@ The prices are measured on the Go program by entries in the store, kept in `data
 
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import nnls
 
-from simlib.models.heap import CALIBRATION, GO_VERSIONS, table_bytes
+from simlib.models.heap import CALIBRATION, GO_VERSIONS, designs_measured, table_bytes
 from simlib.replay import ledger
 from simlib.replay.ledger import Totals
 from simlib.replay.observe import Observation
 from simlib.stores.contract import Settings
-from simlib.stores.registry import SHIPPED
+from simlib.stores.registry import SHIPPED, find_design
 from simlib.traces.codes import INCREMENT
 from simlib.traces.trace import Trace
 
@@ -120,3 +121,27 @@ def held_ns(totals: Totals, settings: Settings, go_version: str = GO_VERSIONS[-1
     per_expired = max(float(at.of("expired", size)) - float(at.of("scan", size)) / size, 0.0) if scans else 0.0
     sort = float(at.of("sort", full)) - (0.0 if settings.ttl > 0 else float(at.of("scan", full)))
     return plain + scans * float(at.of("scan", size)) + totals.ttl_evictions * per_expired + sorts * sort
+
+
+class DesignCost(NamedTuple):
+    """Nanoseconds of one increment at the cap."""
+
+    mean_ns: float
+    p99_ns: float
+    worst_ns: float
+
+
+def design_cost(design: str, traffic: str = "churn", goroutines: int = 1) -> DesignCost | None:
+    """Return the measured cost of an increment of a design in Go with the shipped cap full; None without a Go version.
+
+    `traffic` is `churn`, a new session each time, or `incident`, the incident's mix. With 1 or 8 `goroutines` on one
+    store the wait for its lock is included. The least of the repeats counts, each figure by itself: other work on the
+    machine only ever adds to it. Raises InputError for an unknown design.
+    """
+    table = designs_measured()
+    mine = table[
+        (table["design"] == find_design(design).name)
+        & (table["traffic"] == traffic)
+        & (table["goroutines"] == goroutines)
+    ]
+    return None if mine.empty else DesignCost(*mine[list(DesignCost._fields)].min())

@@ -6,10 +6,11 @@ fitted to measurements of the Go program and kept in `data/calibration/heap.json
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
+import pandas as pd
 from scipy.special import bdtrc, gammaln
 
 from simlib.core.places import CALIBRATION
@@ -175,18 +176,32 @@ def _calibrated() -> dict:
     return json.loads((CALIBRATION / "heap.json").read_text(encoding="utf-8"))
 
 
+@cache
+def designs_measured() -> pd.DataFrame:
+    """Return what was measured of each design that has a Go version, a row a measurement (`calibration.designs`)."""
+    return pd.read_csv(CALIBRATION / "designs.csv")
+
+
 def heap_model(design: str, go_version: str) -> HeapModel:
-    """Return the model of one of MAPS, or for another design that of the incident's design on the same Go map.
+    """Return the model of the live heap of a design, or of the third map.
+
+    One of MAPS has its own. A design with a Go version has that of the incident's design on the same Go map, and for
+    each entry the bytes more that were measured: means over the two sizes, on the newest Go, as the shape of an entry
+    is the same on all. Any other design has that of the incident's design on the Go map it would stand on.
 
     Raises ValueError for a Go version that was not measured, and InputError for an unknown design.
     """
     go_map = _go_map(design)
-    measured = design if design in MAPS else next(name for name in INCIDENT if _go_map(name) == go_map)
+    fitted = design if design in MAPS else next(name for name in INCIDENT if _go_map(name) == go_map)
     if go_version not in GO_VERSIONS:
         raise ValueError(f"Go {go_version!r} was not measured: choose one of {', '.join(GO_VERSIONS)}")
-    return HeapModel(
-        **next(row for row in _calibrated()["models"] if (row["design"], row["go_version"]) == (measured, go_version))
+    model = HeapModel(
+        **next(row for row in _calibrated()["models"] if (row["design"], row["go_version"]) == (fitted, go_version))
     )
+    entry = designs_measured().groupby("design")["heap_bytes_entry"].mean()
+    if design == fitted or design not in entry:
+        return model
+    return replace(model, per_live=model.per_live + float(entry[design] - entry[fitted]))
 
 
 def resident_per_live() -> float:
