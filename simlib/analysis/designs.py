@@ -1,0 +1,340 @@
+"""The findings of `05_designs`, for the `no_client` store: what each design holds, loses and costs, and which to take.
+
+Every design receives the same streams. All numbers are of whole streams: every store begins empty.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from simlib.analysis.prune import PruneCost
+from simlib.calibration.golang import SOURCE
+from simlib.core.numbers import format_count, format_percent
+from simlib.core.statistics import Estimate, estimate
+from simlib.core.units import HOUR
+from simlib.experiments.experiment import Experiment
+from simlib.figures import designs as figures
+from simlib.figures.designs import Panel
+from simlib.figures.style import Drawing, LeftOut
+from simlib.models import cost, heap
+from simlib.models.heap import GO_VERSIONS, MIB
+from simlib.replay import ledger
+from simlib.replay.ledger import Totals
+from simlib.replay.observe import reference, replay
+from simlib.stores.contract import Settings
+from simlib.stores.registry import DESIGNS, LEAKED, SHIPPED
+from simlib.traces.codes import INCREMENT
+from simlib.traces.trace import Trace
+from simlib.workloads.generator import generate
+from simlib.workloads.schema import load_workload
+
+COUNTER = "no_client"
+
+BOUND = next((name for name, design in DESIGNS.items() if design.needs_future), None)
+"""The design that knows the future: no store with the same cap misses less often."""
+
+FLOOD, FLOOD_HOURS = "flood", 0.5
+"""The workload of unique ids that every design is shown under, and its length: the store is full for most of it."""
+
+MOST_STEPS = 500_000
+"""Operations at most whose steps are counted: the readable stores take some microseconds for each."""
+
+SHIPPED_CAP = Settings().max_entries
+"""The cap at which the designs were measured in Go."""
+
+SAME_LEDGER = ("heap", "retired_total")
+"""Designs that decide as the shipped store does, to the last tie."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One design over one stream: its ledger, its heap, and how it compares with an unbounded store.
+
+    `wrong_share` of the increments are answered with another count than there. `truth` is the sum of the counts that it
+    holds at the end; `top_10` and `top_100` the share of its largest sessions that are among the largest here.
+    """
+
+    totals: Totals
+    heap_mib: float
+    wrong_share: float
+    truth: int
+    top_10: float
+    top_100: float
+
+    @property
+    def misses(self) -> int:
+        """Increments that found no entry."""
+        return self.totals.creates + self.totals.overflow_counts
+
+    @property
+    def lost_share(self) -> float:
+        """Counts lost to false evictions as a share of all increments."""
+        return self.totals.lost_counts / max(self.totals.increments, 1)
+
+    @property
+    def estimate_of_total(self) -> int:
+        """The sum of all counts as the store would report it.
+
+        What an entry took over is part of it: the entry that it comes from is gone.
+        """
+        return self.totals.final_count_sum + self.totals.retired_counts + self.totals.overflow_counts
+
+    @property
+    def total_error(self) -> float:
+        """Difference of the reported total from the truth, as a share of the truth; NaN where the truth is 0."""
+        return self.estimate_of_total / self.truth - 1 if self.truth else np.nan
+
+
+def outcomes(trace: Trace, settings: Settings, go_version: str) -> dict[str, Outcome]:
+    """Apply a stream of one counter to every design; the compiled stores where there are any. O(operations) each."""
+    truth, found, increment = replay(trace, LEAKED, settings), {}, trace.op == INCREMENT
+    for name in DESIGNS:
+        observed = replay(trace, name, settings)
+        totals = ledger.totals(trace, observed)
+        error = ledger.snapshot_error(trace, truth, observed, np.array([len(trace) - 1]))
+        bytes_ = float(heap.heap_model(name, go_version).live_bytes(totals.peak_entries))
+        top = (float(error[column].iloc[0]) for column in ("top_10", "top_100"))
+        wrong = float((observed.answers != truth.answers)[increment].mean()) if increment.any() else 0.0
+        found[name] = Outcome(totals, bytes_ / MIB, wrong, int(truth.final_counts.sum()), *top)
+    return found
+
+
+def lines_of_go(design: str) -> float:
+    """Count the lines of a design's Go file that are neither blank nor a comment; NaN without one."""
+    package = SOURCE / design.replace("_", "")
+    files = [path for path in package.glob("*.go") if not path.stem.endswith("_test")] or [SOURCE / f"{design}.go"]
+    if not files[0].exists():
+        return np.nan
+    lines = (line.strip() for path in files for line in path.read_text(encoding="utf-8").splitlines())
+    return float(sum(bool(line) and not line.startswith("//") for line in lines))
+
+
+@dataclass(frozen=True)
+class Designs:
+    """Every registered design on the `no_client` streams of an experiment, with its settings."""
+
+    experiment: Experiment
+    go_version: str = GO_VERSIONS[-1]
+
+    @cached_property
+    def replications(self) -> list[dict[str, Outcome]]:
+        """The outcome of each design in each replication."""
+        settings = self.experiment.settings
+        return [outcomes(each.counters[COUNTER], settings, self.go_version) for each in self.experiment.replications]
+
+    @cached_property
+    def prune(self) -> PruneCost:
+        """The cost of pruning in the shipped store."""
+        return PruneCost(self.experiment, self.go_version)
+
+    @property
+    def silence(self) -> str:
+        """Why there is nothing to compare, in a sentence; empty where there is something."""
+        return self.prune.silence
+
+    def mean(self, design: str, number: Callable[[Outcome], float]) -> Estimate:
+        """Estimate a number of a design over the replications."""
+        return estimate(number(found[design]) for found in self.replications)
+
+    # --- Tables
+
+    def table(self) -> pd.DataFrame:
+        """Memory and accuracy, a row a design: means over the replications."""
+        return _rounded(_means(self.replications))
+
+    def flood(self) -> pd.DataFrame:
+        """The same under the flood, whatever the experiment is: one replication of half an hour."""
+        workload = load_workload(FLOOD).lasting(int(FLOOD_HOURS * HOUR))
+        trace = generate(workload, 1).only(COUNTER)
+        return _rounded(_means([outcomes(trace, self.experiment.settings, self.go_version)]))
+
+    @cached_property
+    def steps(self) -> pd.DataFrame:
+        """Steps of one operation, a row a design: `mean`, `p99` and `worst`; first replication.
+
+        A step is an entry visited, compared or moved, as the readable store counts them.
+        """
+        trace, rows = self.experiment.first.counters[COUNTER].first(MOST_STEPS), {}
+        for name in DESIGNS:
+            steps = reference(trace, name, self.experiment.settings).steps.sum(axis=1)
+            rows[name] = (steps.mean(), np.percentile(steps, 99, method="inverted_cdf"), steps.max())
+        return pd.DataFrame(rows, index=["mean", "p99", "worst"], dtype=float).T
+
+    @cached_property
+    def costs(self) -> pd.DataFrame:
+        """Cost, a row a design: steps, then what was measured in Go at the shipped cap under churn, NaN if nothing."""
+        return self.steps.add_prefix("steps_").join(pd.DataFrame({name: _in_go(name) for name in DESIGNS}).T)
+
+    def costs_table(self) -> pd.DataFrame:
+        """Costs to three digits."""
+        return _rounded(self.costs)
+
+    @cached_property
+    def regret(self) -> pd.DataFrame:
+        """Difference from the clairvoyant bound on the same streams, a row a design that stays within the cap.
+
+        Columns: `misses_percent` of all increments, with its 95 % interval `misses_low` and `misses_high`, and
+        `lost_percent` with `lost_low` and `lost_high`: paired differences, intervals NaN for one replication. Empty
+        without a clairvoyant design.
+        """
+        if BOUND is None:
+            return pd.DataFrame()
+        rows = {}
+        for name in self.within_cap():
+            pairs = [(found[name], found[BOUND]) for found in self.replications]
+            misses = estimate((mine.misses - best.misses) / max(mine.totals.increments, 1) for mine, best in pairs)
+            lost = estimate(mine.lost_share - best.lost_share for mine, best in pairs)
+            rows[name] = [100 * each for e in (misses, lost) for each in (e.mean, e.low, e.high)]
+        columns = ["misses_percent", "misses_low", "misses_high", "lost_percent", "lost_low", "lost_high"]
+        return pd.DataFrame(rows, index=columns).T
+
+    @cached_property
+    def eligible(self) -> list[str]:
+        """Designs that may replace the shipped one, itself included.
+
+        By their rule they hold no more than the cap, give each session a count of its own, and need no future.
+        """
+        return [
+            name
+            for name, each in DESIGNS.items()
+            if name != LEAKED
+            and not (each.needs_future or each.exceeds_cap or each.shares_counter or each.overestimates)
+        ]
+
+    def within_cap(self) -> list[str]:
+        """Designs that never held more entries than the cap, the bound itself left out."""
+        cap = self.experiment.settings.max_entries if self.experiment.settings.max_entries > 0 else np.inf
+        return [
+            name
+            for name in DESIGNS
+            if name != BOUND and all(found[name].totals.peak_entries <= cap for found in self.replications)
+        ]
+
+    # --- Claims
+
+    def claims(self) -> list[tuple[str, bool, dict[str, float]]]:
+        """Claims about the designs that hold on any stream, each with its numbers."""
+        claims = []
+        if BOUND:
+            holds = all(
+                found[name].misses >= found[BOUND].misses for found in self.replications for name in self.within_cap()
+            )
+            least = self.mean(BOUND, lambda outcome: outcome.misses / max(outcome.totals.increments, 1)).mean
+            claims.append(("No design that stays within the cap misses less often than the clairvoyant one", holds))
+            claims[-1] += ({"least_miss_share": least},)
+        same = [name for name in SAME_LEDGER if name in DESIGNS]
+        holds = all(
+            replace(found[name].totals, retired_counts=0) == found[SHIPPED].totals
+            for found in self.replications
+            for name in same
+        )
+        if same:
+            claims.append((f"One ledger: {', '.join([SHIPPED, *same])}", holds, {"designs": 1.0 + len(same)}))
+        exact = [name for name, design in DESIGNS.items() if design.retires or name == LEAKED]
+        holds = all(found[name].estimate_of_total >= found[name].truth for found in self.replications for name in exact)
+        claims.append((f"{', '.join(exact)}: a reported total is never below the truth", holds, {}))
+        return claims
+
+    # --- Pictures
+
+    @property
+    def colours(self) -> dict[str, str]:
+        """The colour of each design."""
+        return {name: design.colour for name, design in DESIGNS.items()}
+
+    def draw_trade_off(self) -> Drawing | LeftOut:
+        """Draw memory and accuracy of every design beside each other."""
+        if self.silence:
+            return LeftOut(self.silence)
+        table = self.table().sort_values("wrong_answers_percent", kind="stable")
+        wrong = table["wrong_answers_percent"]
+        best = wrong[self.eligible].idxmin()
+        message = f"{SHIPPED} answers no increment wrongly, and none does better"
+        if wrong[SHIPPED] > 0:
+            message = f"{format_percent(wrong[SHIPPED] / 100)} of increments get a wrong count from {SHIPPED}"
+            message += f", {format_percent(wrong[best] / 100)} from {best}" if best != SHIPPED else ", the least"
+        panels = (
+            Panel("heap at the peak (KiB)", ("heap_kib",)),
+            Panel("increments answered with\na wrong count (%)", ("wrong_answers_percent",), percent=True),
+        )
+        bounds = {"wrong_answers_percent": float(wrong[BOUND])} if BOUND else {}
+        return figures.rows(table.assign(heap_kib=1024 * table["heap_mib"]), panels, self.colours, message, bounds)
+
+    def draw_costs(self) -> Drawing | LeftOut:
+        """Draw the mean, the 99th percentile and the worst of one operation of every design."""
+        if self.silence:
+            return LeftOut(self.silence)
+        worst = self.steps["worst"][self.eligible]
+        message = f"The worst operation takes {format_count(worst[SHIPPED])} steps in {SHIPPED}"
+        message += f", {format_count(worst.min())} in {worst.idxmin()}" if worst.idxmin() != SHIPPED else ", the least"
+        parts = ("mean", "p99", "worst")
+        panels = (
+            Panel("steps of an operation:\nmean, 99 %, worst", tuple(f"steps_{part}" for part in parts)),
+            Panel(
+                "µs of an increment in Go at the cap,\nchurn: mean, 99 %, worst", tuple(f"{part}_us" for part in parts)
+            ),
+        )
+        in_us = {f"{part}_us": self.costs[f"{part}_ns"] / 1000 for part in parts}
+        return figures.rows(
+            self.costs.assign(**in_us).sort_values("steps_mean", kind="stable"), panels, self.colours, message
+        )
+
+    def draw_regret(self) -> Drawing | LeftOut:
+        """Draw how much more often each design misses than the clairvoyant bound."""
+        if self.silence or BOUND is None:
+            return LeftOut(self.silence or "No figure: no registered design knows the future.")
+        table = self.regret.clip(lower=0).sort_values("misses_percent", kind="stable")
+        misses = table["misses_percent"]
+        best = misses[[name for name in self.eligible if name in table.index]].idxmin()
+        message = f"{SHIPPED} misses no more often than the clairvoyant design"
+        if misses[SHIPPED] > 0:
+            message = f"{format_percent(misses[SHIPPED] / 100)} of increments miss needlessly in {SHIPPED}"
+            message += f", {format_percent(misses[best] / 100)} in {best}" if best != SHIPPED else ", the least"
+        panel = Panel("misses beyond the clairvoyant bound (% of increments)", ("misses_percent",), percent=True)
+        return figures.rows(table, [panel], self.colours, message)
+
+
+def _means(replications: Sequence[Mapping[str, Outcome]]) -> pd.DataFrame:
+    """Mean memory and accuracy over replications, a row a design."""
+    numbers: dict[str, Callable[[Outcome], float]] = {
+        "peak_entries": lambda o: o.totals.peak_entries,
+        "heap_mib": lambda o: o.heap_mib,
+        "evictions": lambda o: o.totals.cap_evictions + o.totals.ttl_evictions,
+        "false_evictions": lambda o: o.totals.false_evictions,
+        "lost_counts": lambda o: o.totals.lost_counts,
+        "shared_or_inherited_counts": lambda o: o.totals.overflow_counts + o.totals.inherited_counts,
+        "wrong_answers_percent": lambda o: 100 * o.wrong_share,
+        "total_error_percent": lambda o: 100 * o.total_error,
+        "top_10_percent": lambda o: 100 * o.top_10,
+        "top_100_percent": lambda o: 100 * o.top_100,
+    }
+    return pd.DataFrame(
+        {
+            name: {
+                column: estimate(number(found[name]) for found in replications).mean
+                for column, number in numbers.items()
+            }
+            for name in DESIGNS
+        }
+    ).T
+
+
+def _in_go(design: str) -> dict[str, float]:
+    """Measurements of a design in Go with the shipped cap full; NaN where there is no Go version."""
+    measured = cost.design_cost(design)
+    table = heap.designs_measured()
+    mine = table[(table["design"] == design) & (table["entries"] == SHIPPED_CAP)]
+    return {
+        **(measured._asdict() if measured else dict.fromkeys(cost.DesignCost._fields, np.nan)),
+        "garbage_bytes": mine.loc[(mine["traffic"] == "churn") & (mine["goroutines"] == 1), "garbage_bytes"].min(),
+        "bytes_an_entry": mine["heap_bytes_entry"].mean(),
+        "lines_of_go": lines_of_go(design),
+    }
+
+
+def _rounded(table: pd.DataFrame) -> pd.DataFrame:
+    """Every number to three significant digits."""
+    return table.map(lambda value: float(f"{value:.3g}"))

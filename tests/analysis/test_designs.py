@@ -1,0 +1,111 @@
+"""The findings of `05_designs`: outcomes by hand, claims that must hold, and what is said where there is little."""
+
+import numpy as np
+import pytest
+
+from simlib.analysis.designs import Designs, lines_of_go, outcomes
+from simlib.analysis.replacement import HALF, Replacement
+from simlib.calibration.golang import SOURCE
+from simlib.core.units import SECOND
+from simlib.experiments.experiment import open_experiment
+from simlib.figures.style import LeftOut
+from simlib.stores.contract import Settings
+from simlib.stores.registry import DESIGNS, LEAKED, SHIPPED
+from simlib.traces.codes import OPS
+from simlib.traces.trace import Trace
+from tests.analysis.test_findings import check_figures, figures_of
+from tests.paths import LOGS
+
+
+def trace_of(*operations):
+    """A trace of (session, op) a second apart."""
+    sessions, ops = zip(*operations, strict=True)
+    n = len(ops)
+    return Trace.of([SECOND * t for t in range(n)], sessions, [OPS.index(op) for op in ops], np.zeros(n))
+
+
+def test_an_outcome_by_hand():
+    # At a cap of 1 each change of session evicts the other: a is wrong when it comes back, b is never seen again.
+    trace = trace_of(*((name, "increment") for name in "aaba"))
+    found = outcomes(trace, Settings(max_entries=1, ttl=0), "1.27")
+    bounded, unbounded = found[SHIPPED], found[LEAKED]
+    assert (bounded.misses, unbounded.misses) == (3, 2)
+    assert bounded.lost_share == 2 / 4
+    assert bounded.wrong_share == 1 / 4
+    assert (bounded.estimate_of_total, bounded.truth) == (1, 4)
+    assert bounded.total_error == -3 / 4
+    assert (bounded.top_10, unbounded.top_10) == (1 / 2, 1)
+    assert unbounded.wrong_share == unbounded.total_error == 0
+
+
+def test_without_any_count_left_there_is_no_error_of_the_total():
+    found = outcomes(trace_of(("a", "increment"), ("a", "delete")), Settings(), "1.27")
+    assert np.isnan(found[SHIPPED].total_error)
+
+
+def test_lines_of_go_are_those_to_copy():
+    lines = (SOURCE / "bounded.go").read_text(encoding="utf-8").splitlines()
+    assert 20 < lines_of_go(SHIPPED) < len(lines)
+    assert np.isnan(lines_of_go("no_such_design"))
+
+
+@pytest.fixture(scope="module")
+def incident():
+    return Replacement(Designs(open_experiment("incident", hours=3, replications=2, compiled=True)))
+
+
+def test_compiled_engines_give_the_experiment_that_the_simulation_gives():
+    fast, slow = (open_experiment("burst", hours=1, compiled=compiled).first for compiled in (True, False))
+    assert fast.trace.digest == slow.trace.digest
+    assert fast.ledgers == slow.ledgers
+    assert fast.warm_up == slow.warm_up
+
+
+def test_the_designs_keep_what_is_claimed_of_them(incident):
+    assert all(holds for _, holds, _ in incident.designs.claims())
+    assert incident.bound_agrees()
+    # The libraries replayed the whole workload, not its first hours.
+    assert incident.libraries_agree() is None
+    check_figures(figures_of(incident.designs))
+
+
+def test_every_design_is_in_every_table(incident):
+    designs = incident.designs
+    for table in (designs.table(), designs.costs_table(), designs.flood()):
+        assert list(table.index) == list(DESIGNS)
+    assert (designs.costs["steps_worst"] >= designs.costs["steps_mean"]).all()
+
+
+def test_a_design_is_recommended_that_may_replace_the_shipped_one(incident):
+    assert incident.design in incident.designs.eligible
+    assert SHIPPED in incident.designs.eligible
+    assert LEAKED not in incident.designs.eligible
+    assert incident.design in incident.answer()
+    for sentence in (incident.answer(), incident.price(), incident.bottleneck()):
+        assert "nan" not in sentence
+        assert "inf" not in sentence
+
+
+def test_the_lock_is_half_used_when_every_increment_sorts_for_half_of_a_second_a_second(incident):
+    per_new = incident.increments_per_new
+    assert incident.saturates_at * per_new * incident.sort_ns == pytest.approx(HALF * SECOND)
+    assert 200_000 < incident.sort_ns < 400_000
+
+
+def test_without_a_cap_nothing_is_sorted_and_without_increments_nothing_is_said(tmp_path):
+    endless = Replacement(Designs(open_experiment("burst", hours=0.5, max_entries=0, compiled=True)))
+    assert endless.bottleneck().endswith("without a cap nothing is ever sorted.")
+    path = tmp_path / "deletes.csv"
+    path.write_text("time,session,op\n0,a,delete\n9,b,delete\n", encoding="utf-8")
+    silent = Replacement(Designs(open_experiment(trace=str(path), compiled=True)))
+    assert "never incremented" in silent.answer()
+    assert silent.libraries_agree() is silent.bound_agrees() is None
+    assert all(isinstance(getattr(silent.designs, f"draw_{name}")(), LeftOut) for name in ("trade_off", "costs"))
+
+
+@pytest.mark.parametrize("path", LOGS[:2], ids=lambda path: path.name)
+def test_real_logs_are_answered(path):
+    replacement = Replacement(Designs(open_experiment(trace=str(path), compiled=True)))
+    assert all(holds for _, holds, _ in replacement.designs.claims())
+    assert "steps" in replacement.answer()
+    check_figures(figures_of(replacement.designs))
