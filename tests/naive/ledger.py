@@ -19,14 +19,14 @@ def naive_ledger(operations, design, max_entries, ttl, prune_every, look_ahead=n
     )
     ledger = dict.fromkeys(names.split(), 0)
     deleted = evicted = 0
-    for row, (time, session, op) in enumerate(operations):
+    for time, session, op in operations:
         if op == "increment":
             ledger["increments"] += 1
             count, created, stale, removed = store.increment(session, time)
             ledger["creates"] += created
             ledger["stale_hits"] += stale
             ledger["log_lines"] += bin(count).count("1") == 1
-            for cause, gone, held, own in removed:
+            for cause, gone, held, own, row in removed:
                 evicted += held
                 ledger[f"{cause}_evictions"] += 1
                 if look_ahead(operations, row, gone) == "increment":

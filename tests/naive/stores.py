@@ -18,12 +18,16 @@ def next_row(operations, row, session):
 
 
 class Removed(NamedTuple):
-    """An entry that the store itself removed: by 'cap' or 'ttl', the count it held, and what it counted itself."""
+    """An entry that the store itself removed: by 'cap' or 'ttl', the count it held, and what it counted itself.
+
+    `row` is that of its last increment: one that leaves before it would be found is missed by the increment at hand.
+    """
 
     cause: str
     session: str
     held: int
     own: int
+    row: int
 
 
 class Answer(NamedTuple):
@@ -38,8 +42,8 @@ class Answer(NamedTuple):
 class Unbounded:
     """The map that leaked, and what the other designs are made of. `operations`: the stream, for who sees the future.
 
-    An entry has its count, its own increments (without a count taken over), the time and the number of its last
-    increment, and the number of the increment that created it.
+    An entry has its count, its own increments (without a count taken over), the time, number and row of its
+    last increment, and the number of the increment that created it.
     """
 
     has_ttl = False
@@ -82,13 +86,13 @@ class Unbounded:
         entry = self.entries[session]
         entry["count"] += 1
         entry["own"] += 1
-        entry["last_seen"], entry["touched"] = now, self.ops
+        entry["last_seen"], entry["touched"], entry["row"] = now, self.ops, self.row
         return entry["count"]
 
     def evict(self, cause, session):
         self.leave(session)
         entry = self.entries.pop(session)
-        self.removed.append(Removed(cause, session, entry["count"], entry["own"]))
+        self.removed.append(Removed(cause, session, entry["count"], entry["own"], entry["row"]))
 
     def leave(self, session):
         """Called before an entry is removed, by whomever."""

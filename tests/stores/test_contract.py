@@ -1,7 +1,10 @@
 """The contract that the store of every registered design keeps."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from simlib.core.units import MINUTE
 from simlib.replay import ledger
@@ -103,6 +106,78 @@ def test_a_store_reports_the_creations_that_its_snapshots_show(design, trace, ch
     assert live.store.created == created == observed.created.tolist()
     assert live.answers.tolist() == observed.answers.tolist()
     assert ledger.totals(trace, live) == ledger.totals(trace, observed)
+
+
+def live_store(trace, design, chosen):
+    """A store before the first operation of a trace, which it can see if it has to."""
+    return make_store(design, chosen, future_of(trace).tolist() if find_design(design).needs_future else None)
+
+
+@pytest.mark.parametrize("design", DESIGNS)
+@settings(max_examples=200)
+@given(trace=traces(), chosen=bounds)
+def test_a_store_holds_what_its_entries_counted_and_what_its_registration_allows(design, trace, chosen):
+    trace, promised = trace.only("no_client"), find_design(design)
+    store, number, own, last = live_store(trace, design, chosen), 0, {}, {}
+    cap = chosen.max_entries if chosen.max_entries > 0 else None
+    for session, now, op in zip(trace.ids[trace.session].tolist(), trace.time.tolist(), trace.op, strict=True):
+        if op != INCREMENT:
+            before = store.snapshot().get(session, 0)
+            assert store.delete(session) == before
+            own.pop(session, None)
+            assert store.snapshot().keys() == own.keys()
+            continue
+        number, gone = number + 1, len(store.evicted)
+        answer = store.increment(session, now)
+        created, shared = ([number] == log[-1:] for log in (store.created, store.shared))
+        evicted = [Eviction(*row) for row in store.evicted[gone:]]
+        assert all(row.increment == number and row.last == last[row.session] for row in evicted if row.last < number)
+        # An entry that leaves in the increment of its session left before that was counted, or after.
+        assert all(row.counted == own.pop(row.session) for row in evicted if row.last < number)
+        assert (session in own) is not (created or shared)
+        if not shared:
+            own[session], last[session] = own.get(session, 0) + 1, number
+        inherited = number // cap if promised.overestimates and cap else 0
+        assert shared or own[session] <= answer <= own[session] + inherited
+        assert all(row.counted == own.pop(row.session) for row in evicted if row.last == number)
+        counts = store.snapshot()
+        assert counts.keys() == own.keys()
+        assert all(own[name] <= count <= own[name] + inherited for name, count in counts.items())
+        assert promised.exceeds_cap or cap is None or len(store) <= cap
+        assert promised.shares_counter or not store.shared
+
+
+@pytest.mark.parametrize("design", DESIGNS)
+@settings(max_examples=100)
+@given(trace=traces(), chosen=bounds)
+def test_a_store_logs_the_steps_of_each_operation_and_prunes_only_if_it_says_how_often(design, trace, chosen):
+    observed = reference(trace.only("no_client"), design, chosen)
+    assert observed.steps.shape == (observed.answers.size, 3)
+    assert (observed.steps >= 0).all()
+    assert "prune_every" in find_design(design).settings or observed.store.prunes == []
+
+
+@pytest.mark.parametrize("design", DESIGNS)
+@settings(max_examples=100)
+@given(trace=traces(), chosen=bounds)
+def test_a_running_total_of_what_was_evicted_keeps_the_sum_exact(design, trace, chosen):
+    trace = trace.only("no_client")
+    observed = reference(trace, design, chosen)
+    found = ledger.totals(trace, observed)
+    removed = int(observed.answers[trace.op != INCREMENT].sum())
+    retired = found.increments - found.final_count_sum - removed if find_design(design).retires else 0
+    assert found.retired_counts == retired
+
+
+@pytest.mark.parametrize("design", DESIGNS)
+@settings(max_examples=100)
+@given(trace=traces(), chosen=bounds, off=st.integers(-1, 0))
+def test_without_a_ttl_nothing_expires_and_without_a_cap_there_is_always_room(design, trace, chosen, off):
+    trace = trace.only("no_client")
+    timeless = ledger.totals(trace, reference(trace, design, replace(chosen, ttl=off)))
+    assert timeless.ttl_evictions == timeless.stale_hits == 0
+    boundless = ledger.totals(trace, reference(trace, design, replace(chosen, max_entries=off)))
+    assert boundless.cap_evictions == boundless.overflow_counts == boundless.inherited_counts == 0
 
 
 @pytest.mark.parametrize("design", DESIGNS)
