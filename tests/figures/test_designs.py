@@ -25,5 +25,5 @@ def test_each_design_is_a_row_in_its_colour_with_its_numbers():
 def test_where_nothing_is_measured_it_says_so_and_has_no_row_of_data():
     table = TABLE.assign(mean=[np.nan, 20.0])
     drawing = rows(table, [Panel("ns", ("mean",))], COLOURS, "One of two is measured")
-    assert [text.get_text() for text in drawing.figure.axes[0].texts] == ["not measured"]
+    assert [text.get_text() for text in drawing.figure.axes[0].texts] == ["not measured", "20"]
     assert list(drawing.data["design"]) == ["second"]

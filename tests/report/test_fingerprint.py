@@ -9,22 +9,23 @@ import pytest
 
 from simlib.core import files
 from simlib.core.files import file_digest
-from simlib.core.places import CALIBRATION, NOTEBOOKS, PACKAGE, WORKLOADS
+from simlib.core.places import CALIBRATION, NOTEBOOKS, PACKAGE, PEERS, WORKLOADS
 from simlib.report import notebooks, runner
 from simlib.report.runner import SEAL, Job, is_complete
 from simlib.workloads import schema
-from simlib.workloads.schema import WORKED_EXAMPLE
+from simlib.workloads.schema import FLOOD, WORKED_EXAMPLE
 from tests.paths import ROOT
 
 
 @pytest.fixture
 def checkout(tmp_path, monkeypatch):
     """A copy of the package, the data and the notebooks, which stands in the place of the project's own."""
-    for directory in (PACKAGE, CALIBRATION, WORKLOADS, NOTEBOOKS):
+    for directory in (PACKAGE, CALIBRATION, PEERS, WORKLOADS, NOTEBOOKS):
         ignore = shutil.ignore_patterns("__pycache__")
         shutil.copytree(directory, tmp_path / directory.relative_to(ROOT), ignore=ignore)
     monkeypatch.setattr(files, "PACKAGE", tmp_path / "simlib")
     monkeypatch.setattr(runner, "CALIBRATION", tmp_path / "data/calibration")
+    monkeypatch.setattr(runner, "PEERS", tmp_path / "data/peers")
     monkeypatch.setattr(schema, "WORKLOADS", tmp_path / "data/workloads")
     monkeypatch.setattr(notebooks, "NOTEBOOKS", tmp_path / "notebooks")
     (tmp_path / "log.csv").write_text("time,session\n1,a\n")
@@ -56,7 +57,9 @@ def is_current(job: Job, checkout: Path) -> bool:
         "simlib/report/templates/index.html",
         "data/calibration/heap.json",
         "data/calibration/cost.csv",
+        "data/peers/speed.csv",
         f"data/workloads/{WORKED_EXAMPLE}.yaml",
+        f"data/workloads/{FLOOD}.yaml",
         "notebooks/01_memory.ipynb",
         "log.csv",
         "out/log/01_memory/figure.csv",
@@ -114,7 +117,7 @@ def test_a_checkout_that_is_not_installed_has_the_same_dependencies(monkeypatch)
     assert files.dependency_versions() == installed
 
 
-def test_the_findings_read_no_preset_beyond_their_input_but_the_worked_example():
+def test_the_findings_read_no_preset_beyond_their_input_but_the_worked_example_and_the_flood():
     """The fingerprint names no other preset."""
     read = set()
     for path in [
@@ -125,4 +128,4 @@ def test_the_findings_read_no_preset_beyond_their_input_but_the_worked_example()
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("load_workload", "workload_file"):
                 read |= {ast.unparse(node.args[0])}
-    assert read <= {repr(WORKED_EXAMPLE), "WORKED_EXAMPLE"}
+    assert read <= {repr(WORKED_EXAMPLE), "WORKED_EXAMPLE", "FLOOD"}
