@@ -1,6 +1,7 @@
 """One registry: every way to name a design knows the same list, and refuses the rest in the same words."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -78,20 +79,47 @@ def test_the_two_of_the_incident_stand_first():
     assert [registry.find_design(name).role for name in registry.INCIDENT] == ["leaked", "shipped"]
 
 
-def test_a_design_is_registered_by_its_file_alone(tmp_path):
-    """A module that appears among the stores is found; a new process, as the registry is filled at import."""
-    (tmp_path / "trial.py").write_text(
-        "from simlib.stores.contract import Design\n"
-        "from simlib.stores.unbounded import UnboundedStore\n"
-        "DESIGN = Design('trial', UnboundedStore, go_map='map', colour='#000000', settings=())\n"
+TRIAL = """
+from simlib.stores.bounded import BoundedStore, rule_of
+from simlib.stores.contract import Design
+
+def half(settings):
+    return settings.max_entries // 2
+
+DESIGN = Design(
+    "trial",
+    lambda settings: BoundedStore(settings, keep=half(settings)),
+    go_map="map",
+    colour="#000000",
+    compiled=lambda settings: rule_of(settings, keep=half(settings)),
+)
+"""
+"""A candidate in a file of its own: at its cap it evicts half of its entries."""
+
+
+def test_one_file_is_enough_for_a_design_to_be_replayed_swept_and_reported(tmp_path):
+    """A module that appears among the stores is found by each new process, the workers of a sweep too."""
+    (tmp_path / "trial.py").write_text(TRIAL)
+    # Runs as each process starts: the module stands among the stores without being written there.
+    (tmp_path / "sitecustomize.py").write_text(
+        f"import simlib.stores\nsimlib.stores.__path__.append({str(tmp_path)!r})"
     )
-    code = (
-        f"import simlib.stores; simlib.stores.__path__.append({str(tmp_path)!r})\n"
-        "from simlib.stores.registry import DESIGNS, make_store\n"
-        "print(*DESIGNS, make_store('trial').increment('a', 0))"
-    )
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert ran.stdout.split() == [*registry.DESIGNS, "trial", "1"]
+    paths = os.pathsep.join([str(tmp_path), str(ROOT)])
+
+    def simlib(*words):
+        command = [sys.executable, "-m", "simlib", *words, "--design", "trial", "--max-entries", "4"]
+        environment = os.environ | {"PYTHONPATH": paths}
+        return subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
+
+    log, out = tmp_path / "log.csv", tmp_path / "out"
+    log.write_text("time,session\n" + "".join(f"{row},s{row}\n" for row in range(5)))
+    replayed = json.loads(simlib("replay", str(log), "--json"))
+    expected = {"design": "trial", "max_entries": 4, "cap_evictions": 3, "final_entries": 2}
+    assert {field: replayed[field] for field in expected} == expected
+    assert simlib("replay", str(log)).split()[:4] == ["design", "trial", "max_entries", "4"]
+    simlib("sweep", "--workload", "incident", "--hours", "0.01", "--jobs", "1", "--out", str(out))
+    swept = (out / "sweep.csv").read_text().splitlines()
+    assert {"trial"} == {dict(zip(swept[0].split(","), row.split(","), strict=True))["design"] for row in swept[1:]}
 
 
 def test_only_the_standard_library_is_needed_to_find_them():
