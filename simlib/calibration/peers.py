@@ -2,7 +2,7 @@
 
 Writes `data/peers/`. The libraries are pinned by a Go module of its own, `calibration/peers/`, whose test binary does
 the work: `testing/synctest` fakes the clock of a library, its goroutines included, and runs in tests only. Refuses, in
-one line, to begin where the modules cannot be fetched, or where the module's own tests fail; for a checkout only.
+one line, to begin where the modules cannot be fetched, or where the module's own tests fail.
 """
 
 import argparse
@@ -204,8 +204,6 @@ def _write(name: str, table: pd.DataFrame) -> None:
 
 def measure(logs: Path | None, only: str | None) -> None:
     """Measure, and write the tables once all of them are there."""
-    if not SOURCE.is_dir():
-        raise InputError("an installed package carries no Go module: measure in a checkout, with make peers")
     if logs is not None and not logs.is_dir():
         raise InputError(f"{logs}: not a directory of logs")
     program = build()

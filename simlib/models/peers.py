@@ -89,8 +89,8 @@ def speeds() -> pd.DataFrame:
 
     Columns: `library`, `version`, `goroutines` (with more than one, increments of one id exclude each other), `traffic`
     ("churn": nine in ten on new ids; "incident": the increments of that workload in their order, without pauses);
-    `mean_ns` (elapsed time by increments of all goroutines), `p50_ns`, `p99_ns`, `worst_ns` (single calls, and what they
-    wait for a core where there are more goroutines);
-    `garbage_bytes` (allocated by an increment, the id apart); `heap_bytes` (live, an entry with its id of 37 bytes).
+    `mean_ns` (elapsed time by increments of all goroutines), `p50_ns`, `p99_ns`, `worst_ns` (single calls,
+    the wait for one of two cores included); `garbage_bytes` (allocated by an increment, the id apart); `heap_bytes`
+    (live, an entry with its id of 37 bytes).
     """
     return pd.read_csv(TABLES / "speed.csv")

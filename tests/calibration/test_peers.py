@@ -4,7 +4,7 @@
 """
 
 import json
-from collections import Counter, OrderedDict
+from dataclasses import asdict
 
 import pandas as pd
 import pytest
@@ -13,8 +13,9 @@ from simlib.calibration import golang, peers
 from simlib.core.places import PEERS as TABLES
 from simlib.core.units import HOUR, SECOND
 from simlib.models.peers import PEERS, TOTALS, peer_estimates, peers_table, speeds
+from simlib.replay import ledger
+from simlib.replay.observe import replay
 from simlib.stores.contract import Settings
-from simlib.traces.codes import INCREMENT
 from simlib.traces.files import read_trace
 from simlib.workloads.generator import generate
 from simlib.workloads.schema import load_workload, workload_names
@@ -28,31 +29,9 @@ EXACT_LRU = ("phuslu_1_shard", "freelru")
 
 
 def linked_list(trace, max_entries=CAP):
-    """The ledger of the rule `linked_list`, from its words: the expired leave, then the least recently touched."""
-    entries, found = OrderedDict(), Counter(dict.fromkeys(TOTALS, 0))
-
-    def evict(cause):
-        _, (count, _, row) = entries.popitem(last=False)
-        found.update({f"{cause}_evictions": 1, "false_evictions": int(trace.comes_back[row])})
-        found["lost_counts"] += count * int(trace.comes_back[row])
-
-    columns = zip(trace.time.tolist(), trace.session.tolist(), trace.op.tolist(), strict=True)
-    for row, (now, session, op) in enumerate(columns):
-        if op == INCREMENT:
-            found["increments"] += 1
-            while entries and now - next(iter(entries.values()))[1] > TTL:
-                evict("ttl")
-            found["creates"] += session not in entries
-            entries[session] = (entries.pop(session, (0,))[0] + 1, now, row)
-            if len(entries) > max_entries:
-                evict("cap")
-        else:
-            found["deletes"] += 1
-            found["deletes_hit"] += entries.pop(session, None) is not None
-        found["peak_entries"] = max(found["peak_entries"], len(entries))
-    found["final_entries"] = len(entries)
-    found["final_count_sum"] = sum(count for count, _, _ in entries.values())
-    return dict(found)
+    """The totals of the design `linked_list`, as far as a library's calls and callback give them."""
+    found = asdict(ledger.totals(trace, replay(trace, "linked_list", Settings(max_entries, TTL))))
+    return {total: found[total] for total in TOTALS}
 
 
 def measured(library, trace, counter="no_client"):
@@ -216,7 +195,7 @@ def test_logs_that_are_not_replayed_anew_keep_their_rows_while_the_versions_last
     assert set(peers.with_logs_kept(fresh)["trace"]) == set(fresh["trace"])
 
 
-@pytest.mark.parametrize("reason", ["no proxy", "no logs", "no directory", "installed"])
+@pytest.mark.parametrize("reason", ["no proxy", "no logs", "no directory"])
 def test_what_cannot_be_measured_is_reported_in_one_line_and_the_tables_stay(reason, tmp_path, monkeypatch, capsys):
     before = {path.name: path.read_bytes() for path in TABLES.iterdir()}
     monkeypatch.setattr(golang, "BUILD", tmp_path / "build")
@@ -227,11 +206,8 @@ def test_what_cannot_be_measured_is_reported_in_one_line_and_the_tables_stay(rea
         monkeypatch.setattr(peers, "build", lambda: tmp_path / "program")
         monkeypatch.setattr(peers, "workload_names", list)
         arguments, expected = ["--only", "replays", "--logs", str(tmp_path)], "no logs here; their names end in .csv"
-    elif reason == "no directory":
-        arguments, expected = ["--logs", str(tmp_path / "none")], "not a directory of logs"
     else:
-        monkeypatch.setattr(peers, "SOURCE", tmp_path / "none")
-        expected = "an installed package carries no Go module"
+        arguments, expected = ["--logs", str(tmp_path / "none")], "not a directory of logs"
     assert peers.main(arguments) == 2
     error = capsys.readouterr().err
     assert error.startswith("peers: ")
