@@ -39,7 +39,7 @@ BOUND = next((name for name, design in DESIGNS.items() if design.needs_future), 
 FLOOD_HOURS = 0.5
 """Length of the flood that every design is shown under: the store is full for most of it."""
 
-MOST_STEPS = 500_000
+MOST_STEPS = 200_000
 """Operations at most whose steps are counted: the readable stores take some microseconds for each."""
 
 SHIPPED_CAP = Settings().max_entries
@@ -195,13 +195,16 @@ class Designs:
     def eligible(self) -> list[str]:
         """Designs that may replace the shipped one, itself included.
 
-        By their rule they hold no more than the cap, give each session a count of its own, and need no future.
+        They hold no more than the cap, by their rule or at least on these streams, give each session a count of its
+        own, and need no future.
         """
+        within = self.within_cap()
         return [
             name
             for name, each in DESIGNS.items()
             if name != LEAKED
-            and not (each.needs_future or each.exceeds_cap or each.shares_counter or each.overestimates)
+            and not (each.needs_future or each.shares_counter or each.overestimates)
+            and (name in within or not each.exceeds_cap)
         ]
 
     def within_cap(self) -> list[str]:

@@ -34,11 +34,15 @@ class Replacement:
 
     @cached_property
     def design(self) -> str:
-        """The design to take: of those eligible and as accurate as the best, the one with the fewest mean steps."""
-        lost = {name: self._lost(name) for name in self.designs.eligible}
+        """The design to take: of those eligible and as accurate as the best, the one with the fewest mean steps.
+
+        The shipped one stays where it is as accurate and no other takes less than half of its steps.
+        """
+        lost, steps = {name: self._lost(name) for name in self.designs.eligible}, self.designs.steps["mean"]
         least = min(lost.values())
         near = [name for name in lost if lost[name] <= least + max(NEAR * least, NEARER)]
-        return min(near, key=lambda name: (self.designs.steps["mean"][name], name))
+        best = min(near, key=lambda name: (steps[name], name))
+        return SHIPPED if SHIPPED in near and steps[best] > steps[SHIPPED] / 2 else best
 
     @cached_property
     def beyond_the_cap(self) -> str | None:
@@ -107,9 +111,9 @@ class Replacement:
             pause = format_duration(self.sort_ns)
             says += f", though {format_percent(stalled)} of the increments sort the store, {pause} each"
         if 0 < begins < np.inf:
-            says += f"; from {format_number(begins)} new sessions a second on new ones begin to sort it"
+            says += f"; the cliff, where new ones begin to sort it, is at {format_number(begins)} a second"
         return (
-            f"{says}; from {format_number(self.saturates_at)} a second on half of the lock's time may be gone, and "
+            f"{says}; from {format_number(self.saturates_at)} a second on the lock may be held half of the time, and "
             f"{self.remedy()}."
         )
 
@@ -117,12 +121,10 @@ class Replacement:
         """Name the file to copy or the library to import in place of the shipped store, as part of a sentence."""
         design = self.design
         if design == SHIPPED:
-            return "no other design here is as accurate and takes fewer steps"
+            return "no other design is as accurate and takes less than half of the steps"
         lines = self.designs.costs["lines_of_go"][design]
-        copy = f"the remedy is to copy {design}" + (
-            f", {format_count(lines)} lines of Go" if np.isfinite(lines) else ""
-        )
-        return copy + (f", or to import {self.library}" if self.library else "")
+        written = f"copy {design}, {format_count(lines)} lines of Go" if np.isfinite(lines) else f"write {design} in Go"
+        return f"the remedy is to {written}" + (f", or to import {self.library}" if self.library else "")
 
     @cached_property
     def library(self) -> str:
@@ -144,8 +146,8 @@ class Replacement:
         bound = f" (the clairvoyant bound: {format_percent(self._lost(BOUND))})" if BOUND else ""
         if design == SHIPPED:
             return (
-                f"Keep {SHIPPED}: no other design is as accurate and takes fewer steps. It loses {shipped} of the "
-                f"counts{bound} and takes {format_number(mean[SHIPPED])} steps an operation."
+                f"Keep {SHIPPED}: no other design is as accurate and takes less than half of its steps. It loses "
+                f"{shipped} of the counts{bound} and takes {format_number(mean[SHIPPED])} steps an operation."
             )
         return (
             f"Take {design}: it loses {mine} of the counts, {SHIPPED} {shipped}{bound}. An operation takes "
@@ -157,22 +159,29 @@ class Replacement:
         if self.designs.silence:
             return ""
         design, costs = self.design, self.designs.costs
-        more = costs["bytes_an_entry"][design] - costs["bytes_an_entry"][SHIPPED]
-        memory = "its bytes in Go are not measured"
-        if np.isfinite(more):
-            memory = f"{format_number(abs(more))} bytes {'less' if more < 0 else 'more'} an entry than {SHIPPED}"
-        worst = format_count(self.designs.steps["worst"][design])
-        says = f"The price of {design}: {memory}, and {worst} steps in the worst operation."
-        if np.isfinite(costs["mean_ns"][design]):
+        worst = f"{format_count(self.designs.steps['worst'][design])} steps in the worst operation"
+        says = f"The price of keeping {design}: {worst}."
+        if design != SHIPPED:
+            more = costs["bytes_an_entry"][design] - costs["bytes_an_entry"][SHIPPED]
+            memory = "bytes in Go that are not measured"
+            if np.isfinite(more):
+                memory = f"{format_number(abs(more))} bytes {'less' if more < 0 else 'more'} an entry than {SHIPPED}"
+            says = f"The price of {design}: {memory}, and {worst}."
+        if design != SHIPPED and np.isfinite(costs["mean_ns"][design]):
             mine, shipped = (format_duration(costs["mean_ns"][name]) for name in (design, SHIPPED))
             says += f" In Go an increment that meets a full store takes {mine} on average, in {SHIPPED} {shipped}."
-        if self.beyond_the_cap:
-            peak = self.designs.mean(self.beyond_the_cap, lambda outcome: outcome.totals.peak_entries).mean
+        if DESIGNS[design].exceeds_cap:
+            says += f" By its rule it may outgrow the cap; here it held {self._peak(design)} entries at most."
+        other = self.beyond_the_cap
+        if other and self._lost(other) < self._lost(design):
             says += (
-                f" If memory may follow the traffic, {self.beyond_the_cap} loses "
-                f"{format_percent(self._lost(self.beyond_the_cap))}, with {format_count(peak)} entries at the peak."
+                f" If memory may follow the traffic, {other} loses {format_percent(self._lost(other))} of the counts"
             )
+            says += f", with {self._peak(other)} entries at the peak."
         return says
+
+    def _peak(self, design: str) -> str:
+        return format_count(max(found[design].totals.peak_entries for found in self.designs.replications))
 
     # --- Real libraries
 

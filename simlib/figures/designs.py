@@ -55,7 +55,7 @@ def rows(
 
 def _draw(axes: Axes, table: pd.DataFrame, panel: Panel, colours: Mapping[str, str]) -> None:
     axes.set_xlabel(panel.label, fontsize=10)
-    axes.tick_params(axis="x", labelsize=9)
+    axes.tick_params(axis="x", labelsize=8)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="both", color="#e4e4e4", linewidth=0.8)
     axes.set_axisbelow(True)
@@ -92,7 +92,7 @@ def _scale(axes: Axes, values: np.ndarray, percent: bool) -> None:
         axes.set_xscale("log")
         least, most = (positive.min(), positive.max()) if positive.size else (1.0, 10.0)
         axes.set_xlim(least / 1.8, most * room)
-        axes.xaxis.set_major_locator(LogLocator(numticks=6))
+        axes.xaxis.set_major_locator(LogLocator(numticks=5))
         axes.xaxis.set_major_formatter(plain)
         axes.xaxis.set_minor_formatter(NullFormatter())
         return
