@@ -16,12 +16,21 @@ def integers(text: str) -> list[int]:
     return [int(part) for part in text.split(",")]
 
 
-def durations(text: str) -> list[int]:
-    """Read durations separated by commas, in ns."""
+def duration(text: str) -> int:
+    """Read a duration with its unit, in ns; only 0, or less, needs none."""
     try:
-        return [parse_duration(part) for part in text.split(",")]
+        ns = parse_duration(text)
     except ValueError as error:
         raise ArgumentTypeError(str(error)) from None
+    if ns > 0 and not text.strip()[-1].isalpha():
+        number = text.strip().lstrip("+")
+        raise ArgumentTypeError(f"{text!r} has no unit: write {number}s for seconds or {number}m for minutes")
+    return ns
+
+
+def durations(text: str) -> list[int]:
+    """Read durations with their units separated by commas, in ns."""
+    return [duration(part) for part in text.split(",")]
 
 
 def seeds(text: str) -> list[int]:

@@ -3,8 +3,9 @@
 import argparse
 import json
 
+from simlib.cli.arguments import duration
+from simlib.cli.settings import add_settings, given_settings, report_unused
 from simlib.core.errors import InputError
-from simlib.core.units import parse_duration
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -13,11 +14,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.set_defaults(command=_replay)
     parser.add_argument("trace", metavar="TRACE", help=".csv, .jsonl (either also .gz) or .parquet")
     parser.add_argument("--design", default="bounded", metavar="NAME", help="default: bounded")
-    parser.add_argument("--max-entries", type=int, default=2048, metavar="N", help="0 or less: no cap (default: 2048)")
-    parser.add_argument(
-        "--ttl", default="30m", metavar="TIME", help="idle time, such as 30m; 0 or less: none (default: 30m)"
-    )
-    parser.add_argument("--prune-every", type=int, default=256, metavar="N", help="increments (default: 256)")
+    add_settings(parser, int, duration)
     parser.add_argument("--counter", default="no_client", metavar="NAME", help="no_client (default) or drops")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -33,8 +30,10 @@ def _replay(options: argparse.Namespace) -> int:
     find_design(options.design)
     if options.counter not in COUNTERS:
         raise InputError(f"unknown counter {options.counter!r}: choose one of {', '.join(COUNTERS)}")
-    settings = Settings(options.max_entries, parse_duration(options.ttl), options.prune_every)
+    given = given_settings(options)
+    settings = Settings(**given)
     (totals,) = stream_totals(open_stream(options.trace), [Spec(options.design, settings, options.counter)])
+    report_unused(options.name, [options.design], given)
     result = ledger.report(options.design, settings, totals)
     if options.json:
         print(json.dumps(result, indent=2))

@@ -3,12 +3,14 @@
 import argparse
 import os
 import sys
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
 from simlib.cli.arguments import durations, integers, positive, seeds
+from simlib.cli.settings import add_settings, given_settings, report_unused
 from simlib.core.errors import InputError
-from simlib.core.units import HOUR, MINUTE
+from simlib.core.units import HOUR
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -22,15 +24,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         metavar="NAME",
         help="only this design; may be repeated (default: unbounded and bounded)",
     )
-    parser.add_argument(
-        "--max-entries", type=integers, default=[2048], metavar="N,N,…", help="0 or less: no cap (default: 2048)"
-    )
-    parser.add_argument(
-        "--ttl", type=durations, default=[30 * MINUTE], metavar="TIME,…", help="0 or less: none (default: 30m)"
-    )
-    parser.add_argument(
-        "--prune-every", type=integers, default=[256], metavar="N,N,…", help="increments (default: 256)"
-    )
+    add_settings(parser, integers, durations, ",…")
     parser.add_argument("--seeds", type=seeds, default=[1], metavar="N-N,N,…", help="such as 1-5 or 1,2,7 (default: 1)")
     parser.add_argument("--hours", type=float, metavar="H", help="simulated time (default: each workload's own)")
     where = parser.add_mutually_exclusive_group()
@@ -46,6 +40,7 @@ def _sweep(options: argparse.Namespace) -> int:
 
     from simlib.experiments.executors import dask_workers, local_processes
     from simlib.experiments.sweep import TABLE, grid, opened, sweep, unfinished, write_table
+    from simlib.stores.contract import Settings
     from simlib.stores.registry import INCIDENT
     from simlib.workloads.schema import load_workload, workload_names
 
@@ -55,13 +50,16 @@ def _sweep(options: argparse.Namespace) -> int:
     if options.hours is not None:
         workloads = [workload.lasting(options.hours * HOUR) for workload in workloads]
     designs = options.design or INCIDENT
-    points = grid(workloads, options.seeds, designs, options.max_entries, options.ttl, options.prune_every)
+    given = given_settings(options)
+    axes = [given.get(name, [default]) for name, default in asdict(Settings()).items()]
+    points = grid(workloads, options.seeds, designs, *axes)
     out = Path(options.out)
     if options.scheduler is not None:
         workers = dask_workers(options.scheduler, partial(tqdm.write, file=sys.stderr))
     else:
         workers = local_processes(options.jobs or os.cpu_count() or 1)
     with workers as executor, opened(out) as journal:
+        report_unused(options.name, designs, given)
         kept = len(points) - len(unfinished(points, journal))
         with tqdm(total=len(points), initial=kept, desc="points", unit="point", file=sys.stderr) as bar:
             table = sweep(points, journal, executor, bar.update)

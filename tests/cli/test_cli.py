@@ -22,7 +22,10 @@ def log(tmp_path):
 
 
 def run(capsys, *arguments):
-    status = main([str(argument) for argument in arguments])
+    try:
+        status = main([str(argument) for argument in arguments])
+    except SystemExit as ended:
+        status = ended.code
     captured = capsys.readouterr()
     return status, captured.out, captured.err
 
@@ -60,6 +63,9 @@ def test_replay_prints_the_contracted_object(capsys, log):
         "final_entries": 1,
         "final_count_sum": 1,
         "log_lines": 3,
+        "overflow_counts": 0,
+        "inherited_counts": 0,
+        "retired_counts": 0,
     }
 
 
