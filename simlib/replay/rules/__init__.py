@@ -5,18 +5,26 @@ A module has one function, `advance`, compiled for its types. It takes `time`, `
 `ttl` (ns) and `prune_every`; and what it fills in: `answers`, `created` and `shared`, all (n,), `prunes` (n, 3),
 `evicted` (n, 4), and `counts` (sessions,), the counts of the entries that are left, 0 for none. A row of `evicted` is
 the increment, 1 if by the cap, the number of the entry's last increment, and what the entry counted itself. It returns
-the numbers of rows filled in `created`, `shared`, `prunes` and `evicted`. All are int64.
+the numbers of rows filled in `created`, `shared`, `prunes` and `evicted`. All are int64. `SIGNATURE` says so to Numba.
 """
 
 from importlib import import_module
 
 import numpy as np
+from numba import int64, types, uint8
 
 from simlib.stores.contract import OwnRule
 from simlib.traces.codes import INCREMENT
 from simlib.traces.trace import Trace
 
 Record = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
+_read = {kind: types.Array(kind, 1, "C", readonly=True) for kind in (int64, uint8)}
+SIGNATURE = types.UniTuple(int64, 4)(
+    *(_read[int64], _read[int64], _read[uint8], _read[int64]),
+    *(int64, int64, int64),
+    *(int64[::1], int64[::1], int64[::1], int64[:, ::1], int64[:, ::1], int64[::1]),
+)
 
 
 def replay_whole(rule: OwnRule, trace: Trace, future: np.ndarray) -> Record:
