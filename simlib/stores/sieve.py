@@ -134,7 +134,7 @@ DESIGN = Design(
     name="sieve",
     factory=SieveStore,
     go_map="map",
-    colour="#999933",
+    colour="#000000",
     compiled=lambda settings: OwnRule("sieve", settings.max_entries, settings.ttl, settings.prune_every),
     # A time, two links, and a bit that takes a word.
     bookkeeping=48,

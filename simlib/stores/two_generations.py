@@ -92,7 +92,7 @@ DESIGN = Design(
     name="two_generations",
     factory=TwoGenerationsStore,
     go_map="map",
-    colour="#882255",
+    colour="#117733",
     settings=("max_entries", "ttl"),
     compiled=lambda settings: OwnRule("two_generations", settings.max_entries, settings.ttl, settings.prune_every),
     # A cap of 1 alone is exceeded, by 1.
