@@ -1,10 +1,11 @@
 """The compiled generator: the stream that `churn` records, a slice of time at a time and some 50 times as fast.
 
-A session is drawn and played alone, from its first action to its last, as soon as it arrives: sessions meet only in the
-order of the stream. Its operations wait in the slices of time that they fall into; a slice is put in order once every
-session that begins before its end has been played. So memory grows with what is still to come of the sessions that have
-arrived, not with the stream. Where the event history is kept in memory, sessions affect one another: the stream then
-goes through `_Forgetting`, one event at a time in Python.
+A session is drawn and played alone as soon as it arrives: sessions meet only in the order of the stream. Its operations
+wait in the slices of time that they fall into; a slice is put in order once every session that begins before its end
+has been played that far. A session that nobody watches is played at most `kernels.MOST_AHEAD` events ahead, and one
+that clients watch from its first action to its last. So memory grows with the sessions under way, and with what is
+still to come of those that are watched, not with the stream. Where the event history is kept in memory, sessions affect
+one another: the stream then goes through `_Forgetting`, one event at a time in Python.
 """
 
 from collections.abc import Iterator
@@ -19,11 +20,12 @@ from simlib.traces.chunks import Chunk, Stream
 from simlib.traces.codes import IS_DELETE, IS_DROPS, NONE
 from simlib.traces.trace import Trace
 from simlib.workloads.broadcaster import Entries, MemoryHistory, Timeline
-from simlib.workloads.kernels import AHEAD, DONE, KIND, MORE_BLOCKS, fill
+from simlib.workloads.kernels import DONE, KIND, MORE_BLOCKS, MORE_PARKING, fill
 from simlib.workloads.kinds import InMemory, Kind
 from simlib.workloads.schema import Workload
 from simlib.workloads.slices import BLOCK, CODE_BITS, IS_EVENT, NUMBER_BITS, collect, without_marks
 from simlib.workloads.timetable import ARRIVAL_UNIT, expected_arrivals, ids_of
+from simlib.workloads.watched import AHEAD
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -62,7 +64,9 @@ class Traffic:
         self._width_bits = max(int(np.ceil(np.log2(width))), 0)
         self._slices = ((workload.duration - 1) >> self._width_bits) + 1
         self._first, self._last = np.full((2, self._slices), -1, np.int64)
-        self._links, self._state = np.append(np.arange(1, 64), -1), np.zeros(1, np.int64)
+        self._links, self._state = np.append(np.arange(1, 64), -1), np.zeros(2, np.int64)
+        self._parked = _parking(0, 64)
+        self._first_parked = np.full((len(arrivals), self._slices), -1, np.int64)
         self._times, self._whats = np.empty((2, 64 * BLOCK), np.int64)
         self._played, self._codes, self._scratch = np.empty(64, np.int64), np.empty(64, np.uint8), _scratch(8)
         self._waits, self._ahead = np.empty(AHEAD, np.int64), np.empty((2, len(arrivals), AHEAD), np.int64)
@@ -98,6 +102,7 @@ class Traffic:
                 *(self._kinds, self._bounds, self._expected, self.workload.duration, until, self._width_bits),
                 *(self._times, self._whats, self._links, self._first, self._last, self._state),
                 *(self._played, self._codes, self._scratch, self._waits, *self._ahead),
+                *(self._parked, self._first_parked),
             )
             if lacks == DONE:
                 break
@@ -108,6 +113,10 @@ class Traffic:
                 self._times, self._whats = (
                     np.concatenate([each, np.empty_like(each)]) for each in (self._times, self._whats)
                 )
+            elif lacks == MORE_PARKING:
+                more = self._parked.shape[1]
+                self._parked = np.concatenate([self._parked, _parking(more, more)], axis=1)
+                self._state[1] = more
             else:
                 self._played, self._codes = (
                     np.empty(2 * self._played.size, np.int64),
@@ -227,10 +236,17 @@ def _kind(kind: Kind, stream: int, steps: int, marked: bool) -> tuple:
         *(holds, (1 << 61) // holds),
         *(clients is not None, kind.outlives_clients, kind.token_deltas, marked, steps),
         np.uint64(stream).astype(np.int64),
-        *(0,) * 11,
+        *(0,) * 13,
     )
 
 
 def _scratch(clients: int) -> np.ndarray:
     """Room for the connects and disconnects of a session, and for this many clients of it."""
     return np.empty((6, clients), np.int64)
+
+
+def _parking(first: int, columns: int) -> np.ndarray:
+    """Room for unwatched sessions that wait, from column `first` on: each column is linked to the next."""
+    parked = np.empty((5, columns), np.int64)
+    parked[4] = np.append(np.arange(first + 1, first + columns), -1)
+    return parked

@@ -1,4 +1,4 @@
-"""Compiled kernels of the generator: a session is drawn and played from its first action to its last, then sorted in.
+"""Compiled kernels of the generator: sessions are drawn and played, and their operations sorted into slices of time.
 
 `timetable` and `broadcaster` are the definition; tests hold every operation here to theirs.
 """
@@ -9,15 +9,24 @@ from numba import from_dtype, int64, njit, uint8, uint64
 from simlib.core.variates import drawn, duration, minus_ln, unit
 from simlib.traces.codes import COMES_BACK, IS_DELETE, IS_DROPS
 from simlib.workloads.slices import BLOCK, CODE_BITS, IS_EVENT, NUMBER_BITS
-from simlib.workloads.timetable import ARRIVAL_UNIT, STAYS_PER_CLIENT, Purpose
-
-AHEAD_BITS = 3
-AHEAD = 1 << AHEAD_BITS
-"""Variates that are drawn at a time, as many as a processor's vectors hold; those that are not used cost nothing."""
-
-ARRIVAL, _, LASTS, GAP, PAUSE, PAUSE_LASTS, ANOTHER_CLIENT, JOINS, STAYS, RETURNS, AWAY, DRAINS, SLOW, SLOW_DRAINS = (
-    int(purpose) for purpose in Purpose
+from simlib.workloads.timetable import ARRIVAL_UNIT
+from simlib.workloads.watched import (
+    AHEAD,
+    AHEAD_BITS,
+    ARRIVAL,
+    GAP,
+    LASTS,
+    PAUSE,
+    PAUSE_LASTS,
+    chance,
+    watched_operations,
 )
+
+MOST_AHEAD = 64
+"""Events of an unwatched session that are played beyond the slice in hand before it is parked until the next is due.
+
+So a session takes the same memory however long it lives.
+"""
 
 _DURATIONS = ("gap", "lasts", "pause", "joins", "stays", "away", "drains", "slow")
 _CHANCES = ("pauses", "returns", "another", "slows")
@@ -28,147 +37,20 @@ KIND = np.dtype(
         *((f"p_{name}", "f8") for name in _CHANCES),
         *((name, "i8") for name in ("holds", "quick", "watched", "outlives", "deltas", "marked", "steps")),
         *((name, "i8") for name in ("stream", "reached", "step", "period_begins", "number", "next", "stage")),
-        *((name, "i8") for name in ("at", "count", "now", "worked", "draw")),
+        *((name, "i8") for name in ("at", "count", "now", "worked", "draw", "playing", "resumes")),
     ],
     align=True,
 )
 """A kind of session for the compiled code, and how far its arrivals and the session that is being played have come.
 
-`holds` is the number of events that a client holds, its writer's included; `marked` whether every event is marked.
+`playing` is the number of the session that is being played, `resumes` the stage of the arrivals meanwhile. `holds` is
+the number of events that a client holds, its writer's included; `marked` whether every event is marked.
 """
 
 TO_COME, ARRIVES, PLAYS = range(3)
 """Stages of a kind: its next arrival is not drawn yet, is drawn, is being played."""
 
-DONE, MORE_BLOCKS, MORE_ROOM_FOR_A_SESSION = range(3)
-
-
-@njit
-def _chance(base, draw):
-    return unit(drawn(base, draw))
-
-
-@njit(error_model="numpy")
-def _watched(k, key, begins, lasts, end, times, codes, scratch, waits):
-    """Play a session that clients watch; its operations stand in order in `times` and `codes`.
-
-    Returns their number, or -1 where `times` or `scratch` is too small. O(events + connects squared), of which a
-    session has few. See `timetable._stays`, `timetable._emissions` and `broadcaster.Broadcaster`. One kernel of more
-    than 80 lines, because a call within the loop over the events would double its time.
-    """
-    # Every connect and disconnect, in order: time, and +c or -c for client c.
-    moves, when, who = 0, scratch[0], scratch[1]
-    # A connected client: its number, its writer's time for an event, and until when it writes; or else since when it
-    # has been writing, and the number of events it got since then.
-    connected, number, drain, since, waiting = 0, scratch[2], scratch[3], scratch[4], scratch[5]
-    last_off, client = int64(0), int64(1)
-    joins, stays, returns, away = (
-        drawn(key, uint64(JOINS)),
-        drawn(key, uint64(STAYS)),
-        drawn(key, uint64(RETURNS)),
-        drawn(key, uint64(AWAY)),
-    )
-    while True:
-        stay = uint64((client - 1) * STAYS_PER_CLIENT)
-        on = begins + duration(k.joins_law, k.joins_low, k.joins_high, _chance(joins, stay))
-        while on < end:
-            off = on + max(duration(k.stays_law, k.stays_low, k.stays_high, _chance(stays, stay)), 1)
-            last_off = max(last_off, off)
-            for time, code in ((on, client), (off, -client)):
-                if time >= end:
-                    continue
-                if moves == when.size:
-                    return -1
-                at = moves
-                while at > 0 and (
-                    when[at - 1] > time
-                    or (
-                        when[at - 1] == time
-                        and (who[at - 1] < 0 < code or (who[at - 1] * code > 0 and abs(who[at - 1]) > abs(code)))
-                    )
-                ):
-                    when[at], who[at] = when[at - 1], who[at - 1]
-                    at -= 1
-                when[at], who[at] = time, code
-                moves += 1
-            if _chance(returns, stay) >= k.p_returns:
-                break
-            on = off + max(duration(k.away_law, k.away_low, k.away_high, _chance(away, stay)), 1)
-            stay += uint64(1)
-        if _chance(drawn(key, uint64(ANOTHER_CLIENT)), uint64(client)) >= k.p_another:
-            break
-        client += 1
-    if client > number.size:
-        return -1
-    move, count = 0, 0
-    gaps, pauses, long = drawn(key, uint64(GAP)), drawn(key, uint64(PAUSE)), drawn(key, uint64(PAUSE_LASTS))
-    now, worked, draw, emits, counted = begins, int64(0), int64(0), True, False
-    while emits or move < moves:
-        if count + connected + 3 * (moves - move) + 2 > times.size:
-            return -1
-        emits = emits and (k.outlives != 0 or now <= last_off)
-        while move < moves and (not emits or when[move] < now or (when[move] == now and who[move] > 0)):
-            if who[move] > 0:
-                of = uint64(who[move])
-                law, low, high = k.drains_law, k.drains_low, k.drains_high
-                chosen = _chance(drawn(key, uint64(DRAINS)), of)
-                if k.p_slows > 0 and _chance(drawn(key, uint64(SLOW)), of) < k.p_slows:
-                    law, low, high = k.slow_law, k.slow_low, k.slow_high
-                    chosen = _chance(drawn(key, uint64(SLOW_DRAINS)), of)
-                number[connected], drain[connected] = who[move], max(duration(law, low, high, chosen), 1)
-                since[connected], waiting[connected] = 0, 0
-                connected += 1
-            else:
-                at = 0
-                while number[at] != -who[move]:
-                    at += 1
-                connected -= 1
-                number[at], drain[at] = number[connected], drain[connected]
-                since[at], waiting[at] = since[connected], waiting[connected]
-                if connected == 0:
-                    times[count], codes[count] = when[move], IS_DELETE
-                    times[count + 1], codes[count + 1] = when[move], IS_DELETE | IS_DROPS
-                    count += 2
-                    if counted:
-                        times[count], codes[count] = when[move], IS_DELETE | IS_EVENT
-                        count, counted = count + 1, False
-            move += 1
-        if not emits:
-            continue
-        if k.marked != 0 or (k.deltas != 0 and not counted):
-            times[count], codes[count] = now, IS_EVENT
-            count, counted = count + 1, k.marked == 0
-        if connected == 0:
-            times[count], codes[count] = now, 0
-            count += 1
-        for at in range(connected):
-            # Lindley's recursion, as in `broadcaster.Client`; where a full channel takes longer to drain than 64 bits
-            # hold, in whole events since the writer was last idle.
-            if drain[at] <= k.quick:
-                full = since[at] - now > drain[at] * (k.holds - 1)
-                if not full:
-                    since[at] = max(since[at], now) + drain[at]
-            else:
-                drained = (now - since[at]) // drain[at]
-                if drained > waiting[at] or (drained == waiting[at] and now - since[at] > drained * drain[at]):
-                    since[at], waiting[at], drained = now, 0, int64(0)
-                full = waiting[at] + 1 - drained > k.holds
-                if not full:
-                    waiting[at] += 1
-            if full:
-                times[count], codes[count] = now, IS_DROPS
-                count += 1
-        if draw & (AHEAD - 1) == 0:
-            for ahead in range(waits.size):
-                chosen = _chance(gaps, uint64(draw + ahead))
-                waits[ahead] = min(max(duration(k.gap_law, k.gap_low, k.gap_high, chosen), 1), end)
-        worked += waits[draw & (AHEAD - 1)]
-        now += waits[draw & (AHEAD - 1)]
-        if k.p_pauses > 0 and _chance(pauses, uint64(draw)) < k.p_pauses:
-            now += min(duration(k.pause_law, k.pause_low, k.pause_high, _chance(long, uint64(draw))), end)
-        draw += 1
-        emits = worked <= lasts and now < end
-    return count
+DONE, MORE_BLOCKS, MORE_ROOM_FOR_A_SESSION, MORE_PARKING = range(4)
 
 
 _kinds, _column, _table = from_dtype(KIND)[::1], int64[::1], int64[:, ::1]
@@ -178,6 +60,7 @@ _kinds, _column, _table = from_dtype(KIND)[::1], int64[::1], int64[:, ::1]
     int64(
         *(_kinds, _table, _table, int64, int64, int64),
         *(_column, _column, _column, _column, _column, _column, _column, uint8[::1], _table, _column, _table, _table),
+        *(_table, _table),
     ),
     cache=True,
     nogil=True,
@@ -202,6 +85,8 @@ def fill(
     waits,
     arrivals,
     working,
+    parked,
+    first_parked,
 ):
     """Play every session that begins before `until` and put its operations into the slices of time they fall into.
 
@@ -220,6 +105,12 @@ def fill(
             continue
         period, in_period = bounds[kind, k.steps], expected[kind, k.steps]
         while True:
+            in_hand = (until - 1) >> width_bits
+            due = first_parked[kind, in_hand]
+            if k.stage != PLAYS and due >= 0:
+                k.playing, k.now, k.worked, k.draw = parked[0, due], parked[1, due], parked[2, due], parked[3, due]
+                k.at, k.count, k.resumes, k.stage = 0, 0, k.stage, PLAYS
+                first_parked[kind, in_hand], parked[4, due], state[1] = parked[4, due], state[1], due
             if k.stage == TO_COME:
                 # The next arrival, as in `timetable._arrivals`.
                 if k.number & (AHEAD - 1) == 0:
@@ -228,9 +119,7 @@ def fill(
                         gap = minus_ln(unit(drawn(drawn(key, uint64(ARRIVAL)), uint64(0))))
                         arrivals[kind, at] = int64(np.floor(gap * ARRIVAL_UNIT))
                     for at in range(waits.size):
-                        chosen = _chance(
-                            drawn(drawn(uint64(k.stream), uint64(k.number + at)), uint64(LASTS)), uint64(0)
-                        )
+                        chosen = chance(drawn(drawn(uint64(k.stream), uint64(k.number + at)), uint64(LASTS)), uint64(0))
                         working[kind, at] = duration(k.lasts_law, k.lasts_low, k.lasts_high, chosen)
                 k.reached += arrivals[kind, k.number & (AHEAD - 1)]
                 if k.reached >= in_period:
@@ -246,15 +135,17 @@ def fill(
                 k.next = bounds[kind, k.step] + min(int64(np.floor(into * width)), width - 1)
                 k.next = min(k.next + k.period_begins, end)
                 k.stage = ARRIVES
-            if k.next >= until:
+            if k.stage == ARRIVES and k.next >= until:
                 break
-            key = drawn(uint64(k.stream), uint64(k.number))
-            session = (int64(kind) << NUMBER_BITS | k.number) << CODE_BITS
+            if k.stage == ARRIVES:
+                k.playing, k.resumes = k.number, PLAYS
+            key = drawn(uint64(k.stream), uint64(k.playing))
+            session = (int64(kind) << NUMBER_BITS | k.playing) << CODE_BITS
             watched = k.watched != 0
             if k.stage == ARRIVES:
                 k.at, k.count, k.now, k.worked, k.draw = 0, 0, k.next, 0, 0
                 if watched:
-                    k.count = _watched(
+                    k.count = watched_operations(
                         k, key, k.next, working[kind, k.number & (AHEAD - 1)], end, played, codes, scratch, waits
                     )
                     if k.count < 0:
@@ -273,7 +164,10 @@ def fill(
                             codes[at] |= follows
                             follows = here
                 k.stage = PLAYS
-            lasts, drawn_ahead = working[kind, k.number & (AHEAD - 1)], int64(-1)
+            lasts, drawn_ahead, ahead_of = working[kind, k.number & (AHEAD - 1)], int64(-1), int64(0)
+            if k.resumes != PLAYS:
+                chosen = chance(drawn(key, uint64(LASTS)), uint64(0))
+                lasts = duration(k.lasts_law, k.lasts_low, k.lasts_high, chosen)
             gaps, pauses, long = drawn(key, uint64(GAP)), uint64(0), uint64(0)
             if k.p_pauses > 0:
                 pauses, long = drawn(key, uint64(PAUSE)), drawn(key, uint64(PAUSE_LASTS))
@@ -309,17 +203,33 @@ def fill(
                 if draw >> AHEAD_BITS != drawn_ahead:
                     drawn_ahead = draw >> AHEAD_BITS
                     for ahead in range(waits.size):
-                        chosen = _chance(gaps, uint64(drawn_ahead * AHEAD + ahead))
+                        chosen = chance(gaps, uint64(drawn_ahead * AHEAD + ahead))
                         waits[ahead] = min(max(duration(k.gap_law, k.gap_low, k.gap_high, chosen), 1), end)
                 worked += waits[draw & (AHEAD - 1)]
                 now += waits[draw & (AHEAD - 1)]
                 if worked > lasts:
                     now = end
-                elif k.p_pauses > 0 and _chance(pauses, uint64(draw)) < k.p_pauses:
-                    now += min(duration(k.pause_law, k.pause_low, k.pause_high, _chance(long, uint64(draw))), end)
+                elif k.p_pauses > 0 and chance(pauses, uint64(draw)) < k.p_pauses:
+                    now += min(duration(k.pause_law, k.pause_low, k.pause_high, chance(long, uint64(draw))), end)
                 draw += 1
                 whats[place] = what | (COMES_BACK if now < end else 0)
-            k.number += 1
-            k.stage = TO_COME
+                ahead_of += 1
+                if ahead_of >= MOST_AHEAD and until <= now < end:
+                    free_column = state[1]
+                    if free_column < 0:
+                        k.at, k.now, k.worked, k.draw = at, now, worked, draw
+                        state[0] = free
+                        return MORE_PARKING
+                    state[1] = parked[4, free_column]
+                    parked[0, free_column], parked[1, free_column] = k.playing, now
+                    parked[2, free_column], parked[3, free_column] = worked, draw
+                    parked[4, free_column] = first_parked[kind, now >> width_bits]
+                    first_parked[kind, now >> width_bits] = free_column
+                    break
+            if k.resumes == PLAYS:
+                k.number += 1
+                k.stage = TO_COME
+            else:
+                k.stage = k.resumes
     state[0] = free
     return DONE

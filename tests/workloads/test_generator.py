@@ -188,6 +188,18 @@ def test_a_stream_keeps_nothing_of_the_third_map_unless_asked(change):
         Traffic(chosen, 4).high_volume()
 
 
+def test_long_sessions_take_no_more_memory_than_short_ones():
+    """Sessions of thousands of events are played in parts, and the stream is that of the model."""
+    lasting = workload(
+        "60h", series=kind(20.0, "fixed 1m", "fixed 60h"), pausing=kind(5.0, "exponential 20s", "fixed 2d")
+    )
+    assert_alike(lasting.lasting(12 * HOUR), 1)
+    traffic = Traffic(lasting, 1)
+    operations = sum(chunk.time.size for chunk in traffic.until())
+    assert traffic._parked.shape[1] >= 1000
+    assert operations > 20 * traffic._times.size
+
+
 def columns(chunks):
     chunks = list(chunks)
     return [np.concatenate([getattr(chunk, name) for chunk in chunks]) for name in ("time", "session", "code")]
