@@ -1,4 +1,7 @@
-"""Command `replay`: runs one store over a trace file and prints its ledger."""
+"""Command `replay`: runs one store over a trace file and prints its ledger, for people or as JSON.
+
+Refuses a log without rows of the counter.
+"""
 
 import argparse
 import json
@@ -20,6 +23,7 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def _replay(options: argparse.Namespace) -> int:
+    from simlib.cli.noted import NotedStream
     from simlib.replay import ledger
     from simlib.replay.totals import Spec, stream_totals
     from simlib.stores.contract import Settings
@@ -32,14 +36,15 @@ def _replay(options: argparse.Namespace) -> int:
         raise InputError(f"unknown counter {options.counter!r}: choose one of {', '.join(COUNTERS)}")
     given = given_settings(options)
     settings = Settings(**given)
-    (totals,) = stream_totals(open_stream(options.trace), [Spec(options.design, settings, options.counter)])
+    stream = NotedStream(open_stream(options.trace))
+    (totals,) = stream_totals(stream, [Spec(options.design, settings, options.counter)])
+    stream.check(options.trace, options.counter)
     report_unused(options.name, [options.design], given)
-    result = ledger.report(options.design, settings, totals)
     if options.json:
-        print(json.dumps(result, indent=2))
+        print(json.dumps(ledger.report(options.design, settings, totals), indent=2))
     else:
-        width = max(map(len, result))
-        for name, value in result.items():
-            shown = "-" if value is None else f"{value:,}" if isinstance(value, (int, float)) else value
-            print(f"{name:<{width}}  {shown}")
+        # The models are read only where they are shown.
+        from simlib.cli.ledger_text import Span, ledger_text
+
+        print(ledger_text(Span(options.trace, options.counter, stream.lasts), options.design, settings, totals))
     return 0

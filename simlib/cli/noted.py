@@ -1,0 +1,42 @@
+"""Notes what a stream holds while it is read, so that a log that lacks what was asked for is refused.
+
+Refuses a log without rows, and one without rows of a counter.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from simlib.core.errors import InputError
+from simlib.traces.chunks import Chunk, Stream
+from simlib.traces.codes import COUNTERS, IS_DROPS
+
+
+class NotedStream:
+    """A stream that notes its counters, and its first and last time (ns), each time that it is read."""
+
+    def __init__(self, stream: Stream):
+        self._stream = stream
+        self._counters: set[str] = set()
+        self._times: list[int] = []
+
+    def __call__(self) -> Iterator[Chunk]:
+        self._times = []
+        for chunk in self._stream():
+            if chunk.time.size:
+                self._counters |= {COUNTERS[which] for which in np.unique(chunk.code & IS_DROPS) // IS_DROPS}
+                self._times = [*self._times[:1], int(chunk.time[0]), int(chunk.time[-1])]
+            yield chunk
+
+    @property
+    def lasts(self) -> int:
+        """The time from the first row to the last, ns."""
+        return self._times[-1] - self._times[0]
+
+    def check(self, file: str, counter: str) -> None:
+        """Raise InputError where the stream that was read has no rows, or none of a counter."""
+        if not self._counters:
+            raise InputError(f"{file}: the log holds no rows, so there is nothing to replay")
+        if counter not in self._counters:
+            there = " and ".join(sorted(self._counters))
+            raise InputError(f"{file}: no row has the counter {counter!r}: the log has {there}")

@@ -1,0 +1,81 @@
+"""The ledger for people: the span, the verdict, and a line with a word of help for each setting and figure."""
+
+from dataclasses import fields
+
+import pytest
+
+from simlib.cli.ledger_text import FIGURES, SETTINGS, Span, ledger_text
+from simlib.cli.main import main
+from simlib.core.units import HOUR, MINUTE, SECOND
+from simlib.replay.ledger import Totals
+from simlib.stores.contract import Settings
+from simlib.stores.registry import DESIGNS
+
+NOTHING = dict.fromkeys((field.name for field in fields(Totals)), 0)
+SPAN = Span("log.csv", "no_client", 2 * HOUR)
+
+
+def lines(design="bounded", settings=None, **figures):
+    return ledger_text(SPAN, design, settings or Settings(), Totals(**NOTHING | figures)).splitlines()
+
+
+def line(name, *given, **figures):
+    (found,) = (each for each in lines(*given, **figures) if each.startswith(f"  {name}  "))
+    return " ".join(found.split())
+
+
+def test_every_figure_of_the_ledger_has_a_word_of_help():
+    assert set(FIGURES) == set(NOTHING)
+    # Span, verdict, an empty line, four settings, heap and mean increment.
+    assert len(lines()) == 3 + len(SETTINGS) + len(FIGURES) + 2
+    assert [each.split()[0] for each in lines()[3:7]] == list(SETTINGS)
+
+
+def test_the_span_comes_first_and_then_the_verdict():
+    found = lines(increments=20_000, deletes=1, cap_evictions=60, ttl_evictions=40, false_evictions=25, lost_counts=50)
+    assert found[0] == "log.csv, counter no_client: 20,000 increments and 1 delete in 2 h."
+    assert found[1].startswith(
+        "Verdict: with bounded, 25 % of 100 evictions removed sessions still in use, which lost 0.25 % of the counts."
+    )
+
+
+def test_a_store_that_evicts_nothing_says_so_with_its_memory():
+    (verdict,) = (each for each in lines("unbounded", increments=5, peak_entries=100_000) if "Verdict" in each)
+    assert "nothing was evicted and no count was lost. The store held at most 100,000 sessions (" in verdict
+    assert verdict.endswith(" MiB).")
+
+
+def test_a_shared_counter_is_part_of_the_verdict():
+    assert "A shared counter took 30 % of the increments." in lines("overflow", increments=10, overflow_counts=3)[1]
+
+
+def test_shares_are_per_cent_of_what_the_line_names():
+    figures = {"increments": 200, "deletes": 8, "deletes_hit": 2, "creates": 50, "log_lines": 20}
+    assert line("creates", **figures).startswith("creates 50 25 % of increments ")
+    assert line("deletes_hit", **figures).startswith("deletes_hit 2 25 % of deletes ")
+    assert line("false_evictions").startswith("false_evictions 0 0 % of evictions ")
+
+
+def test_settings_that_are_off_or_not_used_are_words():
+    assert line("max_entries", "bounded", Settings(0, 90 * MINUTE)).startswith("max_entries off ")
+    assert line("ttl_seconds", "bounded", Settings(0, 90 * MINUTE)).startswith("ttl_seconds 1.5 h ")
+    assert line("ttl_seconds", "bounded", Settings(ttl=-SECOND)).startswith("ttl_seconds off ")
+    assert line("ttl_seconds", "overflow").startswith("ttl_seconds not used ")
+
+
+@pytest.mark.parametrize("design", DESIGNS)
+def test_every_design_has_its_heap_and_its_time(design):
+    figures = {"increments": 5000, "creates": 500, "peak_entries": 500, "final_entries": 500}
+    assert line("heap", design, **figures).split()[2] in ("KiB", "MiB")
+    mean = line("mean increment", design, **figures)
+    assert " ns modelled " in mean or " measured in Go " in mean or mean.endswith("this design has no Go version")
+
+
+def test_replay_prints_it_without_json(capsys, tmp_path):
+    log = tmp_path / "log.csv"
+    log.write_text("time,session\n0,a\n60,b\n120,a\n")
+    assert main(["replay", str(log), "--max-entries", "1"]) == 0
+    found = capsys.readouterr().out.splitlines()
+    assert found[0] == f"{log}, counter no_client: 3 increments and 0 deletes in 2 min."
+    # b evicts a, which comes back and evicts b.
+    assert "50 % of 2 evictions removed sessions still in use, which lost 33.3 % of the counts." in found[1]
