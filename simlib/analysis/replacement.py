@@ -36,11 +36,13 @@ class Replacement:
     def design(self) -> str:
         """The design to take: of those eligible and as accurate as the best, the one with the fewest mean steps.
 
-        The shipped one stays where it is as accurate and no other takes less than half of its steps.
+        One that by its rule may outgrow the cap only where no other is as accurate. The shipped one stays where it is
+        as accurate and no other takes less than half of its steps.
         """
         lost, steps = {name: self._lost(name) for name in self.designs.eligible}, self.designs.steps["mean"]
         least = min(lost.values())
         near = [name for name in lost if lost[name] <= least + max(NEAR * least, NEARER)]
+        near = [name for name in near if not DESIGNS[name].exceeds_cap] or near
         best = min(near, key=lambda name: (steps[name], name))
         return SHIPPED if SHIPPED in near and steps[best] > steps[SHIPPED] / 2 else best
 
@@ -82,16 +84,14 @@ class Replacement:
         return HALF * SECOND / (self.increments_per_new * self.sort_ns)
 
     def bound_agrees(self) -> bool | None:
-        """Whether no simulated traffic holds the lock for longer than if every increment sorted a full store.
+        """Whether at no simulated traffic an increment takes longer on average than one that sorts a full store.
 
-        Within 5 %, at traffic that is over the cliff: below it there are other prunes. None where none is simulated.
+        Within 5 %. None where no other traffic is simulated, or no full store is ever sorted.
         """
-        prune = self.designs.prune
-        if self.designs.silence or not (self.designs.experiment.simulated and prune.steps):
+        prune, cap = self.designs.prune, self.designs.experiment.settings.max_entries
+        if self.designs.silence or not (self.designs.experiment.simulated and prune.steps) or cap <= 0:
             return None
-        table = prune.cliff[prune.cliff["sorted_percent"] > 50]
-        most = HALF * table["new_per_second"] / self.saturates_at
-        return bool((table["utilisation_percent"] / 100 <= 1.05 * most).all())
+        return bool((prune.cliff["mean_ns"] <= 1.05 * self.sort_ns).all())
 
     def bottleneck(self) -> str:
         """Answer the incident's open question in one sentence."""
@@ -147,7 +147,7 @@ class Replacement:
         if design == SHIPPED:
             return (
                 f"Keep {SHIPPED}: no other design is as accurate and takes less than half of its steps. It loses "
-                f"{shipped} of the counts{bound} and takes {format_number(mean[SHIPPED])} steps an operation."
+                f"{shipped} of the counts{bound}; mean steps of an operation: {format_number(mean[SHIPPED])}."
             )
         return (
             f"Take {design}: it loses {mine} of the counts, {SHIPPED} {shipped}{bound}. An operation takes "
@@ -159,7 +159,8 @@ class Replacement:
         if self.designs.silence:
             return ""
         design, costs = self.design, self.designs.costs
-        worst = f"{format_count(self.designs.steps['worst'][design])} steps in the worst operation"
+        most = self.designs.steps["worst"][design]
+        worst = f"{format_count(most)} step{'s' if most != 1 else ''} in the worst operation"
         says = f"The price of keeping {design}: {worst}."
         if design != SHIPPED:
             more = costs["bytes_an_entry"][design] - costs["bytes_an_entry"][SHIPPED]

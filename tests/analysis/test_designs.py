@@ -92,6 +92,21 @@ def test_the_lock_is_half_used_when_every_increment_sorts_for_half_of_a_second_a
     assert 200_000 < incident.sort_ns < 400_000
 
 
+@pytest.mark.parametrize("chosen", [{"max_entries": 1}, {"ttl": "0"}, {"max_entries": 0}, {"max_entries": 40}])
+def test_other_settings_are_answered(chosen):
+    replacement = Replacement(Designs(open_experiment("burst", hours=1, compiled=True, **chosen)))
+    assert all(holds for _, holds, _ in replacement.designs.claims())
+    assert replacement.bound_agrees() in (True, None)
+    check_figures(figures_of(replacement.designs))
+    assert replacement.design in replacement.answer() + replacement.price()
+
+
+def test_what_may_outgrow_the_cap_is_taken_only_where_no_other_is_as_accurate():
+    # By night a TTL loses nobody here, so all designs lose nothing and the cap need not be given up.
+    replacement = Replacement(Designs(open_experiment("diurnal", hours=3, compiled=True)))
+    assert not DESIGNS[replacement.design].exceeds_cap
+
+
 def test_without_a_cap_nothing_is_sorted_and_without_increments_nothing_is_said(tmp_path):
     endless = Replacement(Designs(open_experiment("burst", hours=0.5, max_entries=0, compiled=True)))
     assert endless.bottleneck().endswith("without a cap nothing is ever sorted.")
