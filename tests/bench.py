@@ -46,6 +46,7 @@ from simlib.workloads.generator import Traffic, generate
 from simlib.workloads.schema import Workload, load_workload
 from simlib.workloads.timetable import timetable
 from tests import growth
+from tests.bench_designs import speeds
 
 ROUNDS = 5
 ROOT = Path(__file__).parents[1]
@@ -499,6 +500,14 @@ def surface_figures() -> list[dict]:
     ]
 
 
+def design_figures() -> list[dict]:
+    figures = []
+    for design, (millions, taken) in speeds().items():
+        figures.append(figure(f"replay, compiled, {design}", "M operations/s", millions, 10))
+        figures.append(figure(f"replay, readable, {design}, a million operations", "s", taken, 5, least=False))
+    return figures
+
+
 def table(figures: Sequence[dict]) -> list[str]:
     """The figures as the rows of a Markdown table."""
     rows = ["| figure | measured | target |", "|---|---|---|"]
@@ -522,7 +531,15 @@ def write_readme() -> None:
 
 
 def main() -> None:
-    groups = (starting, replay_figures, generation_figures, surface_figures, growth_figures, model_figures)
+    groups = (
+        starting,
+        replay_figures,
+        generation_figures,
+        surface_figures,
+        growth_figures,
+        model_figures,
+        design_figures,
+    )
     figures = []
     for group in tqdm(groups, desc="benchmarks"):
         figures += group()

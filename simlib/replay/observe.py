@@ -162,7 +162,8 @@ def replay(trace: Trace, design: str = SHIPPED, settings: Settings | None = None
         return reference(trace, design, settings)
     rule = compiled(settings)
     if isinstance(rule, OwnRule):
-        return Replayed(design, settings, *replay_whole(rule, trace, future_of(trace)))
+        future = future_of(trace) if find_design(design).needs_future else None
+        return Replayed(design, settings, *replay_whole(rule, trace, future))
     store = CompiledStore(rule)
     rank = trace.rank[trace.session] if trace.has_ties else NO_RANK
     details = store.apply_whole(trace.time, trace.session.astype(np.int64), trace.op, rank, trace.ids.size)
