@@ -16,7 +16,7 @@ from simlib.workloads.schema import load_workload
 
 OPERATIONS = 1_000_000
 HOURS = 120
-"""Of the incident: long enough for so many operations."""
+"""Of the incident: long enough for a million operations of one counter."""
 
 ROUNDS = 3
 
