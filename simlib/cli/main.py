@@ -4,6 +4,7 @@ import argparse
 import io
 import os
 import sys
+from collections.abc import Callable
 
 from simlib.cli import replay, run, simulate, sweep
 from simlib.core.errors import InputError, Stopped
@@ -43,7 +44,12 @@ def _failed(command: str, message: str, status: int) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Reports a usage error on one line, like every other error."""
+    """Reports a usage error on one line, like every other error; its help may end in text made when it is asked for."""
+
+    ending: Callable[[], str] | None = None
+
+    def format_help(self) -> str:
+        return super().format_help() + (f"\n{self.ending()}\n" if self.ending else "")
 
     def error(self, message: str):
         self.exit(2, f"{self.prog}: {message}\n")
@@ -54,4 +60,6 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="name", metavar="COMMAND")
     for command in (run, simulate, replay, sweep):
         command.add(commands)
+    examples = [f"  {each.epilog.partition(': ')[2]}" for each in commands.choices.values() if each.epilog]
+    parser.ending = lambda: "\n".join(["examples:", *examples])
     return parser

@@ -13,7 +13,11 @@ from simlib.core.errors import InputError
 
 def add(commands: argparse._SubParsersAction) -> None:
     """Add the command to those of a parser."""
-    parser = commands.add_parser("replay", help="run one store over a trace file and print its ledger")
+    parser = commands.add_parser(
+        "replay",
+        help="run one store over a trace file and print its ledger",
+        epilog="example: python -m simlib replay events.csv.gz --max-entries 4096",
+    )
     parser.set_defaults(command=_replay)
     parser.add_argument("trace", metavar="TRACE", help=".csv, .jsonl (either also .gz) or .parquet")
     parser.add_argument("--design", default="bounded", metavar="NAME", help="default: bounded")

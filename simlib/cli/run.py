@@ -7,6 +7,7 @@ import argparse
 import os
 import re
 import sys
+from collections import Counter
 from pathlib import Path
 
 from simlib.cli.arguments import positive
@@ -16,8 +17,13 @@ from simlib.core.units import HOUR
 
 def add(commands: argparse._SubParsersAction) -> None:
     """Add the command to those of a parser."""
-    parser = commands.add_parser("run", help="execute the notebooks and export the pack")
+    parser = commands.add_parser(
+        "run",
+        help="execute the notebooks and export the pack",
+        epilog="example: python -m simlib run --workload incident --profile ci",
+    )
     parser.set_defaults(command=_run)
+    parser.ending = _parameters_help
     parser.add_argument("--profile", choices=("ci", "full"), default="full", help="size of the runs (default: full)")
     parser.add_argument("--notebook", action="append", metavar="NAME", help="only this notebook; may be repeated")
     what = parser.add_mutually_exclusive_group()
@@ -53,6 +59,24 @@ def _run(options: argparse.Namespace) -> int:
     for result in failed:
         print(result, file=sys.stderr)
     return 1 if failed else 0
+
+
+def _parameters_help() -> str:
+    """List the parameters that the notebooks declare, each with its default and its comment."""
+    import nbformat
+
+    from simlib.report.notebooks import GIVEN_BY_OPTION, notebook_names, notebook_path, parameters_cell
+
+    lines, having = {}, Counter()
+    for notebook in notebook_names():
+        for line in parameters_cell(nbformat.read(notebook_path(notebook), as_version=4)).source.splitlines():
+            declared, _, comment = line.partition("  # ")
+            name, default = declared.partition(":")[0], declared.partition(" = ")[2]
+            lines.setdefault(name, f"  {f'{name}={default}':<22}  {comment}")
+            having[name] += 1
+    some = {name: "" if n == len(notebook_names()) else f" ({n} of the notebooks)" for name, n in having.items()}
+    shown = [line + some[name] for name, line in lines.items() if name not in GIVEN_BY_OPTION]
+    return "\n".join(["notebook parameters, for --parameter NAME=VALUE, with their defaults:", *shown])
 
 
 def _jobs(options: argparse.Namespace, profile: dict) -> list:

@@ -7,7 +7,11 @@ from simlib.core.units import HOUR
 
 def add(commands: argparse._SubParsersAction) -> None:
     """Add the command to those of a parser."""
-    parser = commands.add_parser("simulate", help="record a workload's operations as a trace file")
+    parser = commands.add_parser(
+        "simulate",
+        help="record a workload's operations as a trace file",
+        epilog="example: python -m simlib simulate incident --hours 2 --out events.csv.gz",
+    )
     parser.set_defaults(command=_simulate)
     parser.add_argument("workload", metavar="WORKLOAD", help="a preset's name, or the path of a .yaml file")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="default: 1")

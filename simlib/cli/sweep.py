@@ -15,7 +15,11 @@ from simlib.core.units import HOUR
 
 def add(commands: argparse._SubParsersAction) -> None:
     """Add the command to those of a parser."""
-    parser = commands.add_parser("sweep", help="run many stores over many workloads and write one table")
+    parser = commands.add_parser(
+        "sweep",
+        help="run many stores over many workloads and write one table",
+        epilog="example: python -m simlib sweep --workload incident --max-entries 1024,2048,4096 --ttl 5m,30m",
+    )
     parser.set_defaults(command=_sweep)
     parser.add_argument("--workload", action="append", metavar="NAME", help="only this workload; may be repeated")
     parser.add_argument(

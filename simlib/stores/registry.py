@@ -45,5 +45,5 @@ def make_store(design: str, settings: Settings | None = None, future: Sequence[i
     if not found.needs_future:
         return found.factory(settings)
     if future is None:
-        raise InputError(f"design {design!r} needs the future of the stream: replay a recorded trace")
+        raise InputError(f"design {design!r} needs the future of the stream: record a trace and use `replay`")
     return found.factory(settings, future)
