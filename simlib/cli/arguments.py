@@ -2,6 +2,7 @@
 
 import re
 from argparse import ArgumentTypeError
+from typing import NoReturn
 
 from simlib.core.units import parse_duration
 
@@ -52,3 +53,27 @@ def positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
     return int(text)
+
+
+def share(text: str) -> float:
+    """Read a share such as `1%`, or a number below 1."""
+    given = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(%?)", text.strip())
+    value = float(given[1]) / (100 if given[2] else 1) if given else 2
+    return value if value < 1 or text.strip() == "100%" else _refuse(f"{text[:60]!r} is not a share: write such as 1%")
+
+
+def memory(text: str) -> float:
+    """Read an amount of memory such as `64MiB`, in MiB."""
+    given = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?([KMG])iB", text.strip())
+    value = float(given[1]) * {"K": 1 / 1024, "M": 1, "G": 1024}[given[2]] if given else 0
+    return value if value > 0 else _refuse(f"{text[:60]!r} is not an amount of memory: write such as 64MiB")
+
+
+def factor(text: str) -> float:
+    """Read a number from 1 to 1,000, such as a multiple of the traffic."""
+    value = float(text) if re.fullmatch(r"[0-9]{1,4}(?:\.[0-9]{1,9})?", text.strip()) else 0
+    return value if 1 <= value <= 1000 else _refuse(f"{text[:60]!r} is not a multiple: write a number from 1 to 1000")
+
+
+def _refuse(message: str) -> NoReturn:
+    raise ArgumentTypeError(message)

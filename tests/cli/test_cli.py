@@ -202,3 +202,74 @@ def test_a_usage_error_is_one_line_too(capsys, log):
             main(list(map(str, arguments)))
         assert ended.value.code == 2
         assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.fixture
+def day(tmp_path):
+    """A log of three days: forty sessions in turn, each every ten minutes."""
+    path = tmp_path / "day.csv"
+    rows = (f"{15 * row},s{row % 40}\n" for row in range(3 * 5760))
+    path.write_text("time,session\n" + "".join(rows))
+    return path
+
+
+def test_advise_prints_the_contracted_object(capsys, day):
+    status, out, err = run(capsys, "advise", day, "--ttl", "5m", "--max-entries", 1024, "--json")
+    assert (status, err) == (0, "")
+    result = json.loads(out)
+    assert result["targets_met"] is True
+    assert (result["now"]["ttl_seconds"], result["now"]["max_entries"]) == (300, 1024)
+    assert result["evidence"]["covers_a_day"] is True
+    # 40 sessions at twice the traffic, and 1 + 1/3 for the length of the log.
+    assert 107 <= result["recommended"]["max_entries"] <= 134
+    assert result["commands"][0] == f"python -m simlib advise {day} --max-entries 1024 --ttl 300000000000ns"
+
+
+def test_the_commands_of_advise_reproduce_it(capsys, day):
+    result = json.loads(run(capsys, "advise", day, "--max-lost", "0.5%", "--json")[1])
+    again, replayed = (command.split()[3:] for command in result["commands"])
+    assert json.loads(run(capsys, *again, "--json")[1]) == result
+    totals = json.loads(run(capsys, *replayed, "--json")[1])
+    assert totals["lost_counts"] / totals["increments"] == result["recommended"]["lost_count_share"]
+
+
+def test_advise_for_people_has_six_blocks(capsys, day):
+    status, out, _ = run(capsys, "advise", day)
+    assert status == 0
+    heads = [line for line in out.splitlines() if line and not line.startswith(" ")]
+    assert heads == ["Verdict", "Why", "Evidence", "Choices", "Breaks at", "Do"]
+
+
+def test_advise_takes_a_workload(capsys):
+    result = json.loads(run(capsys, "advise", "steady", "--json")[1])
+    assert (result["targets_met"], result["evidence"]["parts"]) == (True, 3)
+    assert "simulate steady" in result["commands"][1]
+
+
+def test_advise_refuses_a_log_that_cannot_say_in_one_line_and_in_the_object(capsys, log):
+    status, out, err = run(capsys, "advise", log, "--json")
+    assert (status, json.loads(out)["confidence"]) == (2, "refused")
+    assert err.count("\n") == 1
+    assert "instants" in err
+    assert run(capsys, "advise", log)[:2] == (2, "")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("nowhere",),
+        ("steady", "--max-lost", "1"),
+        ("steady", "--max-lost", "101%"),
+        ("steady", "--memory", "64"),
+        ("steady", "--memory", "0MiB"),
+        ("steady", "--headroom", "0"),
+        ("steady", "--max-stall", "1ms,2ms"),
+    ],
+)
+def test_advise_refuses_wrong_options_in_one_line(capsys, wrong):
+    try:
+        status = main(["advise", *wrong])
+    except SystemExit as end:
+        status = end.code
+    assert status == 2
+    assert capsys.readouterr().err.count("\n") == 1

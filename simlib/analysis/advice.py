@@ -1,0 +1,249 @@
+"""The advice in words: one object for programs, six blocks for people, each with its verdict first."""
+
+import shlex
+from collections.abc import Iterator
+
+import numpy as np
+
+from simlib.analysis.advise import GAP_QUANTILE, WHOLE_DAY, Advice
+from simlib.analysis.points import Point
+from simlib.core.numbers import (
+    format_count,
+    format_duration,
+    format_memory,
+    format_number,
+    format_percent,
+)
+from simlib.core.units import HOUR, MINUTE, SECOND
+from simlib.models import peers
+from simlib.replay import ledger
+from simlib.replay.observe import replay
+from simlib.stores.registry import SHIPPED, find_design
+from simlib.traces.codes import COUNTERS
+
+MISSED = {
+    "lost": "too large a share of the counts is lost",
+    "false": "too large a share of the evictions removes sessions still in use",
+    "memory": "the map takes too much memory",
+    "stall": "one increment holds the lock for too long",
+    "lock": "the lock is held for over half of the time",
+}
+"""A target that is missed, by its key in `Advice.ratios`, as part of a sentence."""
+
+WIDTHS = (9, 9, 11, 13, 10, 9, 9, 10, 6)
+"""Widths of the columns of the choices, in characters."""
+
+ALERT_AT = 0.8
+"""Share of the breaking rate at which to alert, so that there is time to change the setting."""
+
+GO = "simlib/calibration/go"
+"""Where the Go files to copy are."""
+
+
+def setting(point: Point, to_type: bool = False) -> str:
+    """A point in words, or as options of a command."""
+    settings, used = point.settings, find_design(point.design).settings
+    if to_type:
+        text = f"--design {point.design} --max-entries {settings.max_entries}"
+        text += f" --ttl {settings.ttl // SECOND}s" if settings.ttl > 0 else " --ttl 0"
+        return f"{text} --prune-every {settings.prune_every}"
+    cap = f"a cap of {format_count(settings.max_entries)} entries" if settings.max_entries > 0 else "no cap"
+    ttl = f"a TTL of {format_duration(settings.ttl)}" if settings.ttl > 0 and "ttl" in used else "no TTL"
+    return f"{point.design} with {cap} and {ttl}"
+
+
+def refused(advice: Advice, commands: list[str]) -> dict[str, object]:
+    """The object of `advise --json` where no advice is given."""
+    return {
+        "verdict": f"No advice: {advice.refusal}.",
+        "confidence": "refused",
+        "targets_met": False,
+        "now": None,
+        "recommended": None,
+        "choices": [],
+        "evidence": {},
+        "breaks_at": None,
+        "commands": commands,
+    }
+
+
+def result(advice: Advice, commands: list[str]) -> dict[str, object]:
+    """The object of `advise --json`."""
+    if advice.refusal:
+        return refused(advice, commands)
+    point, met = advice.found
+    times, first = advice.breaks
+    agree, parts = advice.agree
+    return {
+        "verdict": verdict(advice),
+        "confidence": advice.confidence,
+        "targets_met": met,
+        "now": advice.row(advice.now),
+        "recommended": advice.row(point),
+        "choices": [advice.row(each) for each in advice.choices.values()],
+        "evidence": {
+            "counter": counter_of(advice),
+            "operations": sum(map(len, advice.traces)),
+            "sessions": sum(trace.ids.size for trace in advice.traces),
+            "hours": advice.span / HOUR,
+            "covers_a_day": advice.span >= WHOLE_DAY,
+            "parts": parts,
+            "parts_that_agree": agree,
+            "margin": advice.margin,
+            "idle_gap_seconds": advice.gap(GAP_QUANTILE) / SECOND,
+        },
+        "breaks_at": {
+            "times_traffic": times,
+            "new_sessions_per_second": times * advice.new_per_second,
+            "first": first,
+        },
+        "commands": commands,
+    }
+
+
+def counter_of(advice: Advice) -> str:
+    """The counter that the advice is for."""
+    return COUNTERS[int(advice.traces[0].counter[0])]
+
+
+def blocks(advice: Advice, commands: list[str]) -> str:
+    """Six blocks for people: Verdict, Why, Evidence, Choices, Breaks at, Do."""
+    lines = {
+        "Verdict": [verdict(advice), f"Confidence: {advice.confidence}."],
+        "Why": [*_why(advice)],
+        "Evidence": [*_evidence(advice)],
+        "Choices": [*_choices(advice)],
+        "Breaks at": [breaks_at(advice)],
+        "Do": [*_do(advice), "Reproduce this:", *(f"  {command}" for command in commands)],
+    }
+    return "\n\n".join(f"{name}\n" + "\n".join(f"  {line}" for line in text) for name, text in lines.items())
+
+
+def verdict(advice: Advice) -> str:
+    """Say what to set, against what is set now, in a sentence."""
+    point, met = advice.found
+    up_to = f"up to {format_number(advice.targets.headroom)} times the traffic"
+    if not met:
+        missed = _missed(advice, point, advice.targets.headroom * advice.margin)
+        return f"No setting meets the targets; the nearest is {setting(point)}: {missed}."
+    if point == advice.now:
+        return f"Keep {setting(point)}: no smaller setting meets the targets {up_to}."
+    says = f"Set {setting(point)}, which meets the targets {up_to}"
+    today = setting(advice.now).removeprefix(f"{SHIPPED} with ")
+    missed = _missed(advice, advice.now, advice.targets.headroom)
+    if not missed:
+        return f"{says}; today's setting, {today}, meets them as well, so there is no hurry."
+    at = "" if not advice.meets(advice.now) else f"at {format_number(advice.targets.headroom)} times the traffic "
+    return f"{says}; with today's setting, {today}, {at}{missed}."
+
+
+def _missed(advice: Advice, point: Point, times: float) -> str:
+    """The targets that a point misses under `times` the traffic, or under today's, as part of a sentence."""
+    now = advice.ratios(point)
+    ratios = now if max(now.values()) > 1 else advice.ratios(point, times)
+    return " and ".join(MISSED[name] for name, ratio in ratios.items() if ratio > 1)
+
+
+def _why(advice: Advice) -> Iterator[str]:
+    totals = advice.totals(advice.now)
+    evictions = totals.cap_evictions + totals.ttl_evictions
+    if not evictions:
+        yield f"Today nothing is evicted: at most {format_count(totals.peak_entries)} entries are alive at once."
+    else:
+        observed = [(trace, replay(trace, *advice.now)) for trace in advice.traces]
+        idle = np.concatenate([ledger.evictions(*each)["idle"].to_numpy() for each in observed])
+        yield (
+            f"Today the cap removes {format_count(totals.cap_evictions)} entries and the TTL "
+            f"{format_count(totals.ttl_evictions)}. "
+            f"{format_percent(totals.false_evictions / evictions)} of them are of sessions still in use."
+        )
+        low, high = (format_duration(float(np.quantile(idle, share))) for share in (0.05, 0.5))
+        yield f"Half of the evicted sessions had been idle for less than {high}, one in twenty for less than {low}."
+    if advice.gaps.size:
+        half, most = (format_duration(advice.gap(share)) for share in (0.5, GAP_QUANTILE))
+        yield f"Half of the returns come within {half} of idle time, 99 in 100 within {most}."
+    else:
+        yield "No session comes back, so no eviction can lose a count that is still needed."
+
+
+def _evidence(advice: Advice) -> Iterator[str]:
+    rows, lasts = format_count(sum(map(len, advice.traces))), format_duration(advice.span)
+    day = "a whole day is covered" if advice.span >= WHOLE_DAY else "a whole day is not covered"
+    agree, parts = advice.agree
+    if advice.simulated:
+        yield f"{rows} operations of counter {counter_of(advice)} in {parts} replications of {lasts} each; {day}."
+        yield f"The recommended setting is accurate enough under {agree} of {parts} seeds. The rates are assumed."
+        return
+    yield f"{rows} operations of counter {counter_of(advice)} over {lasts}; {day}."
+    yield f"The recommended setting is accurate enough in {agree} of {parts} equal parts of the log."
+    yield (
+        f"The cap allows for {format_number(advice.margin)} times the traffic as the log is short "
+        f"(1 + 1/days, at most 4), beside the headroom of {format_number(advice.targets.headroom)}."
+    )
+
+
+def _choices(advice: Advice) -> Iterator[str]:
+    heads = ("cap", "TTL", "lost", "in use", "memory", "mean", "worst", "headroom", "risk")
+    yield f"{'':<16}" + "".join(f"{head:>{width}}" for head, width in zip(heads, WIDTHS, strict=True))
+    for name, point in advice.choices.items():
+        row, settings = advice.row(point), point.settings
+        missed = sum(ratio > 1 for key, ratio in advice.ratios(point).items() if key != "lock")
+        cells = (
+            format_count(settings.max_entries) if settings.max_entries > 0 else "none",
+            format_duration(settings.ttl) if settings.ttl > 0 else "none",
+            format_percent(row["lost_count_share"]),
+            format_percent(row["false_eviction_share"]),
+            format_memory(row["heap_mib"]),
+            format_duration(row["mean_ns"]),
+            format_duration(row["worst_ns"]),
+            f"{format_number(row['headroom'])} x",
+            str(missed),
+        )
+        yield f"{name:<16}" + "".join(f"{cell:>{width}}" for cell, width in zip(cells, WIDTHS, strict=True))
+    yield "lost: share of counts. in use: share of evictions. risk: targets missed today, of 4."
+    yield "Memory and times are modelled, of one map at its cap. headroom: traffic up to which the targets are met."
+
+
+def breaks_at(advice: Advice) -> str:
+    """Say at which traffic the advice stops holding, and which target goes first."""
+    times, first = advice.breaks
+    rate = times * advice.new_per_second
+    text = f"{format_number(rate)} new sessions a second"
+    if rate < 1:
+        text = f"{format_number(rate * HOUR / SECOND)} new sessions an hour"
+    if not times:
+        return f"The recommended setting misses a target at any traffic: {MISSED[first]}."
+    if not first:
+        return f"Nowhere that was tried, up to {format_number(times)} times the traffic, {text}."
+    return f"{text}, {format_number(times)} times the traffic: beyond that {MISSED[first]}."
+
+
+def _do(advice: Advice) -> Iterator[str]:
+    point, _ = advice.found
+    cap, ttl = point.settings.max_entries, point.settings.ttl
+    time = f"{ttl // MINUTE} * time.Minute" if ttl > 0 else "0"
+    if point.design == SHIPPED:
+        yield f"Change two numbers of the store in use: maxEntries = {cap}, ttl = {time}."
+    else:
+        package = point.design.replace("_", "")
+        library = next(each.module for each in peers.PEERS.values() if each.design == point.design)
+        yield f"Copy {GO}/{package}/{package}.go or import {library}; maxEntries = {cap}, ttl = {time}."
+    rate = ALERT_AT * advice.breaks[0] * advice.new_per_second
+    if not rate:
+        return
+    yield "Alert, with your own name for the counter of created entries:"
+    yield "  - alert: SessionCountersOutgrowTheirCap"
+    yield f"    expr: rate(session_counter_creates_total[10m]) > {rate:.3g}"
+    yield "    for: 10m"
+
+
+def commands_for(source: str, point: Point | None, counter: str, given: list[str], simulated: bool) -> list[str]:
+    """The commands that reproduce the advice on a log or a workload."""
+    advise = shlex.join(["python", "-m", "simlib", "advise", source, *given])
+    if point is None:
+        return [advise]
+    trace = "advise.parquet" if simulated else source
+    replayed = f"python -m simlib replay {shlex.quote(trace)} {setting(point, to_type=True)} --counter {counter}"
+    if not simulated:
+        return [advise, replayed]
+    return [advise, f"python -m simlib simulate {shlex.quote(source)} --seed 1 --out {trace}", replayed]

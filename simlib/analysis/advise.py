@@ -1,0 +1,233 @@
+"""Which design, cap and TTL to set for a stream: the smallest setting of the simplest design that meets the targets.
+
+Refuses a stream that is too short to say: see `refusal`.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import takewhile
+
+import numpy as np
+
+from simlib.analysis.points import TODAY, Point, Points, length, lost_share
+from simlib.core.numbers import format_duration
+from simlib.core.units import DAY, HOUR, MINUTE, SECOND
+from simlib.models import cost
+from simlib.models.miniature import LEAST_CAP
+from simlib.stores.contract import Settings
+from simlib.stores.registry import DESIGNS, SHIPPED
+from simlib.traces.codes import INCREMENT
+from simlib.traces.trace import Trace
+
+SIMPLEST = (SHIPPED, "linked_list")
+"""Designs to recommend, the simplest first: no new code, then exact LRU at constant cost, which libraries have."""
+
+TTLS = (
+    *(minutes * MINUTE for minutes in (1, 2, 5, 10, 15, 20, 30, 45, 60, 90)),
+    *(hours * HOUR for hours in (2, 3, 4, 6, 8, 12, 24, 48, 96, 168)),
+)
+"""TTLs to choose from, ns; after them, none."""
+
+TRIED = 3
+"""TTLs that are tried: longer ones keep more entries and lose no fewer counts."""
+
+FEW_INSTANTS, FEW_GAPS = 20, 3
+"""A stream of fewer instants, or shorter than this number of idle gaps that matter, is refused."""
+
+RULE_OF_THREE = 3
+"""False evictions to add to those seen before a share of few evictions is believed: with none among n, the 95 %
+confidence bound of their share is 3 / n (Hanley and Lippman-Hand, JAMA 249, 1983)."""
+
+WHOLE_DAY = 23 * HOUR
+"""A log of this length has seen each hour of the day."""
+
+GAP_QUANTILE = 0.99
+"""The idle gap that matters: one gap in a hundred between two increments of a session is longer."""
+
+MOST_MARGIN = 4.0
+"""Largest margin for a short log; the traffic of a day seldom peaks beyond this number of times an hour's."""
+
+PARTS = 4
+"""Equal parts of a log's time that are asked whether they agree."""
+
+
+@dataclass(frozen=True, eq=False)
+class Advice(Points):
+    """The advice against what is set `now`; `simulated` says whether the rates of the traces are known."""
+
+    simulated: bool = False
+    now: Point = TODAY
+
+    @cached_property
+    def gaps(self) -> np.ndarray:
+        """Idle gaps between two increments of a session, ns, ascending; int64, (gaps,)."""
+        return np.sort(np.concatenate([_gaps(trace) for trace in self.traces] or [np.empty(0, np.int64)]))
+
+    def gap(self, quantile: float) -> float:
+        """A quantile of the idle gaps, ns; 0 where no session comes back."""
+        return float(np.quantile(self.gaps, quantile)) if self.gaps.size else 0.0
+
+    @cached_property
+    def refusal(self) -> str:
+        """The reason why no advice is given, in a sentence; empty where it is."""
+        instants = [np.unique(trace.time).size for trace in self.traces]
+        if not any((trace.op == INCREMENT).any() for trace in self.traces):
+            return "the log holds no increments, so there is nothing to size"
+        if min(instants) < FEW_INSTANTS:
+            return (
+                f"the events fall into {min(instants)} instants, at least {FEW_INSTANTS} are needed to estimate a rate"
+            )
+        matters = self.gap(GAP_QUANTILE)
+        if self.span < FEW_GAPS * matters:
+            return (
+                f"the log is too short: it lasts {format_duration(self.span)}, and one idle gap in a hundred is longer "
+                f"than {format_duration(matters)}; {format_duration(FEW_GAPS * matters)} or more are needed"
+            )
+        return ""
+
+    # --- The choice
+
+    @cached_property
+    def margin(self) -> float:
+        """Times the traffic to allow for as the log is short: 1 + 1/days, as Kubernetes' Vertical Pod Autoscaler.
+
+        1 for a workload, whose rates are known.
+        """
+        return 1.0 if self.simulated else min(1 + DAY / max(self.span, 1), MOST_MARGIN)
+
+    @cached_property
+    def ttls(self) -> list[int]:
+        """TTLs that may be recommended, ascending, 0 for none last: from one step beyond the shortest accurate on."""
+        known = list(takewhile(lambda ttl: ttl * FEW_GAPS <= self.span, TTLS))
+        every = self.now.settings.prune_every
+
+        def accurate(ttl: int) -> bool:
+            point, times = Point(SHIPPED, Settings(0, ttl, every)), self.targets.headroom
+            found = self.ratios(point, times)
+            return max(found["lost"], found["false"]) <= 1 and self._believed(point, times)
+
+        good = len(list(takewhile(accurate, reversed(known))))
+        return [*known[len(known) - good :][1 : 1 + TRIED], 0]
+
+    @cached_property
+    def found(self) -> tuple[Point, bool]:
+        """The recommended point and whether it meets the targets; the nearest within the memory where none does."""
+        every, times = self.now.settings.prune_every, self.targets.headroom * self.margin
+        nearest: tuple[float, Point] | None = None
+        for design in SIMPLEST:
+            for ttl in self.ttls:
+                for cap in self._caps:
+                    point = Point(design, Settings(cap, ttl, every))
+                    # More than fits into memory is no choice at all; the smallest cap stays as the nearest.
+                    if nearest and self.heap_mib(point) > self.targets.memory_mib:
+                        break
+                    miss = max(self.ratios(point, times).values())
+                    known = miss <= 1 and self._believed(point, times)
+                    if known and self.meets(point) and self.meets(point, self.targets.headroom):
+                        return point, True
+                    if nearest is None or miss < nearest[0]:
+                        nearest = miss, point
+        assert nearest is not None
+        return nearest[1], False
+
+    def _believed(self, point: Point, times: float) -> bool:
+        """Whether there are no evictions, or enough to say that the share of false ones is within its target."""
+        totals = self.totals(point, times)
+        evictions, limit = totals.cap_evictions + totals.ttl_evictions, self.targets.false
+        return not evictions or not limit or totals.false_evictions + RULE_OF_THREE <= limit * evictions
+
+    @cached_property
+    def _caps(self) -> list[int]:
+        """Caps to choose from, four an octave, up to one that holds every session under the traffic to allow for."""
+        most = max(trace.ids.size for trace in self.traces) * self.targets.headroom * self.margin
+        caps, power = [LEAST_CAP], LEAST_CAP
+        while caps[-1] < most:
+            caps += [power * part // 4 for part in (5, 6, 7, 8)]
+            power *= 2
+        return caps
+
+    @cached_property
+    def others(self) -> list[Point]:
+        """The next best designs at the recommended setting: those measured in Go, the fewest counts lost first."""
+        point, _ = self.found
+        points = [
+            Point(name, point.settings)
+            for name, each in DESIGNS.items()
+            if each.role == "candidate" and each.compiled and cost.design_cost(name) and name != point.design
+        ]
+
+        def rank(each: Point) -> tuple[bool, float, float]:
+            return not self.meets(each), lost_share(self.totals(each)), self.nanoseconds(each)[0]
+
+        return sorted(points, key=rank)[:3]
+
+    @cached_property
+    def choices(self) -> dict[str, Point]:
+        """The points to compare, by name."""
+        point, _ = self.found
+
+        def scaled(times: float) -> Point:
+            cap = point.settings.max_entries
+            settings = Settings(max(int(cap * times), 1), point.settings.ttl, point.settings.prune_every)
+            return Point(point.design, settings)
+
+        found = {"half": scaled(0.5), "now": self.now, "recommended": point, "2 x": scaled(2), "4 x": scaled(4)}
+        return found | {each.design: each for each in self.others}
+
+    # --- Evidence
+
+    @cached_property
+    def agree(self) -> tuple[int, int]:
+        """Parts of a log, or seeds of a workload, that meet the targets for accuracy, and the number of all."""
+        point, _ = self.found
+        parts = self.traces if self.simulated else _parts(self.traces[0])
+        alone = [Points([part], self.targets).ratios(point) for part in parts]
+        return sum(max(each["lost"], each["false"]) <= 1 for each in alone), len(parts)
+
+    @cached_property
+    def confidence(self) -> str:
+        """`good`, `fair`, `poor` or `refused`: a point each for a whole day, parts that agree, ten gaps' length."""
+        if self.refusal:
+            return "refused"
+        agree, parts = self.agree
+        doubts = [
+            not (self.simulated or self.span >= WHOLE_DAY),
+            agree < parts,
+            self.span < 10 * self.gap(GAP_QUANTILE),
+            not self.found[1],
+        ]
+        return ("good", "fair", "poor")[min(sum(doubts), 2)]
+
+    @cached_property
+    def new_per_second(self) -> float:
+        """New sessions a second in the stream."""
+        return sum(trace.ids.size for trace in self.traces) * SECOND / max(self.span * len(self.traces), 1)
+
+    @cached_property
+    def breaks(self) -> tuple[float, str]:
+        """Times the traffic beyond which the recommended point misses a target, and which: a key of `ratios`.
+
+        Empty where none is missed up to there.
+        """
+        point, _ = self.found
+        times = self.headroom(point)
+        found = self.ratios(point, max(times, 1 / 16) * 1.03)
+        first = max(found, key=lambda name: found[name])
+        return times, first if found[first] > 1 else ""
+
+
+def _gaps(trace: Trace) -> np.ndarray:
+    rows = np.flatnonzero((trace.op == INCREMENT) & (trace.previous_row >= 0))
+    rows = rows[trace.op[trace.previous_row[rows]] == INCREMENT]
+    return trace.time[rows] - trace.time[trace.previous_row[rows]]
+
+
+def _parts(trace: Trace) -> list[Trace]:
+    """Equal parts of a trace's time, those without an increment left out."""
+    ends = np.searchsorted(trace.time, trace.time[0] + length(trace) * np.arange(PARTS + 1) // PARTS)
+    ends[-1] = len(trace)
+    rows = [
+        slice(*ends[part : part + 2]) for part in range(PARTS) if (trace.op[slice(*ends[part : part + 2])] == 0).any()
+    ]
+    columns = ((trace.time[at], trace.ids[trace.session[at]], trace.op[at], trace.counter[at]) for at in rows)
+    return [Trace.of(*each) for each in columns]

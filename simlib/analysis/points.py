@@ -1,0 +1,186 @@
+"""The figures of a design and its settings over a stream, at today's traffic and at k times it, against targets.
+
+k times the traffic is simulated exactly as a store of cap C/k and `prune_every` P/k under the stream itself
+(`models.miniature`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from simlib.core.units import MS, seconds
+from simlib.models import cost
+from simlib.models.heap import GO_VERSIONS, MIB, churned, heap_model
+from simlib.models.miniature import LEAST_CAP, first_reached
+from simlib.replay.ledger import Totals
+from simlib.replay.links import Links
+from simlib.replay.totals import Spec, stream_totals
+from simlib.stores.contract import Mode, RecencyRule, Settings
+from simlib.stores.registry import SHIPPED, find_design
+from simlib.traces.chunks import stream_of
+from simlib.traces.codes import COUNTERS
+from simlib.traces.trace import Trace
+
+HALF = 0.5
+"""Share of the time for which the lock may be held: above it the mean wait exceeds the time it is held."""
+
+
+class Targets(NamedTuple):
+    """The limits to meet: shares of counts and of evictions, MiB of one map, ns of one increment, times the traffic."""
+
+    lost: float = 0.01
+    false: float = 0.01
+    memory_mib: float = 64.0
+    stall_ns: float = MS
+    headroom: float = 2.0
+
+
+class Point(NamedTuple):
+    """A design with its settings."""
+
+    design: str
+    settings: Settings
+
+
+STEP = 1.02
+"""Relative precision of `first_reached`: one step below the traffic where a target is missed, all are met."""
+
+TODAY, TARGETS = Point(SHIPPED, Settings()), Targets()
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """The traces of one counter, one log or a replication of a workload for each seed, and the targets."""
+
+    traces: Sequence[Trace]
+    targets: Targets = TARGETS
+    _totals: dict[Point, list[Totals]] = field(default_factory=dict)
+
+    @cached_property
+    def links(self) -> list[Links]:
+        return [Links.of(trace) for trace in self.traces]
+
+    @cached_property
+    def span(self) -> int:
+        """Time from the first to the last operation, ns; the mean over replications."""
+        return sum(length(trace) for trace in self.traces) // max(len(self.traces), 1)
+
+    def totals(self, point: Point, times: float = 1.0) -> Totals:
+        """The totals of a point under `times` the traffic, added over the traces, as its miniature counts them."""
+        cap, ttl, every = point.settings.max_entries, point.settings.ttl, point.settings.prune_every
+        small = Settings(max(round(cap / times), 1) if cap > 0 else 0, ttl, max(round(every / times), 1))
+        key = Point(point.design, small)
+        if key not in self._totals:
+            if point.design == SHIPPED:
+                self._totals[key] = [links.totals(small) for links in self.links]
+            else:
+                self._totals[key] = [
+                    stream_totals(stream_of(trace), [Spec(point.design, small, COUNTERS[int(trace.counter[0])])])[0]
+                    for trace in self.traces
+                ]
+        return _added(self._totals[key])
+
+    def heap_mib(self, point: Point, times: float = 1.0) -> float:
+        """Live heap of one map in MiB: at its cap, or at the peak under `times` the traffic where nothing holds it."""
+        cap = point.settings.max_entries
+        bounded = cap > 0 and not find_design(point.design).exceeds_cap
+        entries = cap if bounded else self.totals(point, times).peak_entries * times
+        version = GO_VERSIONS[-1]
+        return float(heap_model(point.design, version).live_bytes(np.array(entries)) * churned(version) / MIB)
+
+    def nanoseconds(self, point: Point, times: float = 1.0) -> tuple[float, float]:
+        """The mean and the worst time in ns for which an increment holds the lock, under `times` the traffic.
+
+        Modelled from the work of the designs that prune; of others as measured in Go at the shipped cap.
+        """
+        totals, cap, at = self.totals(point, times), point.settings.max_entries, cost.prices()
+        compiled = find_design(point.design).compiled
+        rule = compiled(point.settings) if compiled else None
+        if not (isinstance(rule, RecencyRule) and rule.mode == Mode.PRUNES) or point.design == "heap":
+            measured = cost.design_cost(point.design)
+            return (measured.mean_ns, measured.worst_ns) if measured else (np.nan, np.nan)
+        held = min(totals.peak_entries * times, cap) if cap > 0 else totals.peak_entries * times
+        expires = point.settings.ttl > 0
+        sort = float(at.of("sort", cap + 1)) - (0.0 if expires else float(at.of("scan", cap + 1)))
+        scan = float(at.of("scan", held)) if expires else 0.0
+        plain = float(at.of("known", held)) + at.creating * totals.creates / totals.increments
+        sorts = totals.entries_sorted / max(round(cap / times) + 1, 1) / totals.increments if cap > 0 else 0.0
+        expired = max(float(at.of("expired", held)) - scan / max(held, 1), 0.0) if expires else 0.0
+        mean = plain + sorts * sort + scan / point.settings.prune_every
+        mean += expired * totals.ttl_evictions / totals.increments
+        # Without a TTL a store fills for certain, be it after the end of the stream.
+        sorts_once = cap > 0 and (totals.cap_evictions > 0 or not expires)
+        worst = max(sort if sorts_once else 0.0, scan) + float(at.of("known", held)) + at.creating
+        return mean, worst
+
+    def ratios(self, point: Point, times: float = 1.0) -> dict[str, float]:
+        """Each figure over its limit under `times` the traffic: above 1 it is missed; `lock` is over half its time."""
+        totals, (mean, worst) = self.totals(point, times), self.nanoseconds(point, times)
+        held = mean * totals.increments * times / max(self.span * len(self.traces), 1)
+        return {
+            "lost": _over(lost_share(totals), self.targets.lost),
+            "false": _over(false_share(totals), self.targets.false),
+            "memory": _over(self.heap_mib(point, times), self.targets.memory_mib),
+            "stall": _over(worst, self.targets.stall_ns),
+            "lock": held / HALF,
+        }
+
+    def meets(self, point: Point, times: float = 1.0) -> bool:
+        """Whether a point meets every target under `times` the traffic."""
+        return max(self.ratios(point, times).values()) <= 1
+
+    def headroom(self, point: Point) -> float:
+        """Times the traffic up to which a point meets the targets, to 2 %; 0 where it misses them at a 16th already.
+
+        Not looked for beyond 64 times, or beyond where its miniature has fewer than LEAST_CAP entries.
+        """
+        cap = point.settings.max_entries
+        most = max(cap / LEAST_CAP, 64.0)
+        steps = np.geomspace(1 / 16, most, int(np.ceil(np.log2(most * 16))) + 1).tolist()
+        first = first_reached(lambda times: not self.meets(point, times), steps)
+        return float(min(first / STEP, most))
+
+    def row(self, point: Point) -> dict[str, object]:
+        """A choice as `advise --json` prints it: figures of the stream itself; None for settings not in use."""
+        used, settings = find_design(point.design).settings, point.settings
+        totals, (mean, worst) = self.totals(point), self.nanoseconds(point)
+        return {
+            "design": point.design,
+            "max_entries": settings.max_entries if "max_entries" in used else None,
+            "ttl_seconds": seconds(settings.ttl) if "ttl" in used else None,
+            "prune_every": settings.prune_every if "prune_every" in used else None,
+            "false_eviction_share": false_share(totals),
+            "lost_count_share": lost_share(totals),
+            "heap_mib": self.heap_mib(point),
+            "mean_ns": mean,
+            "worst_ns": worst,
+            "headroom": self.headroom(point),
+        }
+
+
+def lost_share(totals: Totals) -> float:
+    """Share of all counts that evictions of sessions still in use lost."""
+    return totals.lost_counts / max(totals.increments, 1)
+
+
+def false_share(totals: Totals) -> float:
+    """Share of all evictions that removed sessions still in use; 0 where there are none."""
+    return totals.false_evictions / max(totals.cap_evictions + totals.ttl_evictions, 1)
+
+
+def _added(each: Sequence[Totals]) -> Totals:
+    """The totals of several replications together; the largest of peaks."""
+    together = {name: sum(getattr(totals, name) for totals in each) for name in Totals.__dataclass_fields__}
+    return Totals(**together | {"peak_entries": max(totals.peak_entries for totals in each)})
+
+
+def _over(value: float, limit: float) -> float:
+    return value / limit if limit > 0 else (np.inf if value > 0 else 0.0)
+
+
+def length(trace: Trace) -> int:
+    """Time from the first operation to the last, ns; 0 without one."""
+    return int(trace.time[-1] - trace.time[0]) if len(trace) else 0
