@@ -161,7 +161,7 @@ class Designs:
         for name in DESIGNS:
             steps = reference(trace, name, self.experiment.settings).steps.sum(axis=1)
             rows[name] = (steps.mean(), np.percentile(steps, 99, method="inverted_cdf"), steps.max())
-        return pd.DataFrame(rows, index=["mean", "p99", "worst"], dtype=float).T
+        return pd.DataFrame(rows, index=["mean", "p99", "worst"], dtype=float).T.rename_axis("design")
 
     @cached_property
     def costs(self) -> pd.DataFrame:
@@ -189,7 +189,7 @@ class Designs:
             lost = estimate(mine.lost_share - best.lost_share for mine, best in pairs)
             rows[name] = [100 * each for e in (misses, lost) for each in (e.mean, e.low, e.high)]
         columns = ["misses_percent", "misses_low", "misses_high", "lost_percent", "lost_low", "lost_high"]
-        return pd.DataFrame(rows, index=columns).T
+        return pd.DataFrame(rows, index=columns).T.rename_axis("design")
 
     @cached_property
     def eligible(self) -> list[str]:
@@ -322,7 +322,7 @@ def _means(replications: Sequence[Mapping[str, Outcome]]) -> pd.DataFrame:
             }
             for name in DESIGNS
         }
-    ).T
+    ).T.rename_axis("design")
 
 
 def _in_go(design: str) -> dict[str, float]:

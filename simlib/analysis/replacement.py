@@ -203,7 +203,7 @@ class Replacement:
         speed = speed[(speed["traffic"] == "churn") & (speed["goroutines"] == 1)].set_index("library")
         table = pd.DataFrame(
             {name: {"design": peer.design or "none", "rule": peer.about} for name, peer in peers.PEERS.items()}
-        ).T
+        ).T.rename_axis("library")
         table = table.join(speed[["version", "mean_ns", "p99_ns", "worst_ns", "garbage_bytes", "heap_bytes"]])
         return table.join(self.replays[["creates", "false_evictions", "lost_counts"]]) if len(self.replays) else table
 
