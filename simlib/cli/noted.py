@@ -33,10 +33,10 @@ class NotedStream:
         """The time from the first row to the last, ns."""
         return self._times[-1] - self._times[0]
 
-    def check(self, file: str, counter: str) -> None:
-        """Raise InputError where the stream that was read has no rows, or none of a counter."""
+    def check(self, file: str, counter: str | None = None) -> None:
+        """Raise InputError where the stream that was read has no rows, or none of a counter that is named."""
         if not self._counters:
             raise InputError(f"{file}: the log holds no rows, so there is nothing to replay")
-        if counter not in self._counters:
+        if counter is not None and counter not in self._counters:
             there = " and ".join(sorted(self._counters))
             raise InputError(f"{file}: no row has the counter {counter!r}: the log has {there}")

@@ -1,6 +1,10 @@
-"""Command `sweep`: runs many stores over many workloads and writes one table."""
+"""Command `sweep`: runs many stores over many workloads, or over a log, and writes one table.
+
+Refuses a log without rows, and seeds or hours of a log.
+"""
 
 import argparse
+import hashlib
 import os
 import sys
 from dataclasses import asdict
@@ -21,7 +25,9 @@ def add(commands: argparse._SubParsersAction) -> None:
         epilog="example: python -m simlib sweep --workload incident --max-entries 1024,2048,4096 --ttl 5m,30m",
     )
     parser.set_defaults(command=_sweep)
-    parser.add_argument("--workload", action="append", metavar="NAME", help="only this workload; may be repeated")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--workload", action="append", metavar="NAME", help="only this workload; may be repeated")
+    what.add_argument("--trace", metavar="FILE", help="an event log instead of the workloads")
     parser.add_argument(
         "--design",
         action="append",
@@ -29,7 +35,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         help="only this design; may be repeated (default: unbounded and bounded)",
     )
     add_settings(parser, integers, durations, ",…")
-    parser.add_argument("--seeds", type=seeds, default=[1], metavar="N-N,N,…", help="such as 1-5 or 1,2,7 (default: 1)")
+    parser.add_argument("--seeds", type=seeds, metavar="N-N,N,…", help="such as 1-5 or 1,2,7 (default: 1)")
     parser.add_argument("--hours", type=float, metavar="H", help="simulated time (default: each workload's own)")
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--jobs", type=positive, metavar="N", help="local processes (default: one for each core)")
@@ -42,21 +48,19 @@ def add(commands: argparse._SubParsersAction) -> None:
 def _sweep(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
+    from simlib.cli.sweep_text import best_rows
     from simlib.experiments.executors import dask_workers, local_processes
     from simlib.experiments.sweep import TABLE, grid, opened, sweep, unfinished, write_table
     from simlib.stores.contract import Settings
     from simlib.stores.registry import INCIDENT
-    from simlib.workloads.schema import load_workload, workload_names
 
     if not options.out:
         raise InputError("--out is empty: name a folder for the table")
-    workloads = [load_workload(name) for name in dict.fromkeys(options.workload or workload_names())]
-    if options.hours is not None:
-        workloads = [workload.lasting(options.hours * HOUR) for workload in workloads]
+    streams, of_seeds = ([_log(options)], [None]) if options.trace is not None else _workloads(options)
     designs = options.design or INCIDENT
     given = given_settings(options)
     axes = [given.get(name, [default]) for name, default in asdict(Settings()).items()]
-    points = grid(workloads, options.seeds, designs, *axes)
+    points = grid(streams, of_seeds, designs, *axes)
     out = Path(options.out)
     if options.scheduler is not None:
         workers = dask_workers(options.scheduler, partial(tqdm.write, file=sys.stderr))
@@ -68,5 +72,34 @@ def _sweep(options: argparse.Namespace) -> int:
         with tqdm(total=len(points), initial=kept, desc="points", unit="point", file=sys.stderr) as bar:
             table = sweep(points, journal, executor, bar.update)
         write_table(table, out / TABLE)
+    if best := best_rows(table):
+        print(best)
     print(f"{out / TABLE}: {len(points)} points, {kept} of them kept")
     return 0
+
+
+def _workloads(options: argparse.Namespace) -> tuple[list, list]:
+    """Return the workloads and the seeds of a sweep."""
+    from simlib.workloads.schema import load_workload, workload_names
+
+    workloads = [load_workload(name) for name in dict.fromkeys(options.workload or workload_names())]
+    if options.hours is not None:
+        workloads = [workload.lasting(options.hours * HOUR) for workload in workloads]
+    return workloads, options.seeds or [1]
+
+
+def _log(options: argparse.Namespace):
+    """Return the log of a sweep, which is read once to check it."""
+    from simlib.cli.noted import NotedStream
+    from simlib.experiments.sweep import Log
+    from simlib.traces.chunks import open_stream
+
+    if options.seeds or options.hours is not None:
+        raise InputError("--seeds and --hours are for workloads: leave them out with --trace")
+    stream = NotedStream(open_stream(options.trace))
+    for _ in stream():
+        pass
+    stream.check(options.trace)
+    path = Path(options.trace).resolve()
+    with path.open("rb") as file:
+        return Log(path.name, stream.lasts, hashlib.file_digest(file, "sha256").hexdigest(), path)

@@ -1,4 +1,4 @@
-"""Replays many workloads into many stores and writes one table: a row for each point of a grid and counter.
+"""Replays many workloads, or a log, into many stores and writes one table: a row for each point of a grid and counter.
 
 Any executor may do the work: neither it nor the order of completion changes the table. A finished point is journalled
 before it is reported, so a kill loses none. Refuses empty grids, and workers that run another version of this code.
@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, wait
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from itertools import groupby, product
 from pathlib import Path
@@ -25,6 +25,7 @@ from simlib.replay.ledger import Totals
 from simlib.replay.totals import Spec, stream_totals
 from simlib.stores.contract import Settings
 from simlib.stores.registry import DESIGNS, find_design
+from simlib.traces.chunks import open_stream
 from simlib.traces.codes import COUNTERS
 from simlib.workloads.generator import generated
 from simlib.workloads.schema import Workload
@@ -50,11 +51,24 @@ CODE = code_digest()
 
 
 @dataclass(frozen=True)
-class Point:
-    """One store of a design over one workload under one seed; settings that the design does not use are the default."""
+class Log:
+    """A trace file in place of a workload: what matters of it are its name, its `duration` (ns) and its content."""
 
-    workload: Workload
-    seed: int
+    name: str
+    duration: int
+    digest: str
+    file: Path = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Point:
+    """One store of a design over one workload under one seed, or over a log under None.
+
+    Settings that the design does not use are the default.
+    """
+
+    workload: Workload | Log
+    seed: int | None
     design: str
     settings: Settings
 
@@ -84,8 +98,8 @@ class Point:
 
 
 def grid(
-    workloads: Sequence[Workload],
-    seeds: Sequence[int],
+    workloads: Sequence[Workload | Log],
+    seeds: Sequence[int | None],
     designs: Sequence[str],
     max_entries: Sequence[int],
     ttls: Sequence[int],
@@ -101,7 +115,7 @@ def grid(
     if not 0 < points <= MOST_POINTS:
         raise InputError(f"this sweep has {points:,} points: at least 1, at most {MOST_POINTS:,}")
     for seed in seeds:
-        if not 0 <= seed <= MAX_NS:
+        if seed is not None and not 0 <= seed <= MAX_NS:
             raise InputError(f"seed {seed} is out of range: from 0 to {MAX_NS}")
     for design in designs:
         find_design(design)
@@ -132,13 +146,16 @@ def opened(out: Path) -> Iterator[Journal]:
         yield Journal(out / JOURNAL)
 
 
-def workload_totals(workload: Workload, seed: int, stores: Sequence[tuple[str, Settings]]) -> list[dict[str, Totals]]:
-    """Replay a workload under a seed into each (design, settings); return the totals of each by counter.
+def workload_totals(
+    workload: Workload | Log, seed: int | None, stores: Sequence[tuple[str, Settings]]
+) -> list[dict[str, Totals]]:
+    """Replay a workload under a seed, or a log, into each (design, settings); return the totals of each by counter.
 
     Raises InputError for an unknown design.
     """
     specs = [Spec(design, settings, counter) for design, settings in stores for counter in COUNTERS]
-    totals = iter(stream_totals(generated(workload, seed), specs))
+    stream = open_stream(workload.file) if isinstance(workload, Log) else generated(workload, seed)
+    totals = iter(stream_totals(stream, specs))
     return [{counter: next(totals) for counter in COUNTERS} for _ in stores]
 
 
@@ -187,7 +204,8 @@ class _Task:
     points: Sequence[Point]
 
     def __str__(self) -> str:
-        return f"{self.points[0].workload.name} under seed {self.points[0].seed}"
+        point = self.points[0]
+        return point.workload.name if point.seed is None else f"{point.workload.name} under seed {point.seed}"
 
     def submit(self, executor: Executor) -> Future:
         stores = [(point.design, point.settings) for point in self.points]
@@ -201,7 +219,9 @@ def _tasks(points: Sequence[Point]) -> Iterator[_Task]:
             yield _Task(group[begin : begin + BATCH])
 
 
-def _run(workload: Workload, seed: int, stores: list[tuple[str, Settings]]) -> tuple[str, list[dict[str, Totals]]]:
+def _run(
+    workload: Workload | Log, seed: int | None, stores: list[tuple[str, Settings]]
+) -> tuple[str, list[dict[str, Totals]]]:
     """Do a task in a worker; return the digest of the code that it runs, and the totals of the stores."""
     return CODE, workload_totals(workload, seed, stores)
 
@@ -260,8 +280,10 @@ def _table(points: Iterable[Point], journal: Journal) -> pd.DataFrame:
     for point in points:
         ledgers = journal[point.fingerprint]["ledgers"]
         for counter in COUNTERS:
+            if isinstance(point.workload, Log) and not ledgers[counter]["increments"] + ledgers[counter]["deletes"]:
+                continue  # The log does not have this counter.
             cells = point.labels() | {"counter": counter} | ledgers[counter]
             rows.append([cells[name] for name in COLUMNS])
-    # A setting that a design does not use is missing; Int64 keeps the others whole numbers.
-    kinds = {"max_entries": "Int64", "ttl_seconds": "float64", "prune_every": "Int64"}
+    # A setting that a design does not use, or a log's seed, is missing; Int64 keeps the others whole numbers.
+    kinds = {"seed": "Int64", "max_entries": "Int64", "ttl_seconds": "float64", "prune_every": "Int64"}
     return pd.DataFrame(rows, columns=COLUMNS).astype(kinds)

@@ -269,7 +269,8 @@ def test_killed_midway_it_goes_on_without_loss_and_its_workers_end(tmp_path, min
     assert 6 <= len(before) < 20
     again = ("sweep", "--workload", mine, "--design", "bounded", "--seeds", "1-10", "--max-entries", "10,100")
     status, said, _ = run(capsys, *again, "--ttl", "0", "--jobs", 2, "--out", out)
-    assert (status, said) == (0, f"{out / TABLE}: 20 points, {len(before)} of them kept\n")
+    assert status == 0
+    assert said.splitlines()[-1] == f"{out / TABLE}: 20 points, {len(before)} of them kept"
     assert lines(out)[: len(before)] == before
     assert len({json.loads(line)["entry"]["fingerprint"] for line in lines(out)}) == len(lines(out)) == 20
     assert run(capsys, *again, "--ttl", "0", "--out", tmp_path / "whole")[0] == 0
@@ -393,7 +394,8 @@ def test_a_workload_changed_under_the_same_name_is_run_again(tmp_path, mine, cap
         tmp_path / "o",
     )
     status, out, err = run(capsys, *arguments)
-    assert (status, out) == (0, f"{tmp_path / 'o' / TABLE}: 4 points, 0 of them kept\n")
+    assert status == 0
+    assert out.splitlines()[-1] == f"{tmp_path / 'o' / TABLE}: 4 points, 0 of them kept"
     assert "4/4" in err
     assert run(capsys, *arguments)[1].endswith(": 4 points, 4 of them kept\n")
     first = (tmp_path / "o" / TABLE).read_bytes()

@@ -1,0 +1,69 @@
+"""Writes the best rows of a sweep's table for people."""
+
+import pandas as pd
+
+from simlib.core.numbers import format_count, format_duration, format_percent
+from simlib.core.units import SECOND
+
+MOST = 3
+"""Rows shown for each workload and counter."""
+
+STORE = ["workload", "counter", "design", "max_entries", "ttl_seconds", "prune_every"]
+FIGURES = [
+    *("increments", "cap_evictions", "ttl_evictions", "false_evictions", "peak_entries"),
+    *("lost_counts", "overflow_counts", "inherited_counts"),
+]
+TITLES = ("workload", "counter", "design", "cap", "ttl", "prune", "peak entries", "still in use", "lost", "shared")
+
+
+HEADING = (
+    f"The best stores with a bound, at most {MOST} for each workload and counter; fewest counts lost or shared first:"
+)
+EXPLAINED = (
+    "still in use: evictions that removed sessions still in use, of all evictions. lost: counts that these lost, of "
+    "all increments. shared: counts that no session has for itself, of all increments."
+)
+
+
+def best_rows(table: pd.DataFrame) -> str:
+    """Write the stores with a bound that keep the counts best, of each workload and counter that has increments.
+
+    Those come first whose counts lost, shared and inherited are fewest, then those with the lowest peak. `table` is
+    that of `sweep`; figures are means over its seeds. Empty text where there is no such store.
+    """
+    has_bound = (table["max_entries"].fillna(0) > 0) | (table["ttl_seconds"].fillna(0) > 0)
+    bounded = table[has_bound & (table["increments"] > 0)]
+    if bounded.empty:
+        return ""
+    means = bounded.groupby(STORE, sort=False, dropna=False)[FIGURES].mean().reset_index()
+    means["mixed"] = means["overflow_counts"] + means["inherited_counts"]
+    means["wrong"] = means["lost_counts"] + means["mixed"]
+    # Groups come in the order of the table.
+    groups = means.groupby(["workload", "counter"], sort=False)
+    best = pd.concat(group.sort_values(["wrong", "peak_entries"], kind="stable").head(MOST) for _, group in groups)
+    rows = [TITLES, *(_cells(row) for row in best.itertuples())]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join([HEADING, *lines, EXPLAINED])
+
+
+def _cells(row) -> tuple[str, ...]:
+    evictions = row.cap_evictions + row.ttl_evictions
+    return (
+        row.workload,
+        row.counter,
+        row.design,
+        _setting(row.max_entries, format_count),
+        _setting(row.ttl_seconds, lambda seconds: format_duration(seconds * SECOND)),
+        _setting(row.prune_every, format_count),
+        format_count(row.peak_entries),
+        format_percent(row.false_evictions / evictions if evictions else 0.0),
+        format_percent(row.lost_counts / row.increments),
+        format_percent(row.mixed / row.increments),
+    )
+
+
+def _setting(value, written) -> str:
+    if pd.isna(value):
+        return "not used"
+    return written(value) if value > 0 else "off"
