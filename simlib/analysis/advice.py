@@ -131,6 +131,8 @@ def verdict(advice: Advice) -> str:
     says = f"Set {setting(point)}, which meets the targets {up_to}"
     today = setting(advice.now).removeprefix(f"{SHIPPED} with ")
     missed = _missed(advice, advice.now, advice.targets.headroom)
+    if not missed and advice.now.settings.max_entries <= 0:
+        return f"{says}; today's setting, {today}, met them on this stream, but nothing limits its size."
     if not missed:
         return f"{says}; today's setting, {today}, meets them as well, so there is no hurry."
     at = "" if not advice.meets(advice.now) else f"at {format_number(advice.targets.headroom)} times the traffic "
@@ -222,7 +224,9 @@ def _do(advice: Advice) -> Iterator[str]:
     point, _ = advice.found
     cap, ttl = point.settings.max_entries, point.settings.ttl
     time = f"{ttl // MINUTE} * time.Minute" if ttl > 0 else "0"
-    if point.design == SHIPPED:
+    if point == advice.now:
+        yield "Change nothing."
+    elif point.design == SHIPPED:
         yield f"Change two numbers of the store in use: maxEntries = {cap}, ttl = {time}."
     else:
         package = point.design.replace("_", "")

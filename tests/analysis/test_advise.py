@@ -70,6 +70,19 @@ def test_sessions_that_never_come_back_need_the_least_store():
     assert advice.row(point)["lost_count_share"] == 0
 
 
+def test_what_is_set_now_is_kept_where_nothing_smaller_will_do():
+    trace = only_once(20_000)
+    point, _ = advised(trace).found
+    advice = advised(trace, now=point)
+    assert text.verdict(advice).startswith("Keep bounded with a cap of 32 entries")
+    assert "Change nothing." in text.blocks(advice, [])
+
+
+def test_a_store_without_a_cap_is_never_called_safe():
+    advice = advised(only_once(20_000), now=Point("bounded", Settings(0, 0)))
+    assert text.verdict(advice).endswith("but nothing limits its size.")
+
+
 def test_a_pause_longer_than_the_ttl_lengthens_it():
     # Of each session two counts, 40 minutes apart, for four days: a TTL of 30 minutes loses too much.
     n = 4000
