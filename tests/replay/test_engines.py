@@ -27,7 +27,7 @@ from simlib.traces.files import read_trace, write_trace
 from simlib.traces.trace import Trace
 from simlib.workloads.churn import simulate
 from simlib.workloads.schema import load_workload, workload_names
-from tests.builders import CHOSEN, bounds, steps, traces
+from tests.builders import CHOSEN, bounds, steps, trace_of, traces
 from tests.paths import LOGS
 
 TTLS = tuple(range(100, 100 + FEW))
@@ -201,3 +201,9 @@ def test_logs_of_prunes_and_evictions_grow_as_needed():
     observed = replay(trace, "bounded", Settings(max_entries=1, ttl=0))
     assert len(observed.prunes) == len(observed.evictions) == 4999
     assert ledger.totals(trace, observed).cap_evictions == 4999
+
+
+def test_without_a_ttl_no_silence_is_too_long_for_the_compiled_rule():
+    trace = trace_of([(0, "a", "increment"), (2**62 + 2, "a", "increment"), (2**63 - 1, "b", "increment")])
+    for design in DESIGNS:
+        assert ledger.totals(trace, replay(trace, design, Settings(ttl=0))).ttl_evictions == 0

@@ -32,7 +32,7 @@ def advance(
     It is one long function because a call that passes an array costs more than all else that a row needs.
     """
     half = max(max_entries // 2, 1) if max_entries > 0 else NEVER
-    period = ttl // 2 if ttl > 0 else NEVER // 2
+    period = ttl // 2 if ttl > 0 else NEVER
     place, last = np.full(counts.size, -1), np.zeros(counts.size, np.int64)
     taken = np.empty(time.size, np.int64)
     begins = middle = end = in_current = 0
@@ -51,7 +51,7 @@ def advance(
         if not started:
             since, started = now, True
         age = now - since
-        rotations, by_cap = int(age > period) + int(age > 2 * period), 0
+        rotations, by_cap = int(age > period) + int(age - period > period), 0
         moving = False
         while True:
             for _ in range(rotations):
