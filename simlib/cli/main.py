@@ -3,6 +3,7 @@
 import argparse
 import io
 import os
+import re
 import sys
 from collections.abc import Callable
 
@@ -47,6 +48,11 @@ class _Parser(argparse.ArgumentParser):
     """Reports a usage error on one line, like every other error; its help may end in text made when it is asked for."""
 
     ending: Callable[[], str] | None = None
+
+    def __init__(self, **given):
+        super().__init__(**given)
+        # No option begins with a digit, so `-30s` and `-1,512` are values; argparse knows only `-1` as one.
+        self._negative_number_matcher = re.compile(r"-\.?\d")
 
     def format_help(self) -> str:
         return super().format_help() + (f"\n{self.ending()}\n" if self.ending else "")

@@ -9,6 +9,7 @@ import json
 from simlib.cli.arguments import duration
 from simlib.cli.settings import add_settings, given_settings, report_unused
 from simlib.core.errors import InputError
+from simlib.stores.registry import DESIGNS, SHIPPED, find_design
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -20,7 +21,9 @@ def add(commands: argparse._SubParsersAction) -> None:
     )
     parser.set_defaults(command=_replay)
     parser.add_argument("trace", metavar="TRACE", help=".csv, .jsonl (either also .gz) or .parquet")
-    parser.add_argument("--design", default="bounded", metavar="NAME", help="default: bounded")
+    parser.add_argument(
+        "--design", default=SHIPPED, metavar="NAME", help=f"one of {', '.join(DESIGNS)} (default: {SHIPPED})"
+    )
     add_settings(parser, int, duration)
     parser.add_argument("--counter", default="no_client", metavar="NAME", help="no_client (default) or drops")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -31,7 +34,6 @@ def _replay(options: argparse.Namespace) -> int:
     from simlib.replay import ledger
     from simlib.replay.totals import Spec, stream_totals
     from simlib.stores.contract import Settings
-    from simlib.stores.registry import find_design
     from simlib.traces.chunks import open_stream
     from simlib.traces.codes import COUNTERS
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import fields
 
 from simlib.stores.contract import Settings
+from simlib.stores.registry import find_design
 
 OPTIONS = {field.name: f"--{field.name.replace('_', '-')}" for field in fields(Settings)}
 """The option of each setting."""
@@ -35,8 +36,6 @@ def given_settings(options: argparse.Namespace) -> dict:
 
 def report_unused(command: str, designs: Iterable[str], given: Iterable[str]) -> None:
     """Say on standard error, in a line for each design, which of the given settings it does not use."""
-    from simlib.stores.registry import find_design
-
     for design in dict.fromkeys(designs):
         unused = [
             option for name, option in OPTIONS.items() if name in given and name not in find_design(design).settings

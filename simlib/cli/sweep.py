@@ -15,6 +15,7 @@ from simlib.cli.arguments import durations, integers, positive, seeds
 from simlib.cli.settings import add_settings, given_settings, report_unused
 from simlib.core.errors import InputError
 from simlib.core.units import HOUR
+from simlib.stores.registry import DESIGNS, INCIDENT
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -32,7 +33,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         "--design",
         action="append",
         metavar="NAME",
-        help="only this design; may be repeated (default: unbounded and bounded)",
+        help=f"only this design, one of {', '.join(DESIGNS)}; may be repeated (default: {' and '.join(INCIDENT)})",
     )
     add_settings(parser, integers, durations, ",…")
     parser.add_argument("--seeds", type=seeds, metavar="N-N,N,…", help="such as 1-5 or 1,2,7 (default: 1)")
@@ -52,7 +53,6 @@ def _sweep(options: argparse.Namespace) -> int:
     from simlib.experiments.executors import dask_workers, local_processes
     from simlib.experiments.sweep import TABLE, grid, opened, sweep, unfinished, write_table
     from simlib.stores.contract import Settings
-    from simlib.stores.registry import INCIDENT
 
     if not options.out:
         raise InputError("--out is empty: name a folder for the table")

@@ -1,10 +1,12 @@
 """The settings as options: what a design does not use is said in one line, and what is not given is not."""
 
 import json
+import re
 
 import pytest
 
 from simlib.cli.main import main
+from simlib.stores.registry import DESIGNS
 
 
 @pytest.fixture
@@ -63,3 +65,19 @@ def test_a_ttl_without_a_unit_is_refused(capsys, command, ttl):
     number = ttl.lstrip("+")
     expected = f"argument --ttl: {ttl!r} has no unit: write {number}s for seconds or {number}m for minutes"
     assert captured.err == f"simlib {command.split()[0]}: {expected}\n"
+
+
+@pytest.mark.parametrize("ttl", ["-30s", "-1.5h", "-.5m", "-1", "0"])
+def test_a_negative_time_is_a_value_and_not_an_option(capsys, tmp_path, ttl):
+    log = tmp_path / "log.csv"
+    log.write_text("time,session\n0,a\n7200,b\n")
+    assert main(["replay", str(log), "--json", "--max-entries", "-3", "--ttl", ttl, "--prune-every", "1"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["max_entries"], found["ttl_evictions"], found["final_entries"]) == (-3, 0, 2)
+
+
+@pytest.mark.parametrize("command", ["replay", "sweep"])
+def test_help_names_every_design(capsys, command):
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    assert set(DESIGNS) <= set(re.findall(r"\w+", capsys.readouterr().out))
