@@ -7,6 +7,8 @@ import pytest
 from simlib.cli.main import main
 from simlib.report.notebooks import GIVEN_BY_OPTION, declared_parameters, notebook_names, notebook_path
 
+COMMANDS = ("run", "simulate", "replay", "sweep", "advise")
+
 
 def help_of(capsys, *arguments):
     with pytest.raises(SystemExit):
@@ -21,10 +23,10 @@ def examples(capsys):
 
 
 def test_without_a_command_there_is_an_example_for_each(examples):
-    assert {"run", "simulate", "replay", "sweep"} <= set(examples)
+    assert set(COMMANDS) <= set(examples)
 
 
-@pytest.mark.parametrize("command", ["run", "simulate", "replay", "sweep"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_the_help_of_a_command_has_its_example(capsys, command, examples):
     shown = " ".join(help_of(capsys, command, "--help").split())
     assert f"example: python -m simlib {' '.join(examples[command])}" in shown

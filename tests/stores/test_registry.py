@@ -147,7 +147,9 @@ def test_a_design_that_needs_the_future_gets_it_from_a_trace_and_nowhere_else(mo
     assert observe.reference(TRACE, "seer").store.future == [2, 4, 4]
     (found,) = totals.stream_totals(stream_of(TRACE, 1), [totals.Spec("seer")])
     assert found == ledger.totals(TRACE, observe.replay(TRACE, "unbounded"))
-    with pytest.raises(InputError, match="design 'seer' needs the future of the stream"):
+    with pytest.raises(
+        InputError, match="design 'seer' needs the future of the stream: record a trace and use `replay`"
+    ):
         observe.Observed("seer")
     with pytest.raises(InputError, match="design 'seer' takes no chunks"):
         totals.StreamedStore(totals.Spec("seer"))
