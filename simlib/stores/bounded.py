@@ -2,6 +2,7 @@
 
 The Go code scans and sorts its whole map in a prune. This store accounts for that work without doing it: a prune here
 costs what it removes. Refuses time that goes backwards.
+Source: the incident's fix.
 """
 
 from collections import OrderedDict
