@@ -1,7 +1,5 @@
 """The models of the real thing: Go's layout by hand and by brute force, and every model against its measurements."""
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -21,7 +19,6 @@ from simlib.models.heap import (
     heap_model,
     table_bytes,
 )
-from simlib.stores.registry import DESIGNS
 
 
 @pytest.fixture(scope="module")
@@ -116,33 +113,23 @@ def test_bytes_an_entry_are_those_of_the_service(design, entries, expected):
     assert float(heap_model(design, "1.27").live_bytes(entries)) / entries == pytest.approx(expected, rel=0.03)
 
 
-MEASURED = sorted(set(heap.designs_measured()["design"]) - {"unbounded"})
-
-
-@pytest.fixture
-def registered(monkeypatch):
-    """The measured designs in the registry, and one that stands on a `map` and was not measured."""
-    for name in ("unmeasured", *MEASURED):
-        monkeypatch.setitem(DESIGNS, name, replace(DESIGNS["bounded"], name=name))
-
-
-@pytest.mark.parametrize("design", MEASURED)
-def test_an_entry_of_a_measured_design_takes_the_bytes_measured(registered, design):
+@pytest.mark.parametrize("design", sorted(set(heap.designs_measured()["design"])))
+def test_an_entry_of_a_measured_design_takes_the_bytes_measured(design):
     measured = heap.designs_measured().groupby(["design", "entries"])["heap_bytes_entry"].mean()[design]
     assert measured.index.tolist() == [2048, 100_000]
     sizes = measured.index.to_numpy()
     assert heap_model(design, "1.27").live_bytes(sizes) / sizes == pytest.approx(measured.to_numpy(), rel=0.03)
 
 
-def test_a_design_that_was_not_measured_takes_the_bytes_of_its_go_map(registered):
-    assert heap_model("unmeasured", "1.24") == heap_model("bounded", "1.24")
+def test_a_design_that_was_not_measured_takes_the_bytes_of_its_go_map():
+    assert heap_model("periodic", "1.24") == heap_model("bounded", "1.24")
     # A second pair of pointers and the id in each entry, on every version.
     for version in GO_VERSIONS:
         more = heap_model("linked_list", version).per_live - heap_model("bounded", version).per_live
         assert more == pytest.approx(32, abs=0.1)
 
 
-def test_the_shipped_store_pays_thousands_of_times_what_a_list_does(registered):
+def test_the_shipped_store_pays_thousands_of_times_what_a_list_does():
     shipped, linked = cost.design_cost("bounded"), cost.design_cost("linked_list")
     assert 100_000 < shipped.mean_ns < shipped.p99_ns < shipped.worst_ns
     assert linked.mean_ns < 1000
@@ -151,7 +138,7 @@ def test_the_shipped_store_pays_thousands_of_times_what_a_list_does(registered):
     assert cost.design_cost("bounded", goroutines=8).mean_ns > 2 * shipped.mean_ns
     # In the incident's mix 2 increments in 5 are of new sessions.
     assert 0.3 < cost.design_cost("bounded", "incident").mean_ns / shipped.mean_ns < 0.6
-    assert cost.design_cost("unmeasured") is None
+    assert cost.design_cost("periodic") is None
 
 
 def test_garbage_of_an_increment_by_hand():
