@@ -177,6 +177,8 @@ class Design:
     """The compiled rule with the same decisions; None: only the readable store replays the design."""
     bookkeeping: int = 0
     """Bytes of its Go entry beside the id and the count: times, links, places in a heap."""
+    least_room: int = 1
+    """Entries that the store has room for whatever the cap: more than 1 where a smaller cap cannot be kept."""
     exceeds_cap: bool = False
     """Whether the store may hold more than `max_entries` after an increment."""
     shares_counter: bool = False
