@@ -1,4 +1,4 @@
-"""Command `replay`: runs one store over a trace file and prints its ledger, for people or as JSON.
+"""Command `replay`: runs one store over a log and prints its ledger, for people or as JSON.
 
 Refuses a log without rows of the counter.
 """
@@ -7,6 +7,7 @@ import argparse
 import json
 
 from simlib.cli.arguments import duration
+from simlib.cli.log_options import add_log_options, how_of, reading_log
 from simlib.cli.settings import add_settings, given_settings, report_unused
 from simlib.core.errors import InputError
 from simlib.stores.registry import DESIGNS, SHIPPED, find_design
@@ -16,17 +17,18 @@ def add(commands: argparse._SubParsersAction) -> None:
     """Add the command to those of a parser."""
     parser = commands.add_parser(
         "replay",
-        help="run one store over a trace file and print its ledger",
+        help="run one store over a log and print its ledger",
         epilog="example: python -m simlib replay events.csv.gz --max-entries 4096",
     )
     parser.set_defaults(command=_replay)
-    parser.add_argument("trace", metavar="TRACE", help=".csv, .jsonl (either also .gz) or .parquet")
+    parser.add_argument("trace", nargs="+", metavar="TRACE", help="a log: a file, a folder, several of them, or -")
     parser.add_argument(
         "--design", default=SHIPPED, metavar="NAME", help=f"one of {', '.join(DESIGNS)} (default: {SHIPPED})"
     )
     add_settings(parser, int, duration)
     parser.add_argument("--counter", default="no_client", metavar="NAME", help="no_client (default) or drops")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    add_log_options(parser)
 
 
 def _replay(options: argparse.Namespace) -> int:
@@ -34,17 +36,20 @@ def _replay(options: argparse.Namespace) -> int:
     from simlib.replay import ledger
     from simlib.replay.totals import Spec, stream_totals
     from simlib.stores.contract import Settings
-    from simlib.traces.chunks import open_stream
+    from simlib.traces.chunks import stream_log
     from simlib.traces.codes import COUNTERS
+    from simlib.traces.files import Log
 
     find_design(options.design)
     if options.counter not in COUNTERS:
         raise InputError(f"unknown counter {options.counter!r}: choose one of {', '.join(COUNTERS)}")
     given = given_settings(options)
     settings = Settings(**given)
-    stream = NotedStream(open_stream(options.trace))
-    (totals,) = stream_totals(stream, [Spec(options.design, settings, options.counter)])
-    stream.check(options.trace, options.counter)
+    log = Log(options.trace, how_of(options))
+    with reading_log(log.size) as (notes, advance):
+        stream = NotedStream(stream_log(log, notes=notes, advance=advance))
+        (totals,) = stream_totals(stream, [Spec(options.design, settings, options.counter)])
+        stream.check(options.trace[0], options.counter)
     report_unused(options.name, [options.design], given)
     if options.json:
         print(json.dumps(ledger.report(options.design, settings, totals), indent=2))
@@ -52,5 +57,5 @@ def _replay(options: argparse.Namespace) -> int:
         # The models are read only where they are shown.
         from simlib.cli.ledger_text import Span, ledger_text
 
-        print(ledger_text(Span(options.trace, options.counter, stream.lasts), options.design, settings, totals))
+        print(ledger_text(Span(options.trace[0], options.counter, stream.lasts), options.design, settings, totals))
     return 0

@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 from simlib.cli.arguments import positive
+from simlib.cli.log_options import add_log_options, how_of, reading_log
 from simlib.core.errors import InputError
 from simlib.core.units import HOUR
 
@@ -28,12 +29,18 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--notebook", action="append", metavar="NAME", help="only this notebook; may be repeated")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--workload", action="append", metavar="NAME", help="only this workload; may be repeated")
-    what.add_argument("--trace", metavar="FILE", help="an event log to investigate instead of the workloads")
+    what.add_argument(
+        "--trace",
+        nargs="+",
+        metavar="FILE",
+        help="a log to investigate instead of the workloads: a file, a folder, or -",
+    )
     parser.add_argument("--jobs", type=positive, default=os.cpu_count() or 1, metavar="N", help="runs at a time")
     parser.add_argument("--out", default="build", metavar="DIR", help="where the pack goes (default: build)")
     parser.add_argument(
         "--parameter", action="append", default=[], metavar="NAME=VALUE", help="a notebook parameter; may be repeated"
     )
+    add_log_options(parser)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -88,7 +95,7 @@ def _jobs(options: argparse.Namespace, profile: dict) -> list:
     for values in parameters.values():
         _check(values)
     if options.trace is not None:
-        experiments = [_log_experiment(options.trace)]
+        experiments = [_log_experiment(options)]
     else:
         experiments = _workload_experiments(options.workload, profile)
     names = [name for name, _, _ in experiments]
@@ -115,14 +122,28 @@ def _check(parameters: dict) -> None:
         raise InputError(f"go_version: {version!r} has no measurements: choose one of {', '.join(GO_VERSIONS)}")
 
 
-def _log_experiment(file: str) -> tuple[str, dict, Path]:
-    """Return (folder name, parameters, file) of a log, which is read to check it."""
-    from simlib.traces.files import read_trace
+def _log_experiment(options: argparse.Namespace) -> tuple[str, dict, Path]:
+    """Return (folder name, parameters, file) of a log, which is read to check it.
 
-    path = Path(file)
-    if len(read_trace(file)) == 0:
-        raise InputError(f"{path}: the log holds no rows, so there is nothing to investigate")
-    return _directory_name(path.name.split(".")[0]), {"trace": str(path.resolve())}, path
+    Notebooks read one file with no option: of any other log that is a copy in the folder of the pack.
+    """
+    from simlib.traces.files import Log, trace_of, write_trace
+    from simlib.traces.mapping import How
+    from simlib.traces.source import log_name
+
+    how, first = how_of(options), Path(options.trace[0])
+    log = Log(options.trace, how)
+    with reading_log(log.size) as (notes, advance):
+        trace = trace_of(log, notes, advance)
+        if len(trace) == 0:
+            raise InputError(f"{first}: the log holds no rows, so there is nothing to investigate")
+    name = _directory_name("stdin" if options.trace[0] == "-" else log_name(first))
+    if how == How() and log.files == [first]:
+        path = first
+    else:
+        path = Path(options.out) / f"{name}.parquet"
+        write_trace(trace, path)
+    return name, {"trace": str(path.resolve())}, path
 
 
 def _workload_experiments(chosen: list[str] | None, profile: dict) -> list[tuple[str, dict, Path]]:

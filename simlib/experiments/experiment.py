@@ -20,6 +20,7 @@ from simlib.stores.contract import Settings
 from simlib.stores.registry import INCIDENT, SHIPPED
 from simlib.traces.codes import COUNTERS, INCREMENT
 from simlib.traces.files import read_trace
+from simlib.traces.source import log_name
 from simlib.traces.trace import Trace
 from simlib.workloads.broadcaster import Timeline
 from simlib.workloads.churn import simulate_all
@@ -291,7 +292,7 @@ def _log(path: Path, limit: float, settings: Settings, compiled: bool) -> Experi
     seen = np.bincount(trace.session[trace.op == INCREMENT], minlength=trace.ids.size)
     start = int(trace.time[0])
     return Experiment(
-        name=path.name.split(".")[0],
+        name=log_name(path),
         title=f"Event log {path.name}",
         about=f"{format_count(len(trace))} operations of {format_count(trace.ids.size)} sessions.",
         source=f"log {path.name}",

@@ -1,10 +1,10 @@
-"""A stream of operations in chunks, for streams too long for memory: from a trace, or from a Parquet file.
+"""A stream of operations in chunks, for streams too long for memory: from a trace, or from a log.
 
 A session is known by its number, or by 128 bits of a hash where ids are text, so no list of all ids is kept. Refuses
 what `files` refuses, in the same words.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,10 +14,13 @@ from numba import int64, njit, types, uint8, uint64, void
 
 from simlib.core.variates import mixed
 from simlib.stores.contract import MISSING
-from simlib.traces.cells import parse_sessions
+from simlib.traces.batches import Batch
 from simlib.traces.codes import INCREMENT, IS_DROPS, NONE
-from simlib.traces.files import read_trace, reading
-from simlib.traces.parquet import ROWS, Batch, cells_of, read_batches
+from simlib.traces.delimited import ROWS
+from simlib.traces.files import Log
+from simlib.traces.mapping import How
+from simlib.traces.notes import Notes
+from simlib.traces.source import Advance
 from simlib.traces.trace import Trace
 
 
@@ -60,31 +63,38 @@ def stream_of(trace: Trace, rows: int = ROWS) -> Stream:
     return chunks
 
 
-def open_stream(path: str | Path, rows: int = ROWS) -> Stream:
-    """Stream a trace file in chunks: a Parquet file as it is read, any other once it has been read.
+def open_stream(
+    inputs: str | Path | Sequence[str | Path],
+    rows: int = ROWS,
+    how: How | None = None,
+    notes: Notes | None = None,
+    advance: Advance | None = None,
+) -> Stream:
+    """Stream a log in chunks as it is read; see `read_trace` for the arguments, and for what is refused.
 
-    Raises InputError as `read_trace` does; of a Parquet file it may be raised only as the chunks are read.
+    An error within the log may be raised only as the chunks are read.
     """
+    return stream_log(Log(inputs, how), rows, notes, advance)
+
+
+def stream_log(log: Log, rows: int = ROWS, notes: Notes | None = None, advance: Advance | None = None) -> Stream:
+    """Stream a log that was opened, in chunks of at most `rows` rows."""
 
     def chunks() -> Iterator[Chunk]:
-        with reading(path):
-            yield from read_batches(path, _chunk, rows)
+        for batch in log.read(notes, advance):
+            for first in range(0, batch.time.size, rows):
+                yield _chunk(batch.part(first, first + rows))
 
-    with reading(path) as ending:
-        if ending == ".parquet":
-            return chunks
-    return stream_of(read_trace(path), rows)
+    return chunks
 
 
 def _chunk(batch: Batch) -> Chunk:
-    """Make a chunk of a batch. Raises RowError, counting from the batch's first row."""
+    """Make a chunk of a batch."""
     session = batch.session
     code = batch.op | batch.counter * np.uint8(IS_DROPS)
-    if pa.types.is_dictionary(session.type) and pa.types.is_integer(session.type.value_type):
-        session = session.dictionary_decode()
-    if not pa.types.is_signed_integer(session.type) and session.type not in (pa.uint8(), pa.uint16(), pa.uint32()):
+    if session.type != pa.int64():
         return _named(batch.time, session, batch.op, code)
-    numbers = session.cast(pa.int64()).fill_null(0).to_numpy()
+    numbers = session.fill_null(0).to_numpy()
     if not session.null_count:
         return _numbered(batch.time, numbers, code, _decimal)
     # Where there is no number, the word says of what kind: an empty id, or one that an increment gave a name.
@@ -120,13 +130,10 @@ def _decimal(sessions: np.ndarray, words: np.ndarray) -> pa.Array:
 def _named(time: np.ndarray, column: pa.Array, op: np.ndarray, code: np.ndarray) -> Chunk:
     """Make a chunk of sessions that are known by text, each by 128 bits of a hash.
 
-    Among 10^9 ids the chance that any two share a hash is below 10^-20. Raises RowError for what is no Unicode text.
+    Among 10^9 ids the chance that any two share a hash is below 10^-20.
     """
     words = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
     texts = words.dictionary
-    if texts.type not in (pa.string(), pa.large_string()) or texts.null_count or not _is_unicode(texts):
-        words = pa.array(parse_sessions(cells_of("session", column)), pa.large_string()).dictionary_encode()
-        texts = words.dictionary
     # Two more stand for ids that are missing or empty, of which an increment gives one a name.
     texts = pa.concat_arrays([texts.cast(pa.large_string()), pa.array(["", MISSING], pa.large_string())])
     empty = len(texts) - 2
@@ -139,14 +146,6 @@ def _named(time: np.ndarray, column: pa.Array, op: np.ndarray, code: np.ndarray)
     if is_empty[:-2].any() or words.null_count:
         index = np.where(is_empty[index], np.where(op == INCREMENT, empty + 1, empty), index)
     return Chunk(time, key[index], code, lambda at: texts.take(pa.array(index[at])), None, word[index])
-
-
-def _is_unicode(texts: pa.Array) -> bool:
-    try:
-        texts.validate(full=True)
-    except pa.ArrowInvalid:
-        return False
-    return True
 
 
 @njit(

@@ -1,83 +1,112 @@
-"""Read and write trace files: CSV, JSONL or Parquet, as the end of the name says.
+"""Read logs as people have them, and write trace files: CSV, JSONL or Parquet, as the end of the name says.
 
-Refuses, in one line that names the file and the row or column, whatever does not keep the format.
+Refuses, in one line that names the file and the row or column, whatever it cannot read.
 """
 
-import gzip
 import os
-import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
 
 from simlib.core.errors import InputError
 from simlib.core.files import whole_file
-from simlib.traces.parquet import read_parquet, write_parquet
-from simlib.traces.text import read_csv, read_jsonl, write_csv, write_jsonl
+from simlib.core.units import MAX_NS
+from simlib.traces.batches import Batch, Reader
+from simlib.traces.mapping import How
+from simlib.traces.notes import Notes
+from simlib.traces.order import Lane, in_order
+from simlib.traces.parquet import write_parquet
+from simlib.traces.source import Advance, files_of, reading
+from simlib.traces.text import write_csv, write_jsonl
 from simlib.traces.trace import Trace
 
-
-class Format(NamedTuple):
-    """How a format is read and written."""
-
-    read: Callable[[Path], Trace]
-    write: Callable[[Trace, Path], None]
-
-
-FORMATS = {
-    ".csv": Format(read_csv, write_csv),
-    ".csv.gz": Format(partial(read_csv, packed=True), partial(write_csv, packed=True)),
-    ".jsonl": Format(read_jsonl, write_jsonl),
-    ".jsonl.gz": Format(partial(read_jsonl, packed=True), partial(write_jsonl, packed=True)),
-    ".parquet": Format(read_parquet, write_parquet),
+FORMATS: dict[str, Callable[[Trace, Path], None]] = {
+    ".csv": write_csv,
+    ".csv.gz": partial(write_csv, packed=True),
+    ".jsonl": write_jsonl,
+    ".jsonl.gz": partial(write_jsonl, packed=True),
+    ".parquet": write_parquet,
 }
-"""The formats of trace files, by the end of the name."""
+"""The formats in which a trace is written, by the end of the name."""
 
 
-def read_trace(path: str | Path) -> Trace:
-    """Read a trace file; the end of its name says its format.
+class Log:
+    """Inputs that together are one log; the same operations each time it is read."""
 
-    Columns `time` (seconds, or ISO 8601 taken as UTC where it names no offset), `session`, and optionally `op` and
-    `counter`, whose blank cells stand for `increment` and `no_client`. Further columns are ignored.
+    def __init__(self, inputs: str | Path | Sequence[str | Path], how: How | None = None):
+        """Find the files and recognise the first. Raises InputError."""
+        self.files = files_of([inputs] if isinstance(inputs, str | Path) else inputs)
+        self._how = how or How()
+        with reading(self.files[0]):
+            Reader(self.files[0], self._how, Notes())
 
-    Raises InputError naming the file, and the row (data rows counted from 1) or column.
+    @property
+    def size(self) -> int:
+        """Bytes of all files as they lie on the disk."""
+        return sum(os.stat(file).st_size for file in self.files)
+
+    def read(self, notes: Notes | None = None, advance: Advance | None = None) -> Iterator[Batch]:
+        """Read the operations in order of time, none of the batches empty. Raises InputError."""
+        notes = Notes() if notes is None else notes
+        notes.begin(self.files)
+        readers: dict[Path, Reader] = {}
+
+        def batches(file: Path) -> Iterator[Batch]:
+            with reading(file):
+                reader = readers[file] = Reader(file, self._how, notes)
+                for batch in reader.read(advance):
+                    is_number = pa.types.is_integer(batch.session.type)
+                    # Files of one log may hold the same ids in other types.
+                    yield batch._replace(session=batch.session.cast(pa.string())) if is_number and several else batch
+
+        several = len(self.files) > 1
+        lanes = [Lane(file, self._begins(file) if several else -MAX_NS, partial(batches, file)) for file in self.files]
+        with reading(self.files[0]):
+            for batch in in_order(lanes, self._how.sort_window, notes):
+                notes.add(batch.time)
+                yield batch
+        notes.end([(reader.about(), reader.clock.is_date) for reader in readers.values()])
+
+    def _begins(self, file: Path) -> int:
+        """Return a file's earliest time, ns, as far as its first batch shows it."""
+        with reading(file):
+            batch = next(Reader(file, self._how, Notes()).read(), None)
+        return MAX_NS if batch is None else int(batch.time.min())
+
+
+def read_trace(
+    inputs: str | Path | Sequence[str | Path],
+    how: How | None = None,
+    notes: Notes | None = None,
+    advance: Advance | None = None,
+) -> Trace:
+    """Read a log: a file, a folder of part files, or several of these.
+
+    The file's contents say how it is written, unless `how` does. In the project's own form it has columns `time`
+    (seconds, or ISO 8601 taken as UTC where it names no offset), `session`, and optionally `op` and `counter`, whose
+    blank cells stand for `increment` and `no_client`. Further columns are ignored. `notes` receives what was
+    recognised, and `advance` the progress.
+
+    Raises InputError naming the file, and the row (data rows or lines, counted from 1) or column.
     """
-    with reading(path) as ending:
-        return FORMATS[ending].read(Path(path))
+    return trace_of(Log(inputs, how), notes, advance)
 
 
-@contextmanager
-def reading(path: str | Path) -> Iterator[str]:
-    """Give the format of a trace file that is about to be read, and report what then goes wrong in one line.
-
-    Raises InputError naming the file.
-    """
-    try:
-        ending = _format_of(path)
-        if os.stat(path).st_size == 0:
-            raise InputError(f"{path}: the file is empty; its first line must name the columns")
-        yield ending
-    except InputError:
-        raise
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        if isinstance(error, gzip.BadGzipFile) and not _begins_as_gzip(path):
-            raise InputError(f"{path}: not a gzip file, although its name ends in .gz") from None
-        raise InputError(f"{path}: the gzip data is truncated or damaged; fetch the file again") from None
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from None
-    except UnicodeDecodeError:
-        if _begins_as_gzip(path) and not str(path).endswith(".gz"):
-            raise InputError(f"{path}: this is gzip data; its name must end in .gz") from None
-        raise InputError(f"{path}: not UTF-8 text; convert it, or name it by its real format") from None
-    except ValueError as error:
-        raise InputError(f"{path}: {error}") from None
+def trace_of(log: Log, notes: Notes | None = None, advance: Advance | None = None) -> Trace:
+    """Read a log that was opened whole. Raises InputError."""
+    parts = [(batch.time, _names(batch.session), batch.op, batch.counter) for batch in log.read(notes, advance)]
+    nothing = np.empty(0, np.int64), np.empty(0, object), np.empty(0, np.uint8), np.empty(0, np.uint8)
+    return Trace.of(*map(np.concatenate, zip(nothing, *parts, strict=True)))
 
 
-def _begins_as_gzip(path: str | Path) -> bool:
-    with open(path, "rb") as file:
-        return file.read(2) == b"\x1f\x8b"
+def _names(session: pa.Array) -> np.ndarray:
+    if pa.types.is_dictionary(session.type):
+        session = session.cast(session.type.value_type)
+    names: np.ndarray = session.cast(pa.large_string()).fill_null("").to_numpy(zero_copy_only=False)
+    return names
 
 
 def write_trace(trace: Trace, path: str | Path) -> None:
@@ -87,7 +116,7 @@ def write_trace(trace: Trace, path: str | Path) -> None:
     """
     ending = check_target(path)
     with whole_file(Path(path)) as temporary:
-        FORMATS[ending].write(trace, temporary)
+        FORMATS[ending](trace, temporary)
 
 
 def check_target(path: str | Path) -> str:

@@ -1,98 +1,128 @@
-"""Read and write traces as Parquet, whole or in batches of rows.
+"""Read Parquet files in batches of rows, columns of any type that makes sense; write a trace as Parquet."""
 
-Arrow's own types are converted without a Python object a row where they allow it; all others go through `cells`, which
-refuses in the same words as for text.
-"""
-
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from uuid import UUID
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from simlib.core.units import MAX_NS, SECOND
-from simlib.traces.cells import (
-    WANTED,
-    RowError,
-    check_columns,
-    check_order,
-    parse_sessions,
-    parse_times,
-    parse_words,
-    shortened,
-)
+from simlib.core.units import SECOND
+from simlib.traces.cells import WANTED, shortened
 from simlib.traces.codes import COUNTERS, OPS
+from simlib.traces.delimited import ROWS
+from simlib.traces.mapping import Fields, Raw
+from simlib.traces.notes import Notes
+from simlib.traces.source import Advance
 from simlib.traces.trace import Trace
 
-T = TypeVar("T")
-
-ROWS = 1 << 16
-"""Rows of a batch: enough that its fixed cost does not matter, few enough that it stays in the cache."""
+MAGIC = b"PAR1"
 
 # Up to here (24 days) rounding a float of seconds to the nearest nanosecond gives back the nanoseconds it came from.
 _EXACT_IN_FLOAT = 2**51
 
-_TICK = {"s": SECOND, "ms": 1_000_000, "us": 1000, "ns": 1}
+
+class Parquet:
+    """A Parquet file seen as a table; fields of structures are columns such as `user.name`."""
+
+    about, is_open, decimal_comma = "Parquet", False, False
+
+    def __init__(self, path: Path):
+        self._path = path
+        self.defaults: Mapping[str, str] = {}
+        with _opened(path) as file:
+            self._types = dict(_leaves(file.schema_arrow))
+        self.names: Sequence[str] = [field.name for field in file.schema_arrow if field.name in self._types]
+        self.names += [name for name in self._types if name not in self.names]
+
+    def read(self, fields: Fields, notes: Notes, advance: Advance | None) -> Iterator[Raw]:
+        """Read columns. Raises ValueError, naming the row or the column."""
+        wanted = {name for names in fields.values() for name in names}
+        for role, names in fields.items():
+            for name in names:
+                _check_type(role, name, self._types[name])
+        first, size = 1, self._path.stat().st_size
+        with _opened(self._path) as file:
+            rows = max(file.metadata.num_rows, 1)
+            for batch in file.iter_batches(batch_size=ROWS, columns=sorted(wanted), use_threads=False):
+                columns = {role: _column(batch, names) for role, names in fields.items()}
+                yield Raw(columns, np.arange(first, first + batch.num_rows))
+                first += batch.num_rows
+                if advance is not None:
+                    advance(size * batch.num_rows // rows)
 
 
-class Batch(NamedTuple):
-    """Consecutive rows of a file: `time` int64 ns, `session` as in the file, `op` and `counter` uint8; all (n,)."""
+def _leaves(schema: pa.Schema) -> Iterator[tuple[str, pa.DataType]]:
+    """List the columns that a schema has, structures taken apart."""
 
-    time: np.ndarray
-    session: pa.Array
-    op: np.ndarray
-    counter: np.ndarray
+    def inside(name: str, kind: pa.DataType) -> Iterator[tuple[str, pa.DataType]]:
+        if pa.types.is_struct(kind):
+            for field in kind:
+                yield from inside(f"{name}.{field.name}", field.type)
+        else:
+            yield name, kind
 
-
-def read_parquet(path: Path) -> Trace:
-    """Read a file whole. Raises ValueError, naming the row or the column."""
-
-    def with_ids(batch: Batch) -> Batch:
-        return batch._replace(session=parse_sessions(cells_of("session", batch.session)))
-
-    nothing = np.empty(0, np.int64), np.empty(0, object), np.empty(0, np.uint8), np.empty(0, np.uint8)
-    return Trace.of(*map(np.concatenate, zip(nothing, *read_batches(path, with_ids), strict=True)))
+    for field in schema:
+        yield from inside(field.name, field.type)
 
 
-def read_batches(path: str | Path, convert: Callable[[Batch], T], rows: int = ROWS) -> Iterator[T]:
-    """Read a file in batches of at most `rows` rows, none of them empty; yield `convert` of each.
+def _column(batch: pa.RecordBatch, names: Sequence[str]) -> pa.Array:
+    columns = [_plain(batch, name) for name in names]
+    if len(columns) == 1:
+        return columns[0]
+    return pc.binary_join_element_wise(*(_as_text(each) for each in columns), " ", null_handling="replace")
 
-    Raises ValueError, naming the row or the column. `convert` may raise a RowError that counts from its batch's start.
-    """
-    read, opening, first, before = 0, None, None, None
-    with _opened(path) as (file, wanted):
-        for batch in file.iter_batches(batch_size=rows, columns=wanted, use_threads=False):
-            if not batch.num_rows:
-                continue
-            try:
-                columns = {name: _intact(batch.column(name)) for name in wanted}
-                time = _times(columns["time"], opening)
-                op, counter = _words("op", columns, OPS), _words("counter", columns, COUNTERS)
-                check_order(time, first, before)
-                converted = convert(Batch(time, columns["session"], op, counter))
-            except RowError as error:
-                raise error.after(read) from None
-            if opening is None:
-                opening, first = columns["time"].slice(0, 1), int(time[0])
-            read, before = read + time.size, int(time[-1])
-            yield converted
+
+def _plain(batch: pa.RecordBatch, name: str) -> pa.Array:
+    """Take a column of a batch, as numbers, times or text."""
+    if name in batch.schema.names:
+        column = batch.column(name)
+    else:
+        head, _, rest = name.partition(".")
+        while head not in batch.schema.names:
+            more, _, rest = rest.partition(".")
+            head = f"{head}.{more}"
+        column = pc.struct_field(batch.column(head), rest.split("."))
+    column = _intact(column)
+    if isinstance(column.type, pa.BaseExtensionType):
+        column = column.storage
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if pa.types.is_fixed_size_binary(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        if pa.types.is_dictionary(column.type):
+            words = pa.array([_bytes_text(each) for each in column.dictionary.to_pylist()], pa.string())
+            return pa.DictionaryArray.from_arrays(column.indices, words)
+        column = pa.array([_bytes_text(each) for each in column.to_pylist()], pa.string())
+    return column
+
+
+def _as_text(column: pa.Array) -> pa.Array:
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    return column.cast(pa.string())
+
+
+def _bytes_text(data: bytes | None) -> str | None:
+    """Write bytes as text: a UUID where they are 16, the text that they are, or else their digits."""
+    if data is None:
+        return None
+    if len(data) == 16:
+        return str(UUID(bytes=data))
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.hex()
 
 
 @contextmanager
-def _opened(path: str | Path) -> Iterator[tuple[pq.ParquetFile, list[str]]]:
-    """Open a file; give it and the names of those of its columns that a trace needs. Raises ValueError for damage."""
+def _opened(path: Path) -> Iterator[pq.ParquetFile]:
+    """Open a file. Raises ValueError for damage, also where it is met only while the file is read."""
     try:
         # Read page by page: a file may be one row group larger than memory.
         with pq.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False) as file:
-            check_columns(file.schema_arrow.names)
-            wanted = [name for name in WANTED if name in file.schema_arrow.names]
-            for name in wanted:
-                _check_type(name, file.schema_arrow.field(name).type)
-            yield file, wanted
+            yield file
     except (pa.ArrowException, OSError) as error:
         # Arrow reports damage by an OSError that has no number; those that have one are of the file system.
         if getattr(error, "errno", None):
@@ -100,76 +130,32 @@ def _opened(path: str | Path) -> Iterator[tuple[pq.ParquetFile, list[str]]]:
         raise ValueError(f"not a readable Parquet file: {shortened(' '.join(str(error).split()))}") from None
 
 
-def _check_type(name: str, kind: pa.DataType) -> None:
+def _check_type(role: str, name: str, kind: pa.DataType) -> None:
     types = pa.types
     kind = kind.value_type if types.is_dictionary(kind) else kind
     accepted = [types.is_string, types.is_large_string, types.is_string_view, types.is_null]
+    binary = [types.is_binary, types.is_large_binary, types.is_fixed_size_binary]
+    times = [types.is_timestamp, types.is_date, types.is_floating, types.is_decimal, types.is_integer, *binary[:2]]
+    if role in ("op", "counter"):
+        accepted += [types.is_integer, types.is_boolean, types.is_floating, *binary]
     accepted += {
-        "time": [types.is_timestamp, types.is_floating, types.is_decimal, types.is_integer],
-        "session": [types.is_integer],
-    }.get(name, [])
+        "time": times,
+        "end": times,
+        "duration": [*times, types.is_duration],
+        "session": [types.is_integer, *binary, lambda kind: isinstance(kind, pa.UuidType)],
+    }.get(role, [])
     if not any(accepts(kind) for accepts in accepted):
-        raise ValueError(f"column {name!r} holds {shortened(str(kind))}; it must hold {WANTED[name]}")
+        wanted = WANTED.get(role, "a number")
+        raise ValueError(f"column {name!r} holds {shortened(str(kind))}; it must hold {wanted}")
 
 
 def _intact(column: pa.Array) -> pa.Array:
     """Return a column. Raises ValueError where it refers to words that it does not have, which Arrow does not check."""
     if pa.types.is_dictionary(column.type):
-        most = pc.max(column.indices.cast(pa.int64())).as_py()
-        if most is not None and most >= len(column.dictionary):
+        bounds = pc.min_max(column.indices.cast(pa.int64())).as_py()
+        if bounds["max"] is not None and not 0 <= bounds["min"] <= bounds["max"] < len(column.dictionary):
             raise ValueError("not a readable Parquet file: a cell refers to a word that is not there")
     return column
-
-
-def cells_of(name: str, column: pa.Array) -> Any:
-    """Convert column `name` into cells as the parsers of `cells` take them. Raises RowError."""
-    kind = column.type
-    if pa.types.is_dictionary(kind):
-        column = column.cast(kind.value_type)
-        kind = column.type
-    if name == "time" and column.null_count:
-        raise RowError(column.is_null().to_pylist().index(True) + 1, "time is missing")
-    if name == "time" and pa.types.is_timestamp(kind):
-        # `index` gives the first time that the cast below would not hold, -1 where there is none.
-        row = pc.index(pc.greater(pc.abs(column.cast(pa.int64())), MAX_NS // _TICK[kind.unit]), True).as_py()
-        if row >= 0:
-            time = column[row].cast(pa.string())
-            raise RowError(row + 1, f"time {time} must be between the years 1678 and 2261")
-        return column.cast(pa.timestamp("ns", kind.tz)).to_numpy(zero_copy_only=False).astype("datetime64[ns]")
-    if name == "time" and pa.types.is_floating(kind):
-        return column.to_numpy(zero_copy_only=False).astype(np.float64)
-    if name in ("time", "session") and (pa.types.is_decimal(kind) or pa.types.is_integer(kind)):
-        column = column.cast(pa.string())
-    return column.to_pylist()
-
-
-def _times(column: pa.Array, opening: pa.Array | None) -> np.ndarray:
-    """Convert times into ns, int64; `opening`, the file's first time, decides whether text means seconds or dates."""
-    if pa.types.is_timestamp(column.type) and column.type.unit == "ns" and not column.null_count:
-        return np.asarray(column.cast(pa.int64()))
-    if pa.types.is_signed_integer(column.type) and not column.null_count:
-        seconds, most = np.asarray(column.cast(pa.int64())), MAX_NS // SECOND
-        if seconds.min() >= -most and seconds.max() <= most:
-            return seconds * SECOND
-    if opening is None:
-        return parse_times(cells_of("time", column))
-    try:
-        return parse_times(cells_of("time", pa.concat_arrays([opening, column])))[1:]
-    except RowError as error:
-        raise error.after(-1) from None
-
-
-def _words(name: str, columns: Mapping[str, pa.Array], known: tuple[str, ...]) -> np.ndarray:
-    """Convert a column of known words into their indices, uint8; the first word stands for a blank."""
-    if name not in columns:
-        return np.zeros(len(columns["time"]), np.uint8)
-    column = columns[name]
-    words = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
-    texts = words.dictionary.to_pylist()
-    if not set(texts) <= set(known):
-        return parse_words(name, cells_of(name, column), known)
-    codes = np.array([*map(known.index, texts), 0], np.uint8)
-    return codes[np.asarray(words.indices.cast(pa.int64()).fill_null(len(texts)))]
 
 
 def write_parquet(trace: Trace, path: Path) -> None:

@@ -32,7 +32,11 @@ def run(capsys, *arguments):
 
 def test_replay_prints_the_contracted_object(capsys, log):
     status, out, err = run(capsys, "replay", log, "--max-entries", 1, "--ttl", "1h30m", "--prune-every", 2, "--json")
-    assert (status, err) == (0, "")
+    assert (status, err) == (
+        0,
+        "log.csv: CSV, time time, session session, op op, counter counter, seconds from a start; "
+        "5 operations, 0 s to 4 s (4 s)\n",
+    )
     result = json.loads(out)
     assert set(result) == {field.name for field in fields(Totals)} | {
         "design",
@@ -89,7 +93,7 @@ def test_simulate_writes_a_trace_that_replay_reads(capsys, tmp_path):
 
 BAD = {
     "missing log": (["replay", "{tmp}/none.csv"], "{tmp}/none.csv: No such file"),
-    "directory": (["replay", "{tmp}"], "{tmp}: "),
+    "directory": (["replay", "{tmp}/d.csv"], "{tmp}/d.csv: this is a directory without a file"),
     "unknown design": (
         ["replay", "{log}", "--design", "lru"],
         "unknown design 'lru': choose one of unbounded, bounded",
@@ -169,7 +173,7 @@ def test_without_a_command_it_prints_help_and_has_status_2(capsys):
     assert ended.value.code == 2
     captured = capsys.readouterr()
     assert captured.err == "simlib: name a command\n"
-    for command in ("run", "simulate", "replay", "sweep"):
+    for command in ("run", "simulate", "replay", "sweep", "convert"):
         assert f"\n    {command} " in captured.out
 
 

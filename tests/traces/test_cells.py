@@ -80,7 +80,7 @@ def test_a_long_cell_is_shown_by_its_beginning(tmp_path):
     message = refused(tmp_path / "log.csv")
     assert f"'{'9' * 50}" in message
     assert len(message.removeprefix(str(tmp_path))) < 250
-    (tmp_path / "log.csv").write_text("time,session,op\n0,a,remove\n")
+    (tmp_path / "log.csv").write_text("time,session,op\n0,a,delete\n0,a,remove\n")
     assert "op 'remove' must be one of" in refused(tmp_path / "log.csv")
 
 

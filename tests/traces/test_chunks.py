@@ -32,8 +32,8 @@ def test_the_first_row_says_whether_text_is_seconds_or_dates(tmp_path):
         (("time", pa.array([], pa.bool_())), "column 'time' holds bool; it must hold"),
         (("session", pa.array([], pa.float64())), "column 'session' holds double; it must hold"),
         (("session", pa.array([], pa.list_(pa.string()))), "column 'session' holds list<"),
-        (("op", pa.array([], pa.int8())), "column 'op' holds int8; it must hold"),
-        (("counter", pa.array([], pa.float64())), "column 'counter' holds double; it must hold"),
+        (("op", pa.array([], pa.list_(pa.string()))), "column 'op' holds list<"),
+        (("counter", pa.array([], pa.list_(pa.string()))), "column 'counter' holds list<"),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
@@ -67,14 +67,19 @@ def test_a_float_of_seconds_is_the_same_instant_in_every_format_and_chunk(tmp_pa
 @pytest.mark.parametrize(
     ("columns", "complaint"),
     [
-        ({"time": [0.0] * 70 + [-1.0]}, r"row 71: time goes backwards, from 0 to -1: sort the rows by time"),
-        ({"time": [0.0] * 50 + [-1.0]}, r"row 51: time goes backwards, from 0 to -1"),
+        (
+            {"time": [0.0] * 70 + [-301.0]},
+            r"row 71: time goes backwards, from 0 to -301, by more than .*: sort the rows",
+        ),
+        (
+            {"time": [0.0] * 50 + [-999.0, -1e4]},
+            r"row 51: time goes backwards, from 0 to -999, .* --sort-window 10000s",
+        ),
         ({"time": [0.0] * 60 + [None]}, r"row 61: time is missing"),
         ({"time": [0.0] * 60 + [float("nan")]}, r"row 61: time 'nan' must be seconds as a number"),
         ({"time": [0] * 60 + [2**62]}, r"row 61: time '4611686018427387904' must be"),
         ({"op": ["increment"] * 60 + ["incr"]}, r"row 61: op 'incr' must be one of increment, delete"),
         ({"counter": ["drops"] * 60 + ["x"]}, r"row 61: counter 'x' must be one of no_client, drops"),
-        ({"op": list(range(61))}, r"column 'op' holds int64; it must hold"),
         ({"session": [1.5] * 61}, r"column 'session' holds double; it must hold"),
         ({"time": [-(2**63) / 1e9 + 1] + [1.0] * 60}, r"are over 292 years apart"),
     ],

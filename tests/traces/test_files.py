@@ -80,11 +80,6 @@ BAD_TEXT = {
     "time inf": ("log.csv", "time,session\n0,a\ninf,b\n", "row 2: time 'inf'"),
     "time too large": ("log.csv", "time,session\n0,a\n1e300,b\n", "row 2: time '1e300'"),
     "time absurd": ("log.csv", "time,session\n0,a\n1e999999999,b\n", "row 2: time"),
-    "time in milliseconds": (
-        "log.csv",
-        "time,session\n1700000000000,a\n",
-        "a clock in milliseconds has to be divided by 1000",
-    ),
     "time beyond floats": ("log.jsonl", '{"time":1' + "0" * 400 + ',"session":"a"}\n', "less than 292 years"),
     "milliseconds among dates": ("log.csv", "time,session\n2026-02-10,a\n1700000000000,b\n", "ISO 8601"),
     "time with underscore": ("log.csv", "time,session\n1_0,a\n", "row 1: time '1_0'"),
@@ -92,16 +87,19 @@ BAD_TEXT = {
     "number among dates": ("log.csv", "time,session\n2026-02-10,a\n17,b\n", "row 2: time '17'"),
     "no such date": ("log.csv", "time,session\n2026-02-10,a\n2026-02-30,b\n", "row 2: time '2026-02-30'"),
     "date too far": ("log.csv", "time,session\n2026-02-10,a\n9026-02-10,b\n", "row 2: time '9026-02-10'"),
-    "time goes backwards": ("log.csv", "time,session\n1,a\n5,b\n4.5,c\n", "row 3: time goes backwards, from 5 to 4.5"),
+    "time goes backwards": (
+        "log.csv",
+        "time,session\n1,a\n500,b\n4.5,c\n",
+        "row 3: time goes backwards, from 500 to 4.5",
+    ),
     "unknown op": ("log.csv", "time,session,op\n0,a,increment\n0,a,reset\n", "row 2: op 'reset'"),
-    "unknown counter": ("log.csv", "time,session,counter\n0,a,errors\n", "row 1: counter 'errors'"),
+    "unknown counter": ("log.csv", "time,session,counter\n0,a,drops\n0,a,errors\n", "row 2: counter 'errors'"),
     "too few cells": ("log.csv", "time,session\n0,a\n1\n", "row 2: 1 cells"),
     "too many cells": ("log.csv", "time,session\n0,a,x\n", "row 1: 3 cells"),
     "open quote": ("log.csv", 'time,session\n0,"a\n', "not CSV"),
     "not UTF-8": ("log.csv", b"time,session\n0,\xff\xfe\n", "not UTF-8"),
     "not UTF-8 in gz": ("log.csv.gz", b"time,session\n0,\xff\xfe\n", "not UTF-8"),
-    "gz under a plain name": ("log.csv", gzip.compress(GOOD.encode()), "this is gzip data; its name must end in .gz"),
-    "unknown ending": ("log.txt", GOOD, "the end of the name must say the format"),
+    "nothing known": ("log.txt", "lorem ipsum\ndolor\n", "the format is not recognised: say --format"),
     "not an object": ("log.jsonl", '{"time":0,"session":"a"}\n[1]\n', "row 2: not a JSON object"),
     "not JSON": ("log.jsonl", "time,session\n", "row 1: not a JSON object"),
     "key missing in a row": (
@@ -114,7 +112,11 @@ BAD_TEXT = {
     "session a list": ("log.jsonl", '{"time":0,"session":["a"]}\n', "row 1: session ['a']"),
     "session a boolean": ("log.jsonl", '{"time":0,"session":true}\n', "row 1: session True"),
     "session no Unicode": ("log.jsonl", '{"time":0,"session":"\\ud800"}\n', "row 1: session"),
-    "op a number": ("log.jsonl", '{"time":0,"session":"a","op":1}\n', "row 1: op 1"),
+    "op a number": (
+        "log.jsonl",
+        '{"time":0,"session":"a","op":"delete"}\n{"time":0,"session":"a","op":1}\n',
+        "row 2: op",
+    ),
     "time null": ("log.jsonl", '{"time":null,"session":"a"}\n', "row 1: time None"),
     "time a boolean": ("log.jsonl", '{"time":true,"session":"a"}\n', "row 1: time True"),
     "time NaN": ("log.jsonl", '{"time":NaN,"session":"a"}\n', "row 1: time NaN"),
@@ -144,10 +146,8 @@ def test_what_is_no_file_is_refused(tmp_path):
 
 def test_a_damaged_gz_is_refused(tmp_path):
     whole = gzip.compress(GOOD.encode() * 1000)
-    (tmp_path / "plain.csv.gz").write_bytes(GOOD.encode())
     (tmp_path / "cut.csv.gz").write_bytes(whole[:-20])
     (tmp_path / "bent.csv.gz").write_bytes(whole[:30] + bytes(20) + whole[50:])
-    assert "not a gzip file" in refused(tmp_path / "plain.csv.gz")
     assert "truncated or damaged" in refused(tmp_path / "cut.csv.gz")
     refused(tmp_path / "bent.csv.gz")
 

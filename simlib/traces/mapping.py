@@ -1,0 +1,183 @@
+"""Say which column of a log is the time, the session, the operation: as the user maps them, else by their names.
+
+Refuses a log whose columns leave that open, with the candidates and the option that decides.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from simlib.core.units import MINUTE
+from simlib.traces.cells import WANTED, shortened
+from simlib.traces.notes import Notes
+from simlib.traces.source import Advance
+from simlib.traces.times import UNITS
+
+ROLES = (*WANTED, "duration", "end")
+"""The roles of columns. With a duration or an end a row is two operations: an increment, and a delete at its end."""
+
+IGNORE = "ignore"
+"""An operation can be mapped to this, besides increment and delete: its rows are left out."""
+
+ANY = "*"
+"""Stands in a mapping of operations for all words that it does not name."""
+
+_TIMES = (
+    ("time",),
+    ("timestamp", "ts", "datetime", "date_time"),
+    (
+        *("event_time", "eventtime", "event_timestamp", "log_time", "logtime", "time_local", "time_iso8601"),
+        *("start_time", "starttime", "started_at", "created_at", "createdat", "received_at", "occurred_at", "date"),
+        *("timeunixnano", "time_unix_nano", "unix_time", "unixtime", "epoch", "request_time", "t"),
+    ),
+)
+"""Names of time columns, likeliest first; those in one tuple are equally likely."""
+
+_SESSIONS = (
+    ("session",),
+    ("session_id", "sessionid", "session_key", "sid"),
+    ("visitorid", "visitor_id", "uid", "connection_id", "conversation_id", "key"),
+)
+
+
+@dataclass(frozen=True)
+class How:
+    """How to read a log, as far as the user says it; whatever is left out is recognised.
+
+    `columns` maps roles to columns, `ops` words of the log to operations; `sort_window` is in ns.
+    """
+
+    format: str = ""
+    pattern: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    ops: Mapping[str, str] = field(default_factory=dict)
+    unit: str = ""
+    sort_window: int = 5 * MINUTE
+
+
+class Raw(NamedTuple):
+    """Consecutive rows of a file: a column for each role, as in the file, and the number of each row, int64, (n,)."""
+
+    columns: dict[str, pa.Array]
+    rows: np.ndarray
+
+
+Fields = dict[str, tuple[str, ...]]
+"""For each role the names of its columns: more than one where a session is known by several together."""
+
+
+class Table(Protocol):
+    """A file seen as a table: what its columns are called, and how some of them are read."""
+
+    about: str
+    """The name of the format."""
+    names: Sequence[str]
+    """The names of the columns, as far as the file's beginning shows them."""
+    defaults: Mapping[str, str]
+    """The column of a role, where the format says it."""
+    is_open: bool
+    """Whether a file may have columns that its beginning does not show."""
+    decimal_comma: bool
+
+    def read(self, fields: Fields, notes: Notes, advance: Advance | None) -> Iterator[Raw]:
+        """Read columns, some ten thousand rows at a time. Raises ValueError, naming the row or the column."""
+
+
+def plain(name: str) -> str:
+    """Reduce a column's name to what people mean by it.
+
+    >>> plain("Session ID"), plain("@timestamp"), plain("__REALTIME_TIMESTAMP")
+    ('session_id', 'timestamp', 'realtime_timestamp')
+    """
+    return re.sub(r"[\W_]+", "_", name.strip().lower()).strip("_")
+
+
+def columns_of(table: Table, how: How) -> Fields:
+    """Find the columns of each role. Raises ValueError where one is missing or open."""
+    for role in how.columns:
+        if role not in ROLES:
+            raise ValueError(f"--columns: unknown role {shortened(repr(role))}: choose of {', '.join(ROLES)}")
+    for name in WANTED:
+        if list(table.names).count(name) > 1:
+            raise ValueError(f"column {name!r} appears twice")
+    fields: Fields = {}
+    for role, names in (("time", _TIMES), ("session", _SESSIONS)):
+        if role in how.columns:
+            fields[role] = _mapped(table, how.columns[role])
+        elif role in table.defaults:
+            fields[role] = (table.defaults[role],)
+        else:
+            fields[role] = (_by_name(table, role, names),)
+    for role in ROLES[2:]:
+        if role in how.columns:
+            fields[role] = _mapped(table, how.columns[role])
+        elif role in WANTED:
+            found = [name for name in table.names if plain(name) == role]
+            if len(found) == 1 and found[0] not in fields["time"] + fields["session"]:
+                fields[role] = (found[0],)
+    return fields
+
+
+def has_own_names(table: Table, how: How) -> bool:
+    """Whether the columns of a table can be found by their names, or by the mapping."""
+    try:
+        columns_of(table, how)
+    except ValueError:
+        return False
+    return True
+
+
+def _mapped(table: Table, wanted: str) -> tuple[str, ...]:
+    """Find the columns that a mapping names, exactly or else by what people mean; several are joined by `+`."""
+    if wanted in table.names:
+        return (wanted,)
+    alike = [name for name in table.names if plain(name) == plain(wanted)]
+    if len(alike) == 1:
+        return (alike[0],)
+    parts = wanted.split("+")
+    if len(parts) > 1 and all(parts):
+        return tuple(name for part in parts for name in _mapped(table, part))
+    if table.is_open and wanted:
+        return (wanted,)
+    raise ValueError(f"there is no column {shortened(repr(wanted), 60)}; the columns are: {listed(table.names)}")
+
+
+def _by_name(table: Table, role: str, names: Iterable[tuple[str, ...]]) -> str:
+    exact = [name for name in table.names if name == role]
+    if exact:
+        return exact[0]
+    for likely in names:
+        found = [name for name in table.names if _without_unit(name) in likely]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise ValueError(f"the {role} can be {listed(found, ' or ')}: say --columns {role}=NAME")
+    what = "column" if table.names else "columns, so none is called"
+    raise ValueError(
+        f"there is no {what} {role!r}; the columns are: {listed(table.names)}; name it with --columns {role}=NAME"
+    )
+
+
+def _without_unit(name: str) -> str:
+    name = plain(name)
+    return re.sub(r"_(s|sec|secs|seconds|ms|millis|us|micros|ns|nanos)$", "", name)
+
+
+def unit_of(name: str) -> str:
+    """Return the unit that a column's name ends in, or "".
+
+    >>> unit_of("duration_ms"), unit_of("Time (ns)"), unit_of("items")
+    ('ms', 'ns', '')
+    """
+    last = plain(name).rpartition("_")[2]
+    last = {"millis": "ms", "micros": "us", "nanos": "ns"}.get(last, last)
+    return last if last in UNITS and plain(name) != last else ""
+
+
+def listed(names: Iterable[str], between: str = ", ") -> str:
+    """List names for a message."""
+    return shortened(between.join(map(repr, list(names)[:50]))) or "none"
