@@ -91,7 +91,7 @@ class Reader:
         if (others := op == _OTHER).any():
             self._notes.left_out["rows with an operation that is to be ignored were left out"] += int(others.sum())
             batch = batch.take(np.flatnonzero(~others))
-            ends = ends[~others]
+            ends = ends[~others] if ends.size else ends
         return batch if not ends.size else _with_ends(batch, ends)
 
     def _words(self, columns: dict[str, pa.Array]) -> dict[str, dict[object, int]]:

@@ -83,6 +83,13 @@ class Delimited:
             }
             yield from self._kept(Raw(columns, numbers), notes)
 
+    def is_even(self) -> bool:
+        """Whether the first rows have as many cells as the header."""
+        try:
+            return all(len(row) == len(self.names) for row in islice(self._rows(None), 20))
+        except ValueError:
+            return False
+
     def _kept(self, raw: Raw, notes: Notes) -> Iterator[Raw]:
         yield raw
 
@@ -147,6 +154,13 @@ class Commented(Delimited):
             fields = {**fields, "time": ("date", "time")}
         return super().read(fields, notes, advance)
 
+    def is_even(self) -> bool:
+        """Whether the first rows have as many cells as the header."""
+        try:
+            return all(len(row) == len(self.names) for row in islice(self._rows(None), 20))
+        except ValueError:
+            return False
+
     def _kept(self, raw: Raw, notes: Notes) -> Iterator[Raw]:
         """Leave out rows without a session, which stands there as a word of the format's own."""
         kept = np.array([name not in self._unset for name in raw.columns["session"].to_pylist()], bool)
@@ -167,17 +181,16 @@ def _comments(path: Path) -> Iterator[str]:
 def delimited(path: Path, how: How) -> Delimited | None:
     """Recognise how a text is divided into columns: by names that make sense, else by rows of equal length."""
     with unpacked(path) as stream:
-        head = [line for line in islice(text_lines(stream), 20) if line.strip()]
+        head = next((line for line in text_lines(stream) if line.strip()), "")
     found = []
     for delimiter in _DELIMITERS:
-        if not head or delimiter in head[0]:
+        if not head or delimiter in head:
             try:
                 table = Delimited(path, delimiter)
             except ValueError:
                 continue
             if has_own_names(table, how):
                 return table
-            counts = {line.count(delimiter) for line in head}
-            if len(counts) == 1 and delimiter != " ":
+            if delimiter != " " and table.is_even():
                 found.append(table)
     return found[0] if found else None
