@@ -181,7 +181,7 @@ def _comments(path: Path) -> Iterator[str]:
 def delimited(path: Path, how: How) -> Delimited | None:
     """Recognise how a text is divided into columns: by names that make sense, else by rows of equal length."""
     with unpacked(path) as stream:
-        head = next((line for line in text_lines(stream) if line.strip()), "")
+        head = next((line for line in text_lines(stream, errors="replace") if line.strip()), "")
     found = []
     for delimiter in _DELIMITERS:
         if not head or delimiter in head:

@@ -160,7 +160,7 @@ def lines_table(path: Path, how: How) -> Lines | None:
     if own and "time" in _NAMED.findall(own):
         return Lines(path, "given pattern", [own], "")
     with unpacked(path) as stream:
-        lines = [line.rstrip("\r\n") for line in islice(_lenient(stream), _HEAD)]
+        lines = [line.rstrip("\r\n") for line in islice(text_lines(stream, errors="replace"), _HEAD)]
     head = pa.array([line for line in lines if line.strip()], pa.large_string())
     best, most = None, 0
     for name, form in FORMATS.items():
@@ -177,10 +177,3 @@ def lines_table(path: Path, how: How) -> Lines | None:
     if not own:
         return Lines(path, form.title, [pattern], form.session)
     return Lines(path, f"{form.title} with the given pattern", [own, pattern], form.session)
-
-
-def _lenient(stream: object) -> Iterator[str]:
-    try:
-        yield from text_lines(stream)  # type: ignore[arg-type]
-    except UnicodeDecodeError:
-        return

@@ -134,10 +134,14 @@ class _Waiting:
         parts, self._parts, self._kept = self._parts, [], 0
         if not follows:
             parts = [_merged(parts)]
-        for place, batch in parts:
+        for number, (place, batch) in enumerate(parts):
             cut = batch.time.size if end is None else int(np.searchsorted(batch.time, end, side="right"))
             if cut:
                 yield self._checked(batch.part(0, cut))
+            if not cut:
+                self._parts += parts[number:]
+                self._kept += sum(batch.time.size for _, batch in parts[number:])
+                break
             if cut < batch.time.size:
                 self._parts.append((place[cut:], batch.part(cut, batch.time.size)))
                 self._kept += batch.time.size - cut

@@ -37,7 +37,7 @@ MAX_LINE = 16 << 20
 MAX_RATIO = 250
 """Times its size that packed data may unpack to. Real logs reach some 50, what is made to fill memory 1000."""
 
-_FREE = 64 << 20
+_FREE = 16 << 20
 """Bytes that any packed file may unpack to: a few kilobytes of one repeated line are no harm."""
 
 _BLOCK = 1 << 20
@@ -266,8 +266,8 @@ def _begin(line: bytes) -> str:
     return repr(shortened(line[:60].decode(errors="replace"), 60))
 
 
-def text_lines(stream: IO[bytes]) -> Iterator[str]:
+def text_lines(stream: IO[bytes], errors: str = "strict") -> Iterator[str]:
     """Read the lines of a text with their ends as they are. Raises ValueError for a line longer than MAX_LINE."""
     for block in blocks(stream, _BLOCK):
         # `newline=""` keeps the line ends, and takes a bare carriage return for one.
-        yield from cast(Iterable[str], io.StringIO(block.decode(), newline=""))
+        yield from cast(Iterable[str], io.StringIO(block.decode(errors=errors), newline=""))
