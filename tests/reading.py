@@ -23,7 +23,7 @@ def write_log(path: Path, lines: int) -> None:
             when = time.strftime("%d/%b/%Y:%H:%M:%S", time.gmtime(at))
             file.write(
                 f"10.0.{client >> 8}.{client & 255} - - [{when} +0000] "
-                f'"GET /api/v1/items/{client}?page=2 HTTP/1.1" 200 {client % 5000} "https://example.org/list" "{AGENT}"\n'
+                f'"GET /api/v1/items/{client}?page=2 HTTP/1.1" 200 {client % 5000} "https://example.org/" "{AGENT}"\n'
             )
 
 
@@ -35,6 +35,6 @@ if __name__ == "__main__":
             began, used = time.perf_counter(), time.process_time()
             rows = sum(batch.time.size for batch in Log(path).read())
             print(
-                f"{rows} lines: {time.perf_counter() - began:.1f} s, {time.process_time() - used:.1f} s of the processor, "
+                f"{rows} lines: {time.perf_counter() - began:.1f} s, {time.process_time() - used:.1f} s of CPU, "
                 f"at most {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10} MiB so far"
             )
