@@ -1,0 +1,79 @@
+"""The options of commands that take a log, and `convert`."""
+
+import gzip
+import json
+
+import pytest
+
+from simlib.cli.main import main
+from simlib.traces.files import read_trace
+from tests.cli.test_cli import run
+
+EVENTS = "at;who;what\n1500;a;open\n2500;b;open\n3000;a;data\n3500;a;close\n"
+OPTIONS = ["--columns", "time=at,session=who,op=what", "--ops", "open=increment,close=delete,*=ignore", "--unit", "ms"]
+
+
+def test_a_log_of_any_kind_is_converted_to_a_trace_file_that_needs_no_option(capsys, tmp_path):
+    (tmp_path / "events").write_bytes(gzip.compress(EVENTS.encode()))
+    status, out, err = run(capsys, "convert", tmp_path / "events", *OPTIONS, "--out", tmp_path / "t.parquet")
+    assert status == 0
+    assert out.startswith(f"{tmp_path / 't.parquet'}: 3 operations of 2 sessions, sha256 ")
+    assert err.splitlines() == [
+        "events: CSV with semicolons, time at, session who, op what, milliseconds from a start; "
+        "3 operations, 1.5 s to 3.5 s (2 s)",
+        "events: 1 rows with an operation that is to be ignored were left out",
+    ]
+    assert read_trace(tmp_path / "t.parquet").time.tolist() == [1_500_000_000, 2_500_000_000, 3_500_000_000]
+    straight = json.loads(run(capsys, "replay", tmp_path / "events", *OPTIONS, "--json")[1])
+    assert json.loads(run(capsys, "replay", tmp_path / "t.parquet", "--json")[1]) == straight
+    assert (straight["increments"], straight["deletes_hit"]) == (2, 1)
+
+
+def test_several_files_are_one_log(capsys, tmp_path):
+    for number, name in enumerate(("b", "a")):
+        (tmp_path / f"{name}.csv").write_text(f"time,session\n{number},x\n{number},y\n")
+    status, out, err = run(capsys, "replay", tmp_path / "a.csv", tmp_path / "b.csv", "--json")
+    assert status == 0
+    assert json.loads(out)["increments"] == 4
+    assert err.startswith("a.csv and 1 more: CSV, ")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "complaint"),
+    [
+        ("--columns", "time", "'time' is no pair: write such as time=ts,session=uid"),
+        ("--columns", "time=a,time=b", "'time' is given twice"),
+        ("--ops", "open=create", "'create' is no operation: choose of increment, delete, ignore"),
+        ("--sort-window", "-5s", "a window of less than 0 s is none"),
+        ("--sort-window", "5 parsecs", "'5 parsecs' is not a duration"),
+        ("--unit", "weeks", "invalid choice: 'weeks'"),
+    ],
+)
+def test_an_option_that_will_not_do_is_refused_in_one_line(capsys, tmp_path, option, value, complaint):
+    (tmp_path / "log.csv").write_text("time,session\n0,a\n")
+    with pytest.raises(SystemExit) as ended:
+        main(["replay", str(tmp_path / "log.csv"), f"{option}={value}"])
+    assert ended.value.code == 2
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    assert complaint in message
+
+
+def test_notebooks_get_a_log_that_needs_options_as_a_file_that_needs_none(capsys, tmp_path, monkeypatch):
+    given = []
+
+    def run_jobs(jobs, *_):
+        given.extend(jobs)
+        return []
+
+    monkeypatch.setattr("simlib.report.runner.run_jobs", run_jobs)
+    (tmp_path / "events.log.1").write_text(EVENTS)
+    (tmp_path / "own.csv").write_text("time,session\n0,a\n")
+    for name, options in (("events.log.1", OPTIONS), ("own.csv", [])):
+        arguments = ["--trace", tmp_path / name, *options, "--notebook", "01_memory", "--out", tmp_path / "out"]
+        assert run(capsys, "run", *arguments)[0] == 0
+    assert [(job.experiment, job.input) for job in given] == [
+        ("events.log.1", tmp_path / "out" / "events.log.1.parquet"),
+        ("own", tmp_path / "own.csv"),
+    ]
+    assert len(read_trace(given[0].parameters["trace"])) == 3
