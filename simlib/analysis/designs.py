@@ -159,7 +159,7 @@ class Designs:
         """
         trace, rows = self.experiment.first.counters[COUNTER].first(MOST_STEPS), {}
         for name in DESIGNS:
-            steps = reference(trace, name, self.experiment.settings).steps.sum(axis=1)
+            steps = reference(trace, name, self.experiment.settings).steps.sum(axis=1) if len(trace) else np.zeros(1)
             rows[name] = (steps.mean(), np.percentile(steps, 99, method="inverted_cdf"), steps.max())
         return pd.DataFrame(rows, index=["mean", "p99", "worst"], dtype=float).T.rename_axis("design")
 
