@@ -29,7 +29,7 @@ def best_rows(table: pd.DataFrame) -> str:
     """Write the stores with a bound that keep the counts best, of each workload and counter that has increments.
 
     Those come first whose counts lost, shared and inherited are fewest, then those with the lowest peak. `table` is
-    that of `sweep`; figures are means over its seeds. Empty text where there is no such store.
+    that of `sweep`; figures are means over its seeds. Empty text if the table has none.
     """
     has_bound = (table["max_entries"].fillna(0) > 0) | (table["ttl_seconds"].fillna(0) > 0)
     bounded = table[has_bound & (table["increments"] > 0)]

@@ -27,7 +27,7 @@ class Totals:
     by the store itself, and false if the session's next operation in the stream is an increment. `lost_counts` are what
     entries evicted so had counted themselves. `overflow_counts` are the increments that a shared counter took,
     `inherited_counts` what new entries took over from others, `retired_counts` what a running total kept of evicted
-    entries; 0 where a design has no such thing.
+    entries; 0 for designs that do none of this.
     """
 
     increments: int

@@ -156,9 +156,8 @@ def _by_name(table: Table, role: str, names: Iterable[tuple[str, ...]]) -> str:
             return found[0]
         if found:
             raise ValueError(f"the {role} can be {listed(found, ' or ')}: say --columns {role}=NAME")
-    what = "column" if table.names else "columns, so none is called"
     raise ValueError(
-        f"there is no {what} {role!r}; the columns are: {listed(table.names)}; name it with --columns {role}=NAME"
+        f"there is no column {role!r}; the columns are: {listed(table.names)}; name it with --columns {role}=NAME"
     )
 
 

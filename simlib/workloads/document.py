@@ -172,7 +172,7 @@ def _explained(error: Any, model: type[BaseModel]) -> str:
         names = list(_fields(model, place[:-1]))
         close = difflib.get_close_matches(place[-1][:80], names, 1)
         known = f"did you mean {close[0]!r}?" if close else f"the fields here are {', '.join(names)}"
-        return f"{where}there is no such field: {known}"
+        return f"{where}unknown field: {known}"
     if kind == "value_error":
         return f"{where}{context['error']}"
     if kind in _LIMITS:

@@ -75,7 +75,7 @@ def test_the_command_ends_with_one_line_and_status_2(tmp_path, capsys):
     path.write_text(GOOD + '"\\e]0;owned\\a\\u202e": 1\n')
     assert main(["simulate", str(path), "--out", str(tmp_path / "t.csv")]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert r"'\x1b]0;owned\x07\u202e': there is no such field" in line
+    assert r"'\x1b]0;owned\x07\u202e': unknown field" in line
 
 
 def test_aliases_and_merge_keys_are_refused_before_they_multiply(tmp_path):
@@ -104,7 +104,7 @@ def test_all_errors_of_a_file_are_reported_at_once(tmp_path):
     assert refusal(tmp_path / "bad.yaml", content.replace("fixed 1m}", "fast}")) == (
         "4 errors: (1) memory_limit_mib: must be a number, not 'none': such as 'memory_limit_mib: 32'; "
         "(2) kinds.one.arrivals.per_hour: this field is missing: such as 'per_hour: 600'; "
-        "(3) kinds.one.arrivals.perhour: there is no such field: did you mean 'per_hour'?; "
+        "(3) kinds.one.arrivals.perhour: unknown field: did you mean 'per_hour'?; "
         "(4) kinds.one.events.lasts: 'fast' is not a distribution of durations: write 'fixed 30s', 'exponential 5m' or "
         "'uniform 29m 31m'"
     )
@@ -114,7 +114,7 @@ def test_many_errors_are_counted(tmp_path):
     content = GOOD + "".join(f"field{number}: 1\n" for number in range(100))
     path = tmp_path / "bad.yaml"
     path.write_text(content)
-    with pytest.raises(InputError, match=r"100 errors: \(1\) .*\(20\) field19: there is no such field.*; and 80 more$"):
+    with pytest.raises(InputError, match=r"100 errors: \(1\) .*\(20\) field19: unknown field.*; and 80 more$"):
         load_workload(path)
 
 
