@@ -22,7 +22,17 @@ if TYPE_CHECKING:
 
 SUMMARY = "summary.json"
 
+TILES = ("out_of_memory", "lost", "cost", "setting")
+"""The four numbers that a report leads with: when memory runs out, what is lost, what it costs, what to set."""
+
+SECTIONS = ("summary", "impact", "root_cause", "resolution", "price", "actions", "unknown", "lessons")
+"""Sections of a post-mortem, in order; notebooks contribute sentences and figures to them."""
+
 VERSIONED = ("matplotlib", "numpy", "pandas", "scipy", "simpy")
+
+
+class ClaimError(AssertionError):
+    """A claim that does not hold: it fails its notebook, also where Python runs without assertions."""
 
 
 @dataclass
@@ -39,6 +49,9 @@ class Pack:
     claims: list[dict] = field(default_factory=list)
     figures: list[dict] = field(default_factory=list)
     tables: list[dict] = field(default_factory=list)
+    verdict: str = ""
+    tiles: dict[str, dict] = field(default_factory=dict)
+    sentences: dict[str, list[str]] = field(default_factory=dict)
 
     def __post_init__(self):
         self.directory = Path(self.out)
@@ -53,29 +66,58 @@ class Pack:
         self.answers.append(text)
         return Shown(f"**{text}**")
 
-    def claim(self, text: str, holds: bool, **numbers: float | None) -> bool:
-        """Record a claim and its numbers; return whether it holds, for the notebook to assert."""
+    def decide(self, verdict: str) -> "Shown":
+        """Record the verdict of the case, in one sentence: the report leads with it."""
+        self.verdict = verdict
+        return self.answer(verdict)
+
+    def tile(self, name: str, value: str, note: str) -> None:
+        """Record one of TILES: its number as a few words, and a note of a few words on it."""
+        if name not in TILES:
+            raise ValueError(f"{name!r} is not one of {', '.join(TILES)}")
+        self.tiles[name] = {"value": value, "note": note}
+
+    def say(self, section: str, *sentences: str) -> None:
+        """Record sentences for one of the SECTIONS of the post-mortem; empty ones are left out."""
+        if section not in SECTIONS:
+            raise ValueError(f"{section!r} is not one of {', '.join(SECTIONS)}")
+        self.sentences.setdefault(section, []).extend(filter(None, sentences))
+
+    def claim(self, text: str, holds: bool | None, assumes: str = "", **numbers: float | None) -> None:
+        """Record a claim and its numbers; raise ClaimError unless it holds. One that does not apply is None: no record.
+
+        `assumes` is for claims on a model: it says, as a clause, what a simulation fulfils and a log need not. On a log
+        such a claim is a finding: where it does not hold, that and the reason are recorded, and the notebook goes on.
+        """
+        if holds is None:
+            return
         # JSON has no infinity and no NaN: a number that is not finite is null.
         finite = {
             name: value if value is not None and math.isfinite(value) else None for name, value in numbers.items()
         }
-        self.claims.append({"claim": text, "holds": bool(holds), "numbers": finite})
-        return bool(holds)
+        finding = bool(assumes) and not self.experiment.simulated
+        reason = f"A log need not fulfil what it assumes: {assumes}." if finding and not holds else ""
+        self.claims.append({"claim": text, "holds": bool(holds), "numbers": finite, "reason": reason})
+        if not holds and not finding:
+            compared = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in finite.items())
+            raise ClaimError(f"does not hold: {text}" + (f" ({compared})" if compared else ""))
 
-    def claims_of(self, claims: Iterable[tuple[str, bool, dict[str, float]]]) -> bool:
-        """Record several claims, as `claim` does each; return whether all hold."""
-        return all([self.claim(text, holds, **numbers) for text, holds, numbers in claims])
+    def claims_of(self, claims: Iterable[tuple[str, bool, dict[str, float]]]) -> None:
+        """Record several claims, as `claim` does each."""
+        for text, holds, numbers in claims:
+            self.claim(text, holds, **numbers)
 
-    def figure(self, drawing: Drawing | LeftOut, name: str, note: str) -> "Shown":
+    def figure(self, drawing: Drawing | LeftOut, name: str, note: str, section: str = "") -> "Shown":
         """Save a drawing under a name, its caption being `note` and its origin; shown as it was saved.
 
-        A figure that is left out leaves no file; the reason is shown in its place.
+        `section`, one of SECTIONS, puts it into the post-mortem. A figure that is left out leaves no file; the reason
+        is shown in its place.
         """
         if isinstance(drawing, LeftOut):
             return Shown(drawing.reason)
         caption = f"{note} {self.experiment.caption()}"
         save(drawing, self.directory, name)
-        self.figures.append({"name": name, "message": drawing.message, "caption": caption})
+        self.figures.append({"name": name, "message": drawing.message, "caption": caption, "section": section})
         return Shown(caption, (self.directory / f"{name}.png").read_bytes())
 
     def table(self, table: "pd.DataFrame", name: str, caption: str) -> "pd.DataFrame":
@@ -98,6 +140,9 @@ class Pack:
             "seeds": list(self.experiment.seeds),
             "streams_sha256": [each.trace.digest for each in self.experiment.replications],
             "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONED}},
+            "verdict": self.verdict,
+            "tiles": self.tiles,
+            "sentences": self.sentences,
             "answers": self.answers,
             "claims": self.claims,
             "figures": self.figures,

@@ -54,13 +54,14 @@ def test_is_short_and_holds_no_logic(notebook):
         assert not [node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, logic)], cell.id
 
 
-def test_puts_its_claims_on_record_and_asserts_them(notebook):
-    claims = asserted = 0
+def test_puts_its_claims_on_record(notebook):
+    claims = 0
     for cell in code(notebook):
         for node in ast.walk(ast.parse(cell.source)):
             claims += isinstance(node, ast.Attribute) and node.attr in ("claim", "claims_of")
-            asserted += isinstance(node, ast.Assert)
-    assert claims == asserted > 0
+            # An assert statement is gone under `python -O`; a claim raises by itself.
+            assert not isinstance(node, ast.Assert), cell.id
+    assert claims
 
 
 def test_parameters_are_annotated_literals_with_their_unit(notebook):

@@ -9,7 +9,7 @@ import pytest
 from simlib.core.errors import InputError
 from simlib.experiments.experiment import open_experiment
 from simlib.figures.style import Drawing, LeftOut, new_axes
-from simlib.report.pack import SUMMARY, Pack
+from simlib.report.pack import SUMMARY, ClaimError, Pack
 
 
 @pytest.fixture(scope="module")
@@ -21,17 +21,48 @@ def test_a_pack_holds_what_was_recorded_and_where_it_comes_from(tmp_path, experi
     pack = Pack(str(tmp_path), "01_memory", experiment)
     figure, _ = new_axes("A title", "x", "y")
     pack.answer("It depends.")
-    assert pack.claim("One is less than two", 1 < 2, one=1, never=math.inf, none=None)
-    assert not pack.claim("Two is less than one", 2 < 1)
+    pack.claim("One is less than two", 1 < 2, one=1, never=math.inf, none=None)
+    pack.claim("It does not apply", None)
+    with pytest.raises(ClaimError, match=r"^does not hold: Two is less than one \(two 2\)$"):
+        pack.claim("Two is less than one", 2 < 1, two=2)
+    pack.decide("Set it.")
+    pack.tile("lost", "1 %", "of the counts")
+    pack.say("impact", "It grew.", "")
     pack.figure(Drawing(figure, pd.DataFrame({"x": [1]}), "A title"), "shown", "A note.")
     pack.close()
     summary = json.loads((tmp_path / SUMMARY).read_text(encoding="utf-8"))
     assert summary["case"] == "steady"
-    assert summary["answers"] == ["It depends."]
+    assert summary["answers"] == ["It depends.", "Set it."]
+    assert summary["verdict"] == "Set it."
+    assert summary["tiles"] == {"lost": {"value": "1 %", "note": "of the counts"}}
+    assert summary["sentences"] == {"impact": ["It grew."]}
     assert summary["claims"][0]["numbers"] == {"one": 1, "never": None, "none": None}
     assert [claim["holds"] for claim in summary["claims"]] == [True, False]
     assert summary["figures"][0]["caption"].startswith("A note. Workload steady over 6 min, 1 replication")
     assert {path.name for path in tmp_path.iterdir()} == {SUMMARY, "shown.svg", "shown.png", "shown.csv"}
+
+
+def test_a_claim_on_a_model_is_a_finding_of_a_log(tmp_path):
+    log = tmp_path / "log.csv"
+    log.write_text("time,session\n0,a\n1,b\n", encoding="utf-8")
+    pack = Pack(str(tmp_path / "pack"), "06_validation", open_experiment(trace=str(log)))
+    pack.claim("Two is less than one", 2 < 1, assumes="arrivals are even", two=2)
+    assert pack.claims == [
+        {
+            "claim": "Two is less than one",
+            "holds": False,
+            "numbers": {"two": 2},
+            "reason": "A log need not fulfil what it assumes: arrivals are even.",
+        }
+    ]
+
+
+def test_a_tile_and_a_section_have_a_known_name(tmp_path, experiment):
+    pack = Pack(str(tmp_path), "01_memory", experiment)
+    with pytest.raises(ValueError, match="out_of_memory"):
+        pack.tile("memory", "1", "")
+    with pytest.raises(ValueError, match="root_cause"):
+        pack.say("cause", "It grew.")
 
 
 def test_a_figure_that_is_left_out_leaves_a_reason_and_no_file(tmp_path, experiment):
