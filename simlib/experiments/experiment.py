@@ -163,6 +163,11 @@ class Experiment:
         """Whether a workload was simulated; otherwise it is a log."""
         return self.workload is not None
 
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """The hash of each replication's stream."""
+        return tuple(each.trace.digest for each in self.replications)
+
     def caption(self) -> str:
         """State the source and the settings of the figures, in a sentence or two."""
         settings = self.settings

@@ -10,12 +10,12 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from simlib.core.errors import InputError
 from simlib.core.files import whole_file
-from simlib.experiments.experiment import Experiment
 from simlib.figures.style import Drawing, LeftOut, save
+from simlib.stores.contract import Settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,20 +31,42 @@ SECTIONS = ("summary", "impact", "root_cause", "resolution", "price", "actions",
 VERSIONED = ("matplotlib", "numpy", "pandas", "scipy", "simpy")
 
 
+class Subject(Protocol):
+    """The subject of a notebook: one experiment, or several beside each other."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def about(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def seeds(self) -> tuple[int, ...]: ...
+    @property
+    def digests(self) -> tuple[str, ...]: ...
+    @property
+    def simulated(self) -> bool: ...
+    def caption(self) -> str: ...
+
+
 class ClaimError(AssertionError):
     """A claim that does not hold: it fails its notebook, also where Python runs without assertions."""
 
 
 @dataclass
 class Pack:
-    """Collects the results of one notebook on one experiment in a folder, which is created.
+    """Collects the results of one notebook on its subject in a folder, which is created.
 
     Raises InputError where the folder cannot be written.
     """
 
     out: str
     notebook: str
-    experiment: Experiment
+    experiment: Subject
     answers: list[str] = field(default_factory=list)
     claims: list[dict] = field(default_factory=list)
     figures: list[dict] = field(default_factory=list)
@@ -120,13 +142,22 @@ class Pack:
         self.figures.append({"name": name, "message": drawing.message, "caption": caption, "section": section})
         return Shown(caption, (self.directory / f"{name}.png").read_bytes())
 
-    def table(self, table: "pd.DataFrame", name: str, caption: str) -> "pd.DataFrame":
-        """Save a table under a name, if it has any rows; return it, to be shown."""
+    def table(
+        self, table: "pd.DataFrame", name: str, caption: str, shown: "pd.DataFrame | None" = None
+    ) -> "pd.DataFrame":
+        """Save a table under a name, if it has any rows; return it, to be shown.
+
+        `shown`, if given, is the same table as text for people: they are shown it, and the file keeps the numbers.
+        """
         if table.empty:
             return table
         table.reset_index().to_csv(self.directory / f"{name}.csv", index=False, lineterminator="\n")
-        self.tables.append({"name": name, "caption": caption})
-        return table
+        text = {}
+        if shown is not None:
+            cells = shown.reset_index()
+            text = {"columns": cells.columns.tolist(), "rows": cells.to_numpy().tolist()}
+        self.tables.append({"name": name, "caption": caption, **text})
+        return table if shown is None else shown
 
     def close(self) -> None:
         """Write the summary: all of the above with settings, seeds, versions and the hash of each stream."""
@@ -138,7 +169,7 @@ class Pack:
             "source": self.experiment.source,
             "settings": asdict(self.experiment.settings),
             "seeds": list(self.experiment.seeds),
-            "streams_sha256": [each.trace.digest for each in self.experiment.replications],
+            "streams_sha256": list(self.experiment.digests),
             "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONED}},
             "verdict": self.verdict,
             "tiles": self.tiles,

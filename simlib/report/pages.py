@@ -72,7 +72,7 @@ def _entry(result: Result, out: Path) -> dict:
         failure = json.loads((directory / FAILURE).read_text(encoding="utf-8"))
         return {**entry, "error": f"cell {failure['cell']}: {failure['error']}"}
     summary = json.loads((directory / SUMMARY).read_text(encoding="utf-8"))
-    tables = [{**table, **_table(directory / f"{table['name']}.csv")} for table in summary["tables"]]
+    tables = [{**_table(directory / f"{table['name']}.csv"), **table} for table in summary["tables"]]
     return {**entry, **summary, "tables": tables}
 
 

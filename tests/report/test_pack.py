@@ -57,6 +57,16 @@ def test_a_claim_on_a_model_is_a_finding_of_a_log(tmp_path):
     ]
 
 
+def test_a_table_may_be_shown_as_text_and_keeps_its_numbers_in_the_file(tmp_path, experiment):
+    pack = Pack(str(tmp_path), "00_overview", experiment)
+    numbers = pd.DataFrame({"share": [0.12345]}, index=pd.Index(["steady"], name="case"))
+    shown = pack.table(numbers, "shares", "Shares.", numbers.map("{:.0%}".format))
+    assert shown.loc["steady", "share"] == "12%"
+    assert (tmp_path / "shares.csv").read_text(encoding="utf-8") == "case,share\nsteady,0.12345\n"
+    text = {"columns": ["case", "share"], "rows": [["steady", "12%"]]}
+    assert pack.tables == [{"name": "shares", "caption": "Shares.", **text}]
+
+
 def test_a_tile_and_a_section_have_a_known_name(tmp_path, experiment):
     pack = Pack(str(tmp_path), "01_memory", experiment)
     with pytest.raises(ValueError, match="out_of_memory"):
