@@ -60,7 +60,7 @@ def _run(options: argparse.Namespace) -> int:
             bar.update()
 
         results = run_jobs(jobs, out, options.jobs, report)
-        write_report(results, out, options.profile)
+        write_report(out, [job.experiment for job in jobs])
     failed = [result for result in results if result.error]
     print(f"{out / 'index.html'}: {len(results) - len(failed)} of {len(results)} runs complete")
     for result in failed:

@@ -28,6 +28,12 @@ TILES = ("out_of_memory", "lost", "cost", "setting")
 SECTIONS = ("summary", "impact", "root_cause", "resolution", "price", "actions", "unknown", "lessons")
 """Sections of a post-mortem, in order; notebooks contribute sentences and figures to them."""
 
+ABOUT = ("case", "models")
+"""The subject of a result: the case of the notebook, or the models, whatever the case."""
+
+CSS_PIXELS = 96
+"""Pixels an inch, as pages count them: a page that knows the size of a figure does not jump when it comes."""
+
 VERSIONED = ("matplotlib", "numpy", "pandas", "scipy", "simpy")
 
 
@@ -67,7 +73,7 @@ class Pack:
     out: str
     notebook: str
     experiment: Subject
-    answers: list[str] = field(default_factory=list)
+    answers: list[dict] = field(default_factory=list)
     claims: list[dict] = field(default_factory=list)
     figures: list[dict] = field(default_factory=list)
     tables: list[dict] = field(default_factory=list)
@@ -83,9 +89,9 @@ class Pack:
             raise InputError(f"{self.directory}: cannot be written: {error.strerror}") from None
         (self.directory / SUMMARY).unlink(missing_ok=True)
 
-    def answer(self, text: str) -> "Shown":
-        """Record the notebook's answer; shown in bold."""
-        self.answers.append(text)
+    def answer(self, text: str, about: str = "case") -> "Shown":
+        """Record the notebook's answer; shown in bold. `about` is one of ABOUT, here and below."""
+        self.answers.append({"text": text, "about": _one_of(ABOUT, about)})
         return Shown(f"**{text}**")
 
     def decide(self, verdict: str) -> "Shown":
@@ -95,17 +101,15 @@ class Pack:
 
     def tile(self, name: str, value: str, note: str) -> None:
         """Record one of TILES: its number as a few words, and a note of a few words on it."""
-        if name not in TILES:
-            raise ValueError(f"{name!r} is not one of {', '.join(TILES)}")
-        self.tiles[name] = {"value": value, "note": note}
+        self.tiles[_one_of(TILES, name)] = {"value": value, "note": note}
 
     def say(self, section: str, *sentences: str) -> None:
         """Record sentences for one of the SECTIONS of the post-mortem; empty ones are left out."""
-        if section not in SECTIONS:
-            raise ValueError(f"{section!r} is not one of {', '.join(SECTIONS)}")
-        self.sentences.setdefault(section, []).extend(filter(None, sentences))
+        self.sentences.setdefault(_one_of(SECTIONS, section), []).extend(filter(None, sentences))
 
-    def claim(self, text: str, holds: bool | None, assumes: str = "", **numbers: float | None) -> None:
+    def claim(
+        self, text: str, holds: bool | None, assumes: str = "", about: str = "case", **numbers: float | None
+    ) -> None:
         """Record a claim and its numbers; raise ClaimError unless it holds. One that does not apply is None: no record.
 
         `assumes` is for claims on a model: it says, as a clause, what a simulation fulfils and a log need not. On a log
@@ -119,7 +123,8 @@ class Pack:
         }
         finding = bool(assumes) and not self.experiment.simulated
         reason = f"A log need not fulfil what it assumes: {assumes}." if finding and not holds else ""
-        self.claims.append({"claim": text, "holds": bool(holds), "numbers": finite, "reason": reason})
+        record = {"claim": text, "holds": bool(holds), "numbers": finite, "reason": reason}
+        self.claims.append({**record, "about": _one_of(ABOUT, about)})
         if not holds and not finding:
             compared = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in finite.items())
             raise ClaimError(f"does not hold: {text}" + (f" ({compared})" if compared else ""))
@@ -129,7 +134,9 @@ class Pack:
         for text, holds, numbers in claims:
             self.claim(text, holds, **numbers)
 
-    def figure(self, drawing: Drawing | LeftOut, name: str, note: str, section: str = "") -> "Shown":
+    def figure(
+        self, drawing: Drawing | LeftOut, name: str, note: str, section: str = "", about: str = "case"
+    ) -> "Shown":
         """Save a drawing under a name, its caption being `note` and its origin; shown as it was saved.
 
         `section`, one of SECTIONS, puts it into the post-mortem. A figure that is left out leaves no file; the reason
@@ -137,13 +144,21 @@ class Pack:
         """
         if isinstance(drawing, LeftOut):
             return Shown(drawing.reason)
-        caption = f"{note} {self.experiment.caption()}"
+        caption = f"{note} {self.experiment.caption()}" if about == "case" else note
         save(drawing, self.directory, name)
-        self.figures.append({"name": name, "message": drawing.message, "caption": caption, "section": section})
+        width, height = (round(inches * CSS_PIXELS) for inches in drawing.figure.get_size_inches())
+        record = {"name": name, "message": drawing.message, "caption": caption, "width": width, "height": height}
+        section = section and _one_of(SECTIONS, section)
+        self.figures.append({**record, "section": section, "about": _one_of(ABOUT, about)})
         return Shown(caption, (self.directory / f"{name}.png").read_bytes())
 
     def table(
-        self, table: "pd.DataFrame", name: str, caption: str, shown: "pd.DataFrame | None" = None
+        self,
+        table: "pd.DataFrame",
+        name: str,
+        caption: str,
+        shown: "pd.DataFrame | None" = None,
+        about: str = "case",
     ) -> "pd.DataFrame":
         """Save a table under a name, if it has any rows; return it, to be shown.
 
@@ -156,7 +171,7 @@ class Pack:
         if shown is not None:
             cells = shown.reset_index()
             text = {"columns": cells.columns.tolist(), "rows": cells.to_numpy().tolist()}
-        self.tables.append({"name": name, "caption": caption, **text})
+        self.tables.append({"name": name, "caption": caption, "about": _one_of(ABOUT, about), **text})
         return table if shown is None else shown
 
     def close(self) -> None:
@@ -181,6 +196,12 @@ class Pack:
         }
         with whole_file(self.directory / SUMMARY) as file:
             file.write_text(json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _one_of(names: tuple[str, ...], name: str) -> str:
+    if name not in names:
+        raise ValueError(f"{name!r} is not one of {', '.join(names)}")
+    return name
 
 
 class Shown:

@@ -3,7 +3,6 @@
 It computes nothing. Every string from a workload or a log is escaped.
 """
 
-import csv
 import json
 import re
 from collections.abc import Sequence
@@ -12,10 +11,9 @@ from pathlib import Path
 import jinja2
 
 from simlib.core.files import whole_file
-from simlib.report.pack import SUMMARY
-from simlib.report.runner import FAILURE, Result
+from simlib.report.results import read_outcomes
 
-RESERVED = ("index.html", "postmortem.md", "claims.json", "manifest.json")
+RESERVED = ("index.html", "postmortem.md", "appendix.md", "claims.json", "manifest.json")
 """The pack's own files, whose names no experiment may have."""
 
 _TEMPLATES = jinja2.Environment(
@@ -36,50 +34,33 @@ def _markdown(text: str) -> str:
 _TEMPLATES.filters["markdown"] = _markdown
 
 
-def write_report(results: Sequence[Result], out: Path, profile: str) -> None:
-    """Write the pack's four files about the runs in `out`, each whole or not at all; they also show failed runs."""
-    entries = [_entry(result, out) for result in results]
-    summaries = [entry for entry in entries if not entry["error"]]
-    experiments = list(dict.fromkeys(entry["case"] for entry in entries))
-    _write_json(
-        out / "claims.json",
-        [
-            {"notebook": entry["notebook"], "case": entry["case"], **claim}
-            for entry in summaries
-            for claim in entry["claims"]
-        ],
-    )
-    kept = ("notebook", "case", "source", "parameters", "settings", "seeds", "streams_sha256", "versions", "error")
-    _write_json(out / "manifest.json", [{name: entry[name] for name in kept if name in entry} for entry in entries])
+def write_report(out: Path, current: Sequence[str] = ()) -> None:
+    """Write the pack's files about all runs in `out`, each whole or not at all; the cases in `current` come first."""
+    outcomes = read_outcomes(out, current)
+    complete = [each for each in outcomes if not each.error]
+    claims = [
+        {"notebook": each.notebook, "case": each.experiment, **claim}
+        for each in complete
+        for claim in each.summary["claims"]
+    ]
+    _write_json(out / "claims.json", claims)
+    kept = ("source", "settings", "seeds", "streams_sha256", "versions")
+    manifest = [
+        {
+            "notebook": each.notebook,
+            "case": each.experiment,
+            "parameters": each.parameters,
+            **{name: each.summary[name] for name in kept if name in each.summary},
+            "error": each.error,
+        }
+        for each in outcomes
+    ]
+    _write_json(out / "manifest.json", manifest)
+    experiments = list(dict.fromkeys(each.experiment for each in outcomes))
     for name in ("index.html", "postmortem.md"):
-        text = _TEMPLATES.get_template(name).render(runs=entries, experiments=experiments, profile=profile)
+        text = _TEMPLATES.get_template(name).render(outcomes=outcomes, experiments=experiments)
         with whole_file(out / name) as file:
             file.write_text(text, encoding="utf-8")
-
-
-def _entry(result: Result, out: Path) -> dict:
-    """Collect what the templates show of one run: its summary, parameters and folder, or its error."""
-    job = result.job
-    directory = job.failed_directory(out) if result.error else job.directory(out)
-    entry = {
-        "notebook": job.notebook,
-        "case": job.experiment,
-        "folder": f"{job.experiment}/{directory.name}",
-        "parameters": job.parameters,
-        "error": "",
-    }
-    if result.error:
-        failure = json.loads((directory / FAILURE).read_text(encoding="utf-8"))
-        return {**entry, "error": f"cell {failure['cell']}: {failure['error']}"}
-    summary = json.loads((directory / SUMMARY).read_text(encoding="utf-8"))
-    tables = [{**_table(directory / f"{table['name']}.csv"), **table} for table in summary["tables"]]
-    return {**entry, **summary, "tables": tables}
-
-
-def _table(path: Path) -> dict:
-    with open(path, encoding="utf-8", newline="") as file:
-        columns, *rows = csv.reader(file)
-    return {"columns": columns, "rows": rows}
 
 
 def _write_json(path: Path, content: list) -> None:

@@ -25,6 +25,9 @@ from simlib.workloads.schema import FLOOD, WORKED_EXAMPLE, workload_file
 
 SEAL = "seal.json"
 FAILURE = "failure.json"
+FAILED = ".failed"
+"""Ends the name of the folder of a failed run."""
+
 WORK = ".work"
 
 CELL_TIMEOUT = 900
@@ -55,7 +58,7 @@ class Job:
 
     def failed_directory(self, out: Path) -> Path:
         """Where a failed run leaves its executed copy, beside an earlier complete result."""
-        return out / self.experiment / f"{self.notebook}.failed"
+        return out / self.experiment / f"{self.notebook}{FAILED}"
 
     def fingerprint(self) -> str:
         """Compute the SHA-256 over everything that the result depends on.
@@ -161,10 +164,10 @@ def _finish(result: Result, work: Path, out: Path, fingerprint: str) -> Result:
     job = result.job
     (work / ERRORS).unlink(missing_ok=True)
     if result.error:
-        _write(work / FAILURE, {"cell": result.cell, "error": result.error})
+        _write(work / FAILURE, {"cell": result.cell, "error": result.error, "parameters": job.parameters})
         _replace(job.failed_directory(out), work)
     else:
-        _write(work / SEAL, {"fingerprint": fingerprint, "files": _digests(work)})
+        _write(work / SEAL, {"fingerprint": fingerprint, "parameters": job.parameters, "files": _digests(work)})
         _replace(job.directory(out), work)
         shutil.rmtree(job.failed_directory(out), ignore_errors=True)
     return result

@@ -190,7 +190,7 @@ def test_with_history_in_memory_the_notebooks_say_that_other_traffic_is_not_esti
     assert main(["run", "--profile", "ci", *chosen, "--workload", str(mine), "--out", str(out)]) == 0
     for path in out.glob("*/*/summary.json"):
         summary = json.loads(path.read_text(encoding="utf-8"), parse_constant=pytest.fail)
-        assert "othing is estimated for other traffic: the event history in memory" in summary["answers"][0]
+        assert "othing is estimated for other traffic: the event history in memory" in summary["answers"][0]["text"]
         assert len(summary["claims"]) == 1
         assert all(claim["holds"] for claim in summary["claims"])
     assert len([*out.glob("*/*/summary.json")]) == 2

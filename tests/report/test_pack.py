@@ -32,7 +32,7 @@ def test_a_pack_holds_what_was_recorded_and_where_it_comes_from(tmp_path, experi
     pack.close()
     summary = json.loads((tmp_path / SUMMARY).read_text(encoding="utf-8"))
     assert summary["case"] == "steady"
-    assert summary["answers"] == ["It depends.", "Set it."]
+    assert summary["answers"] == [{"text": text, "about": "case"} for text in ("It depends.", "Set it.")]
     assert summary["verdict"] == "Set it."
     assert summary["tiles"] == {"lost": {"value": "1 %", "note": "of the counts"}}
     assert summary["sentences"] == {"impact": ["It grew."]}
@@ -53,6 +53,7 @@ def test_a_claim_on_a_model_is_a_finding_of_a_log(tmp_path):
             "holds": False,
             "numbers": {"two": 2},
             "reason": "A log need not fulfil what it assumes: arrivals are even.",
+            "about": "case",
         }
     ]
 
@@ -64,11 +65,26 @@ def test_a_table_may_be_shown_as_text_and_keeps_its_numbers_in_the_file(tmp_path
     assert shown.loc["steady", "share"] == "12%"
     assert (tmp_path / "shares.csv").read_text(encoding="utf-8") == "case,share\nsteady,0.12345\n"
     text = {"columns": ["case", "share"], "rows": [["steady", "12%"]]}
-    assert pack.tables == [{"name": "shares", "caption": "Shares.", **text}]
+    assert pack.tables == [{"name": "shares", "caption": "Shares.", "about": "case", **text}]
 
 
-def test_a_tile_and_a_section_have_a_known_name(tmp_path, experiment):
+def test_what_is_about_the_models_is_not_captioned_as_the_case(tmp_path, experiment):
+    pack = Pack(str(tmp_path), "06_validation", experiment)
+    figure, _ = new_axes("A title", "x", "y")
+    pack.answer("They agree.", about="models")
+    pack.claim("One is less than two", 1 < 2, about="models")
+    pack.figure(Drawing(figure, pd.DataFrame({"x": [1]}), "A title"), "shown", "A note.", about="models")
+    pack.table(pd.DataFrame({"x": [1]}), "table", "A caption.", about="models")
+    assert [kind[0]["about"] for kind in (pack.answers, pack.claims, pack.figures, pack.tables)] == ["models"] * 4
+    assert pack.figures[0]["caption"] == "A note."
+    # Six inches by 3.9, of 96 pixels.
+    assert (pack.figures[0]["width"], pack.figures[0]["height"]) == (576, 374)
+
+
+def test_names_that_are_not_known_are_refused(tmp_path, experiment):
     pack = Pack(str(tmp_path), "01_memory", experiment)
+    with pytest.raises(ValueError, match="models"):
+        pack.answer("It grew.", about="model")
     with pytest.raises(ValueError, match="out_of_memory"):
         pack.tile("memory", "1", "")
     with pytest.raises(ValueError, match="root_cause"):

@@ -147,7 +147,7 @@ def write(directory: Path, name: str, source: str, input: Path | None = None) ->
 SEALED = """
 import json, pathlib
 pathlib.Path(out, "summary.json").write_text(json.dumps({"notebook": "n", "case": "case", "title": "t", "about": "a",
-    "answers": ["yes"], "claims": [], "figures": [], "tables": []}))
+    "answers": [{"text": "yes", "about": "case"}], "claims": [], "figures": [], "tables": []}))
 """
 
 
@@ -160,7 +160,7 @@ def test_one_failure_is_reported_by_cell_and_stops_no_other(directory, tmp_path)
     assert len(reported) == 2
     copy = nbformat.read(tmp_path / "out/case/1_bad.failed/1_bad.ipynb", as_version=4)
     assert "ZeroDivisionError" in str(copy.cells)
-    write_report(results, tmp_path / "out", "ci")
+    write_report(tmp_path / "out")
     html = (tmp_path / "out/index.html").read_text(encoding="utf-8")
     assert "Failed in cell the-cell: ZeroDivisionError" in html
     assert "yes" in html
