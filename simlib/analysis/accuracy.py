@@ -9,7 +9,8 @@ import pandas as pd
 
 from simlib.core.numbers import format_count, format_duration, format_number, format_percent
 from simlib.core.statistics import Estimate, estimate
-from simlib.experiments.experiment import Experiment, Replication
+from simlib.experiments.experiment import Experiment
+from simlib.experiments.replication import Replication
 from simlib.figures import accuracy as figures
 from simlib.figures.style import Drawing, LeftOut
 from simlib.replay import ledger

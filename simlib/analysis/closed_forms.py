@@ -10,7 +10,8 @@ import pandas as pd
 from simlib.core.numbers import format_number, format_percent
 from simlib.core.statistics import Estimate, estimate
 from simlib.core.units import HOUR, SECOND
-from simlib.experiments.experiment import LIVE_DESIGNS, Experiment, Replication
+from simlib.experiments.experiment import Experiment
+from simlib.experiments.replication import LIVE_DESIGNS, Replication
 from simlib.figures import validation as figures
 from simlib.figures.style import Drawing, LeftOut
 from simlib.models import theory

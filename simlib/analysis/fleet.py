@@ -21,7 +21,7 @@ ROUTINGS = {True: "affinity", False: "no affinity"}
 QUANTITIES = {
     "entries": "unbounded maps: entries at the end",
     "mib": "unbounded maps: MiB at the end",
-    "hours": "unbounded maps: time to the memory limit (projection)",
+    "hours": "unbounded maps: time to the limit (projection)",
     "peak": "bounded stores: peak entries",
     "bounded_mib": "bounded stores: MiB at the peak",
     "utilisation": "bounded store in most use: lock held, share of the time",
@@ -148,6 +148,8 @@ class Fleet:
 
 def _shown(name: str, value: float, simulated: bool = True, in_sum: bool = False) -> str:
     """A quantity for people."""
+    if np.isnan(value) and name == "hours":
+        return "no limit given"
     if np.isnan(value):
         return "none evicted" if simulated else "not known"
     if name == "utilisation" and in_sum:

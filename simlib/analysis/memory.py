@@ -7,18 +7,19 @@ import numpy as np
 import pandas as pd
 
 from simlib.core.numbers import format_count, format_duration, format_memory, format_number, format_percent
-from simlib.experiments.experiment import LIVE_DESIGNS, Experiment
+from simlib.experiments.experiment import Experiment
+from simlib.experiments.replication import LIVE_DESIGNS
 from simlib.experiments.time_to_limit import TimeToLimit, time_to_limit
 from simlib.figures import memory as figures
 from simlib.figures.style import Drawing, LeftOut
-from simlib.models import heap
+from simlib.models.footprint import Footprint
+from simlib.models.heap import HIGH_VOLUME
 from simlib.replay import ledger
 from simlib.replay.observe import replay
 from simlib.stores.registry import LEAKED, SHIPPED, find_design
 from simlib.traces.codes import COUNTERS, INCREMENT
 
-SHARES = {"low": 1 - heap.SPREAD, "middle": 1.0, "high": 1 + heap.SPREAD}
-"""Resident memory as a share of the modelled memory."""
+NO_LIMIT = "no limit given: add --memory-limit"
 
 
 @dataclass(frozen=True)
@@ -28,17 +29,24 @@ class Memory:
     experiment: Experiment
     go_version: str
 
+    @property
+    def footprint(self) -> Footprint:
+        """The memory of the maps."""
+        return Footprint(self.experiment.entry, self.go_version)
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Resident memory as a share of what is computed: `low`, `middle` and `high`."""
+        spread = self.footprint.spread
+        return {"low": 1 - spread, "middle": 1.0, "high": 1 + spread}
+
     @cached_property
     def oom_at(self) -> dict[str, TimeToLimit]:
-        """When the unbounded maps reach the memory limit, at `low`, `middle` and `high` resident memory."""
-        limit = self.experiment.memory_limit_mib
+        """When the unbounded maps reach the limit, at `low`, `middle` and `high` resident memory; never without one."""
+        limit, footprint = self.experiment.limit, self.footprint
         return {
-            size: time_to_limit(
-                self.experiment.replications,
-                LEAKED,
-                heap.entries_at(limit, LEAKED, self.go_version, share),
-            )
-            for size, share in SHARES.items()
+            size: time_to_limit(self.experiment.replications, LEAKED, footprint.entries_at(limit, LEAKED, share))
+            for size, share in self.shares.items()
         }
 
     @property
@@ -70,7 +78,7 @@ class Memory:
         return float(self._bounded_mib(np.array(list(self._peaks(SHIPPED).values()))).sum())
 
     def _bounded_mib(self, entries: np.ndarray) -> np.ndarray:
-        return heap.resident_mib(entries, SHIPPED, self.go_version, heap.churned(self.go_version))
+        return self.footprint.resident_mib(entries, SHIPPED, self.footprint.churned)
 
     @cached_property
     def growth_by_class(self) -> pd.DataFrame:
@@ -85,13 +93,14 @@ class Memory:
             f"Bounded, they need {format_memory(self.bounded_peak_mib)}, and no store holds more than "
             f"{format_count(self.peak_entries[SHIPPED])} entries."
         )
-        if not self.oom.finite:
+        if self.oom.growth.mean <= 0 and not self.oom.finite:
             return f"The unbounded maps do not grow here. {bounded}"
-        limit = format_memory(self.experiment.memory_limit_mib)
         share, who = self._blame()
-        reach = "reach" if self.oom.reached else "would reach"
-        leak = f"they {reach} {limit} in {self.oom.text()}, {share} of their entries from {who}"
-        return f"The unbounded maps leak: {leak}. {bounded}"
+        limit, reach = self.experiment.limit, "reach" if self.oom.reached else "would reach"
+        leak = f"they {reach} {limit.text()} in {self.oom.text()}"
+        if not limit.known:
+            leak = f"they gain {format_number(self.oom.growth.mean)} entries an hour ({NO_LIMIT})"
+        return f"The unbounded maps leak: {leak}, {share} of their entries from {who}. {bounded}"
 
     def limit_table(self) -> pd.DataFrame:
         """When the unbounded maps reach the memory limit, a row for each resident memory, as text."""
@@ -108,7 +117,9 @@ class Memory:
 
     def limit_note(self) -> str:
         """Say how the figure shows the limit, in a sentence."""
-        limit = format_memory(self.experiment.memory_limit_mib)
+        if not self.experiment.limit.known:
+            return f"{NO_LIMIT.capitalize()}."
+        limit = self.experiment.limit.text()
         if self.oom.reached:
             return f"The cross marks where the limit of {limit} is reached."
         if not self.oom.finite:
@@ -192,12 +203,12 @@ class Memory:
         """Draw resident memory over time, unbounded and bounded, with the limit."""
         replication, at = self.experiment.first, self.experiment.first.grid()
         unbounded, bounded = (replication.sample(replication.entries(design), at) for design in LIVE_DESIGNS)
-        grows = "do not grow here"
+        grows = "do not grow here" if self.oom.growth.mean <= 0 else "grow; no limit is given"
         if self.oom.finite:
             grows = f"{'reach' if self.oom.reached else 'would reach'} their limit in {self.oom.text()}"
         return figures.heap(
             at - replication.start,
-            {size: heap.resident_mib(unbounded, LEAKED, self.go_version, share) for size, share in SHARES.items()},
+            {size: self.footprint.resident_mib(unbounded, LEAKED, share) for size, share in self.shares.items()},
             self._bounded_mib(bounded),
             (find_design(LEAKED).colour, find_design(SHIPPED).colour),
             self.experiment.memory_limit_mib,
@@ -240,7 +251,7 @@ class Memory:
         entries = replication.high_volume.entries_at(at)
         if not entries.any():
             return LeftOut("No figure: no session of this workload streams token deltas, so the third map stays empty.")
-        third = heap.resident_mib(entries, heap.HIGH_VOLUME, self.go_version)
+        third = Footprint(go_version=self.go_version).resident_mib(entries, HIGH_VOLUME)
         bounded = sum(self._bounded_mib(replication.kept(counter, at)[0]) for counter in COUNTERS)
         message = (
             f"The third map, never bounded, takes {format_memory(third[-1])} at the end; "

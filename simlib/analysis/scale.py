@@ -17,7 +17,7 @@ from simlib.core.units import HOUR
 from simlib.experiments.experiment import Experiment
 from simlib.figures import scale as figures
 from simlib.figures.style import Drawing, LeftOut
-from simlib.models import heap
+from simlib.models.footprint import Footprint
 from simlib.models.heap import GO_VERSIONS
 from simlib.models.miniature import (
     LEAST_CAP,
@@ -94,6 +94,11 @@ class Scale:
     def __post_init__(self):
         check_instances(self.instances)
         object.__setattr__(self, "_points", {})
+
+    @property
+    def footprint(self) -> Footprint:
+        """The memory of the maps."""
+        return Footprint(self.experiment.entry, self.go_version)
 
     @cached_property
     def sources(self) -> list[Source]:
@@ -184,22 +189,26 @@ class Scale:
         }
 
     def hours_to_limit(self, traffic: float, affinity: bool) -> float:
-        """Hours until the unbounded maps of a process fill the memory limit, were all hours like these; inf: never."""
+        """Hours until the unbounded maps of a process reach the limit, were all hours like these; inf: never.
+
+        NaN where no limit is known.
+        """
+        if not self.experiment.limit.known:
+            return np.nan
         per_hour = traffic * np.mean([growth.per_hour for growth in self.growth[affinity]])
-        limit = heap.entries_at(self.experiment.memory_limit_mib, "unbounded", self.go_version)
+        limit = self.footprint.entries_at(self.experiment.limit, "unbounded")
         return float(limit / per_hour) if per_hour > 0 else np.inf
 
     def unbounded_mib(self, traffic: float, affinity: bool) -> float:
         """Resident memory of both unbounded maps at the end."""
         entries = traffic * np.mean([growth.entries for growth in self.growth[affinity]], axis=0)
-        return float(heap.resident_mib(entries, "unbounded", self.go_version).sum())
+        return float(self.footprint.resident_mib(entries, "unbounded").sum())
 
     def bounded_mib(self, peaks: Sequence[float]) -> float:
         """Resident memory of both bounded stores at their peak, after much churn."""
         if np.isnan(peaks).any():
             return np.nan
-        churned = heap.churned(self.go_version)
-        return float(heap.resident_mib(np.array(peaks, dtype=float), "bounded", self.go_version, churned).sum())
+        return float(self.footprint.resident_mib(np.array(peaks), "bounded", self.footprint.churned).sum())
 
     def curve(self, affinity: bool = True) -> pd.DataFrame:
         """A row for each traffic of `grid`: `traffic`, `simulated`, and COLUMNS, each with `_low` and `_high`."""

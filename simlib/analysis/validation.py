@@ -15,11 +15,13 @@ from simlib.calibration import calibrate, golang
 from simlib.core.errors import InputError
 from simlib.core.numbers import format_count, format_hours, format_percent
 from simlib.core.units import HOUR, SECOND
-from simlib.experiments.experiment import LIVE_DESIGNS, Experiment
+from simlib.experiments.experiment import Experiment
+from simlib.experiments.replication import LIVE_DESIGNS
 from simlib.figures import validation as figures
 from simlib.figures.style import Drawing
 from simlib.models import cost, heap
 from simlib.models.cost import PARTS
+from simlib.models.footprint import Footprint
 from simlib.models.heap import CALIBRATION, GO_VERSIONS, MIB, heap_model
 from simlib.replay import ledger
 from simlib.replay.observe import replay
@@ -178,8 +180,7 @@ class Validation:
         Columns: `seed`, `hours`, `resident_mib` (NaN once the limit was reached), `model_mib`.
         """
         table = pd.read_csv(CALIBRATION / "incident.csv")
-        version = GO_VERSIONS[-1]
-        model = sum(heap.resident_mib(table[counter].to_numpy(), LEAKED, version) for counter in COUNTERS)
+        model = sum(Footprint().resident_mib(table[counter].to_numpy(), LEAKED) for counter in COUNTERS)
         return pd.DataFrame(
             {
                 "seed": table["seed"],

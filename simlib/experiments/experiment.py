@@ -3,156 +3,50 @@
 Both look alike to a notebook: replications, each with its trace, the stores that received it, and classes of sessions.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
-from simlib.core.errors import InputError
+from simlib.core.errors import InputError, quoted
 from simlib.core.numbers import format_count, format_duration
 from simlib.core.units import HOUR, parse_duration
-from simlib.replay import ledger
+from simlib.experiments.replication import LIVE_DESIGNS, Replication
 from simlib.replay.observe import Observation, Observed, reference, replay
 from simlib.stores.contract import Settings
-from simlib.stores.registry import INCIDENT, SHIPPED
 from simlib.traces.codes import COUNTERS, INCREMENT
 from simlib.traces.files import read_trace
 from simlib.traces.source import log_name
 from simlib.traces.trace import Trace
-from simlib.workloads.broadcaster import Timeline
 from simlib.workloads.churn import simulate_all
+from simlib.workloads.entry import MODELLED, Entry, Limit, check_entry
 from simlib.workloads.generator import generate
 from simlib.workloads.schema import LONGEST, Workload, load_workload
-
-LIVE_DESIGNS = INCIDENT
-"""The designs whose stores every experiment observes."""
-
-LOG_MEMORY_LIMIT_MIB = 64.0
-"""Memory limit assumed for a log, which does not say how much its process could use."""
 
 SEEN = ("seen once", "seen two to nine times", "seen ten times or more")
 
 
 @dataclass(frozen=True, eq=False)
-class Replication:
-    """One replication: every operation from `start` (ns) for `duration` (ns), and the stores that received it.
-
-    `observed` holds a store for each (counter, design). `class_of` is the class of each session of the trace, an index
-    into `classes`; int64, (sessions,). `high_volume` is the size over time of the map that the fix left unbounded, with
-    an entry for each session that streams token deltas, removed at its last disconnect only; None for a log, which does
-    not say. Its bytes: `heap_model(HIGH_VOLUME, go_version)` of `models.heap`, with `high_volume.entries_at(grid)`.
-    """
-
-    trace: Trace
-    start: int
-    duration: int
-    observed: Mapping[tuple[str, str], Observation]
-    classes: tuple[str, ...]
-    class_of: np.ndarray
-    high_volume: Timeline | None = None
-
-    @property
-    def end(self) -> int:
-        """End of the replication, ns."""
-        return self.start + self.duration
-
-    @cached_property
-    def counters(self) -> dict[str, Trace]:
-        """The operations of each counter."""
-        return {counter: self.trace.only(counter) for counter in COUNTERS}
-
-    @cached_property
-    def ledgers(self) -> dict[tuple[str, str], ledger.Totals]:
-        """The ledger of each (counter, design), each checked to balance."""
-        return {key: ledger.totals(self.counters[key[0]], observed) for key, observed in self.observed.items()}
-
-    def totals(self, counter: str, design: str) -> ledger.Totals:
-        """The ledger of one store."""
-        return self.ledgers[counter, design]
-
-    def entries(self, design: str) -> np.ndarray:
-        """Entries in both stores of a design together after each operation of the trace; int64, (n,)."""
-        return np.cumsum(self._changes(design))
-
-    def entries_by_class(self, design: str, at: np.ndarray) -> pd.DataFrame:
-        """Entries in both stores of a design at instants (ns), a column a class.
-
-        Only for a design that never evicts: a removal counts for the session of the operation.
-        """
-        changes, classes = self._changes(design), self.class_of[self.trace.session]
-        columns = {}
-        for number, name in enumerate(self.classes):
-            columns[name] = self.sample(np.cumsum(np.where(classes == number, changes, 0)), at)
-        return pd.DataFrame(columns)
-
-    def kept(self, counter: str, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Entries of a bounded store at instants (ns), and those of them that will be used again; int64, (n,) each."""
-        trace, observed = self.counters[counter], self.observed[counter, SHIPPED]
-        entries, in_use = np.cumsum(ledger.changes(trace, observed)), ledger.kept_in_use(trace, observed)
-        return _sampled(trace, entries, at), _sampled(trace, in_use, at)
-
-    @cached_property
-    def warm_up(self) -> int:
-        """Time in ns until the bounded stores no longer show that they began empty, at most half of the replication.
-
-        No long-running service begins empty, so rates leave out the time before this. After one TTL, or once a store
-        is full, its contents no longer depend on how it began.
-        """
-        settings, ends = self.observed["no_client", SHIPPED].settings, [self.duration // 2]
-        if settings.ttl > 0:
-            ends.append(settings.ttl)
-        if settings.max_entries > 0:
-            full = [
-                trace.time[np.cumsum(ledger.changes(trace, self.observed[counter, SHIPPED])) >= settings.max_entries]
-                for counter, trace in self.counters.items()
-                if len(trace)
-            ]
-            if all(times.size for times in full):
-                ends.append(max(int(times[0]) for times in full) - self.start)
-        return min(ends) if len(ends) > 1 else 0
-
-    def after_warm_up(self, counter: str) -> np.ndarray:
-        """Whether each operation of a counter comes after the warm-up; bool."""
-        return self.counters[counter].time >= self.start + self.warm_up
-
-    def grid(self, points: int = 400) -> np.ndarray:
-        """Instants in ns, evenly spaced from the start to the end; int64, (points + 1,)."""
-        return self.start + np.array([self.duration * i // points for i in range(points + 1)], dtype=np.int64)
-
-    def sample(self, values: np.ndarray, at: np.ndarray) -> np.ndarray:
-        """Sample `values` (one for each operation) at instants (ns); 0 before the first operation."""
-        return _sampled(self.trace, values, at)
-
-    def _changes(self, design: str) -> np.ndarray:
-        """Entries gained or lost in both stores of a design by each operation of the trace; int64, (n,)."""
-        values = np.zeros(len(self.trace), dtype=np.int64)
-        for number, counter in enumerate(COUNTERS):
-            values[self.trace.counter == number] = ledger.changes(
-                self.counters[counter], self.observed[counter, design]
-            )
-        return values
-
-
-def _sampled(trace: Trace, values: np.ndarray, at: np.ndarray) -> np.ndarray:
-    return np.append(values, 0)[np.searchsorted(trace.time, at, side="right") - 1]
-
-
-@dataclass(frozen=True, eq=False)
 class Experiment:
-    """The subject of a notebook: its name, its source and its replications; the first is shown in most detail."""
+    """The subject of a notebook: its name, its source and its replications; the first is shown in most detail.
+
+    `entry` says what is known of the bytes of an entry. `memory_limit_mib` and `entry_limit` are None where there is no
+    such limit, or none is known.
+    """
 
     name: str
     title: str
     about: str
     source: str
     workload: Workload | None
-    memory_limit_mib: float
+    memory_limit_mib: float | None
     settings: Settings
     seeds: tuple[int, ...]
     replications: tuple[Replication, ...]
+    entry: Entry = MODELLED
+    entry_limit: int | None = None
 
     @property
     def first(self) -> Replication:
@@ -167,6 +61,17 @@ class Experiment:
     def digests(self) -> tuple[str, ...]:
         """The hash of each replication's stream."""
         return tuple(each.trace.digest for each in self.replications)
+
+    @property
+    def limit(self) -> Limit:
+        """The limit of the maps together."""
+        return Limit(self.memory_limit_mib, self.entry_limit)
+
+    @cached_property
+    def counters(self) -> tuple[str, ...]:
+        """The counters that the streams use, each with a map of its own; at least one."""
+        used = [c for c in COUNTERS if any(len(each.counters[c]) for each in self.replications)]
+        return tuple(used) or COUNTERS[:1]
 
     def caption(self) -> str:
         """State the source and the settings of the figures, in a sentence or two."""
@@ -192,22 +97,39 @@ def open_experiment(
     replications: int = 1,
     hours: float = 0,
     memory_limit_mib: float = 0,
+    entry_limit: int = 0,
+    entry_bytes: float = 0,
+    value_bytes: int = 0,
     max_entries: int = 2048,
     ttl: str = "30m",
     prune_every: int = 256,
+    counter: str = "",
     compiled: bool = False,
 ) -> Experiment:
     """Open a log (where `trace` names a file) or simulate a workload under seeds `seed`, `seed + 1`, ….
 
-    `hours` and `memory_limit_mib` of 0 leave the workload's own; a log is taken whole. `compiled` engines give the same
-    traces and ledgers some 50 times as fast, but record neither the kinds of the sessions nor the third map.
+    `hours`, the limits and the bytes of an entry leave the workload's own where they are 0; a log is taken whole, has
+    no limit of its own, and the keys that it has. `counter` leaves only the operations of one counter. `compiled`
+    engines give the same traces and ledgers some 50 times as fast, but record neither the kinds of the sessions nor
+    the third map.
 
     Raises InputError for input that cannot be used.
     """
-    settings = check_numbers(replications, hours, memory_limit_mib, max_entries, ttl, prune_every)
+    settings = check_numbers(
+        replications, hours, memory_limit_mib, max_entries, ttl, prune_every, entry_limit, entry_bytes, value_bytes
+    )
+    if counter not in ("", *COUNTERS):
+        raise InputError(f"counter: {quoted(counter)} is unknown: choose one of {', '.join(COUNTERS)}")
     if trace:
-        return _log(Path(trace), memory_limit_mib, settings, compiled)
-    return _simulated(load_workload(workload), seed, replications, hours, memory_limit_mib, settings, compiled)
+        opened = _log(Path(trace), settings, counter, compiled)
+    else:
+        opened = _simulated(load_workload(workload), seed, replications, hours, settings, counter, compiled)
+    entry, limit = opened.entry, opened.limit
+    if entry_bytes or value_bytes:
+        entry = replace(entry, given=entry_bytes or None, value_bytes=value_bytes)
+    if memory_limit_mib or entry_limit:
+        limit = Limit(memory_limit_mib or None, entry_limit or None)
+    return replace(opened, entry=entry, memory_limit_mib=limit.mib, entry_limit=limit.entries)
 
 
 def check_numbers(
@@ -217,6 +139,9 @@ def check_numbers(
     max_entries: int = 2048,
     ttl: str = "30m",
     prune_every: int = 256,
+    entry_limit: int = 0,
+    entry_bytes: float = 0,
+    value_bytes: int = 0,
 ) -> Settings:
     """Check all numbers that describe an experiment; return the settings of the bounded store.
 
@@ -228,6 +153,7 @@ def check_numbers(
         raise InputError(f"hours: {hours:g} is out of range: 0 for the workload's own, at most {LONGEST // HOUR}")
     if not 0 <= memory_limit_mib < float("inf"):
         raise InputError(f"memory_limit_mib: {memory_limit_mib:g} is out of range: 0 for the workload's own, or more")
+    check_entry(entry_bytes, value_bytes, entry_limit)
     return Settings(max_entries, parse_duration(ttl), prune_every)
 
 
@@ -236,14 +162,16 @@ def _simulated(
     seed: int,
     replications: int,
     hours: float,
-    limit: float,
     settings: Settings,
+    counter: str,
     compiled: bool,
 ) -> Experiment:
     workload = workload.lasting(hours * HOUR) if hours else workload
     seeds = tuple(range(seed, seed + replications))
     simulated = _generated_replication if compiled else _simulated_replication
     found = tuple(simulated(workload, each, settings) for each in seeds)
+    if counter:
+        found = tuple(each.only(counter) for each in found)
     for each, replication in zip(seeds, found, strict=True):
         if len(replication.trace) == 0:
             lasts = format_duration(workload.duration)
@@ -256,10 +184,13 @@ def _simulated(
         about=workload.about,
         source=f"workload {workload.name}",
         workload=workload,
-        memory_limit_mib=limit or workload.memory_limit_mib,
+        # A limit in entries stands where memory is not the limit.
+        memory_limit_mib=None if workload.entry_limit else workload.memory_limit_mib,
         settings=settings,
         seeds=seeds,
         replications=found,
+        entry=Entry(given=workload.entry_bytes),
+        entry_limit=workload.entry_limit,
     )
 
 
@@ -289,10 +220,14 @@ def _replayed(
     }
 
 
-def _log(path: Path, limit: float, settings: Settings, compiled: bool) -> Experiment:
+def _log(path: Path, settings: Settings, counter: str, compiled: bool) -> Experiment:
     trace = read_trace(path)
     if len(trace) == 0:
         raise InputError(f"{path}: the log holds no rows")
+    if counter:
+        trace = trace.only(counter)
+        if len(trace) == 0:
+            raise InputError(f"{path}: the log has no rows of counter {counter!r}")
     observed = _replayed(trace, settings, replay if compiled else reference)
     seen = np.bincount(trace.session[trace.op == INCREMENT], minlength=trace.ids.size)
     start = int(trace.time[0])
@@ -302,10 +237,11 @@ def _log(path: Path, limit: float, settings: Settings, compiled: bool) -> Experi
         about=f"{format_count(len(trace))} operations of {format_count(trace.ids.size)} sessions.",
         source=f"log {path.name}",
         workload=None,
-        memory_limit_mib=limit or LOG_MEMORY_LIMIT_MIB,
+        memory_limit_mib=None,
         settings=settings,
         seeds=(),
         replications=(
             Replication(trace, start, int(trace.time[-1]) - start, observed, SEEN, np.digitize(seen, [2, 10])),
         ),
+        entry=Entry(key_length=trace.key_length),
     )

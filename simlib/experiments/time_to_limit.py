@@ -8,7 +8,7 @@ import numpy as np
 from simlib.core.numbers import format_hours
 from simlib.core.statistics import Estimate, estimate
 from simlib.core.units import HOUR
-from simlib.experiments.experiment import Replication
+from simlib.experiments.replication import Replication
 
 WINDOWS = 10
 """Windows of equal length in the second half of a replication; their growth is projected."""

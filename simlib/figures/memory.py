@@ -29,15 +29,15 @@ def heap(
     unbounded_mib: Mapping[str, np.ndarray],
     bounded_mib: np.ndarray,
     colours: tuple[str, str],
-    limit_mib: float,
+    limit_mib: float | None,
     message: str,
     limit_hours: float | None,
 ) -> Drawing:
     """Draw the resident memory of both maps over time, unbounded and bounded, with the limit.
 
     `at` ns from the start, (n,); `unbounded_mib` holds `low`, `middle`, `high` and `bounded_mib` is one line, each MiB
-    of shape (n,); `colours` are theirs, in this order. `limit_hours` is when the unbounded line meets the limit; None
-    where it does not.
+    of shape (n,); `colours` are theirs, in this order. `limit_mib` is None where there is no limit. `limit_hours` is
+    when the unbounded line meets it; None where it does not.
     """
     unit, scale = time_unit(at[-1])
     time, largest = at / scale, max(unbounded_mib["high"].max(), bounded_mib.max(), 1e-6)
@@ -50,10 +50,12 @@ def heap(
         axes.fill_between(time, low, high, color=colours[0], alpha=0.25, linewidth=0)
         axes.plot(time, middle, color=colours[0])
         axes.plot(time, bounded, color=colours[1], linewidth=2.6, linestyle=(0, (4, 1.2)))
-        limit = size * limit_mib
-        _over_time(axes, time, _mark_limit(axes, limit, size * largest, f"limit {format_memory(limit_mib)}"))
-        if limit_hours is not None and limit_hours * HOUR <= at[-1]:
-            axes.plot([limit_hours * HOUR / scale], [limit], marker="X", markersize=10, color=BLACK)
+        top = 1.12 * size * largest
+        if limit_mib is not None:
+            top = _mark_limit(axes, size * limit_mib, size * largest, f"limit {format_memory(limit_mib)}")
+            if limit_hours is not None and limit_hours * HOUR <= at[-1]:
+                axes.plot([limit_hours * HOUR / scale], [size * limit_mib], marker="X", markersize=10, color=BLACK)
+        _over_time(axes, time, top)
         label_ends(
             axes,
             [(float(middle[-1]), "unbounded\n(within 10 %)", colours[0]), (float(bounded[-1]), "bounded", colours[1])],

@@ -1,4 +1,4 @@
-"""Go bytes from entries: the live heap of the maps, the resident memory of the process, and when it reaches a limit.
+"""Go bytes from entries: the live heap of the maps, and the resident memory of the process over it.
 
 The bytes of a map are those of its entries and of its table, which follow from Go's memory layout. The few factors are
 fitted to measurements of the Go program and kept in `data/calibration/heap.json` (`make calibrate`).
@@ -15,6 +15,7 @@ from scipy.special import bdtrc, gammaln
 
 from simlib.core.places import CALIBRATION
 from simlib.stores.registry import INCIDENT, find_design
+from simlib.workloads.entry import KEY_LENGTH
 
 MIB = 1 << 20
 
@@ -26,9 +27,6 @@ HIGH_VOLUME = "high_volume"
 
 MAPS = (*INCIDENT, HIGH_VOLUME)
 """The Go maps that were measured: those of the incident's two designs, and the third map."""
-
-KEY_LENGTH = 37
-"""Bytes of a session id, as in the measurements that the factors are fitted to."""
 
 # Go 1.23 to 1.27, runtime: the sizes in which small objects are allocated (sizeclasses.go).
 # fmt: off
@@ -158,9 +156,12 @@ class HeapModel:
     worst_error: float
 
     def live_bytes(
-        self, entries: np.ndarray, peak: np.ndarray | None = None, key_length: int = KEY_LENGTH
+        self, entries: np.ndarray, peak: np.ndarray | None = None, key_length: float = KEY_LENGTH
     ) -> np.ndarray:
-        """Return the live bytes of the map with `entries` after a `peak` (None: it never shrank); float64."""
+        """Return the live bytes of the map with `entries` after a `peak` (None: it never shrank); float64.
+
+        The factors are fitted to keys of KEY_LENGTH bytes.
+        """
         entries = np.asarray(entries, dtype=np.float64)
         deleted = peak is not None
         peak = np.maximum(entries if peak is None else np.asarray(peak, dtype=np.float64), entries)
@@ -223,20 +224,3 @@ def churned(go_version: str) -> float:
     Deletes leave marks in a table (up to 1.24 it grows for them), so a full bounded store may take this much more.
     """
     return _calibrated()["churned"][go_version]
-
-
-def resident_mib(entries: np.ndarray, design: str, go_version: str, share: float = 1.0) -> np.ndarray:
-    """Return resident memory in MiB of a map that never shrank, times `share`; same shape as `entries`."""
-    return heap_model(design, go_version).live_bytes(entries) * (resident_per_live() * share / MIB)
-
-
-def entries_at(limit_mib: float, design: str, go_version: str, share: float = 1.0) -> float:
-    """Return the fewest entries at which resident memory, times `share`, reaches a limit in MiB."""
-    # A table that doubles makes steps, and shrinks again where it drops its old half: the first crossing counts.
-    sizes = np.unique(np.geomspace(1, max(limit_mib, 1) * MIB / 20, 4000).round())
-    reached = np.flatnonzero(resident_mib(sizes, design, go_version, share) >= limit_mib)
-    if not reached.size:
-        return float("inf")
-    low, high = sizes[max(reached[0] - 1, 0)], sizes[reached[0]]
-    between = np.linspace(low, high, 200)
-    return float(between[np.argmax(resident_mib(between, design, go_version, share) >= limit_mib)])

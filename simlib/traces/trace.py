@@ -81,6 +81,11 @@ class Trace:
         return rank
 
     @cached_property
+    def key_length(self) -> float:
+        """The mean bytes of a session's id as UTF-8; 0 where there are none."""
+        return sum(len(name.encode()) for name in self.ids) / max(self.ids.size, 1)
+
+    @cached_property
     def has_ties(self) -> bool:
         """Whether any two operations have the same time."""
         return bool((self.time[1:] == self.time[:-1]).any())

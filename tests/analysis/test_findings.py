@@ -13,7 +13,8 @@ from simlib.analysis.memory import Memory
 from simlib.analysis.prune import PruneCost
 from simlib.analysis.validation import Validation
 from simlib.core.units import SECOND
-from simlib.experiments.experiment import Experiment, Replication, open_experiment
+from simlib.experiments.experiment import Experiment, open_experiment
+from simlib.experiments.replication import Replication
 from simlib.figures.style import LeftOut
 from simlib.models import cost
 from simlib.replay import ledger

@@ -15,7 +15,7 @@ from simlib.core.numbers import format_count
 from simlib.core.places import WORKLOADS
 from simlib.core.units import HOUR
 from simlib.experiments.experiment import open_experiment
-from simlib.models import heap, miniature
+from simlib.models import miniature
 from simlib.replay.totals import Spec, stream_totals
 from simlib.traces.codes import COUNTERS
 from simlib.workloads.generator import generated
@@ -85,7 +85,7 @@ def test_the_limit_is_reached_when_a_simulation_reaches_it():
     scale = Scale(open_experiment("orphans", replications=2, hours=2), 1)
     traffic = 50.0
     hours = scale.hours_to_limit(traffic, True)
-    limit = heap.entries_at(scale.experiment.memory_limit_mib, "unbounded", scale.go_version)
+    limit = scale.footprint.entries_at(scale.experiment.limit, "unbounded")
     crowd = load_workload("orphans").times(traffic).lasting(int(hours * HOUR))
     found = stream_totals(generated(crowd, 7), [Spec("unbounded", counter=counter) for counter in COUNTERS])
     # Sessions that are alive at the end are there as well, so it is reached a little earlier.

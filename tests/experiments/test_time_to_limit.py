@@ -7,7 +7,7 @@ import pytest
 
 from simlib.core.statistics import Estimate, estimate
 from simlib.core.units import HOUR, MINUTE
-from simlib.experiments.experiment import Replication
+from simlib.experiments.replication import Replication
 from simlib.experiments.time_to_limit import TimeToLimit, time_to_limit
 from simlib.replay.observe import replay
 from simlib.traces.trace import Trace

@@ -9,6 +9,7 @@ from simlib.calibration.calibrate import cost_errors, fit_heap, heap_errors
 from simlib.experiments.experiment import open_experiment
 from simlib.models import cost, heap
 from simlib.models.cost import PARTS
+from simlib.models.footprint import Footprint
 from simlib.models.heap import (
     CALIBRATION,
     GO_VERSIONS,
@@ -19,6 +20,7 @@ from simlib.models.heap import (
     heap_model,
     table_bytes,
 )
+from simlib.workloads.entry import Limit
 
 
 @pytest.fixture(scope="module")
@@ -168,12 +170,13 @@ def test_prices_are_within_20_percent_at_sizes_held_back():
 
 @pytest.mark.parametrize("version", GO_VERSIONS)
 def test_the_limit_is_where_memory_first_reaches_it(version):
+    footprint = Footprint(go_version=version)
     for design in ("unbounded", "bounded"):
-        limit = heap.entries_at(32, design, version)
+        limit = footprint.entries_at(Limit(mib=32), design)
         # In 1.23 a table that doubles may jump over the limit by a fifth.
-        assert 31.99 <= float(heap.resident_mib(limit, design, version)) < (40 if version == "1.23" else 32.5)
+        assert 31.99 <= float(footprint.resident_mib(limit, design)) < (40 if version == "1.23" else 32.5)
         below = np.linspace(1, limit * 0.999, 5000)
-        assert heap.resident_mib(below, design, version).max() < 32 * 1.001
+        assert footprint.resident_mib(below, design).max() < 32 * 1.001
 
 
 def test_a_go_version_that_was_not_measured_is_refused():

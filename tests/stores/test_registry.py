@@ -12,11 +12,13 @@ from simlib.core.errors import InputError
 from simlib.core.units import MINUTE
 from simlib.experiments import sweep
 from simlib.models import heap
+from simlib.models.footprint import Footprint
 from simlib.replay import ledger, observe, totals
 from simlib.stores import registry
 from simlib.stores.contract import Design, Settings
 from simlib.stores.unbounded import UnboundedStore
 from simlib.traces.chunks import stream_of
+from simlib.workloads.entry import Limit
 from simlib.workloads.schema import load_workload
 from tests.builders import trace_of
 from tests.paths import ROOT
@@ -38,7 +40,7 @@ WAYS = {
     "report": lambda name: ledger.report(name, Settings(), ledger.totals(TRACE, observe.replay(TRACE, "unbounded"))),
     "heap_model": lambda name: heap.heap_model(name, heap.GO_VERSIONS[0]),
     "table_bytes": lambda name: heap.table_bytes(name, heap.GO_VERSIONS[0], 1, 1, False),
-    "entries_at": lambda name: heap.entries_at(1.0, name, heap.GO_VERSIONS[0]),
+    "entries_at": lambda name: Footprint().entries_at(Limit(mib=1), name),
 }
 
 

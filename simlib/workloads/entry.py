@@ -1,0 +1,61 @@
+"""An entry of the maps under study, and the limit that the maps must keep: what is known of both from a user or a file.
+
+`models.footprint` turns entries into bytes.
+"""
+
+from dataclasses import dataclass
+
+from simlib.core.errors import InputError
+from simlib.core.numbers import format_count, format_memory
+
+KEY_LENGTH = 37
+"""Bytes of a workload's session id: `sess-` and 32 hexadecimal digits."""
+
+MOST = 1 << 40
+"""Largest number of bytes or of entries that may be given: a TiB, and as many entries."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The bytes of one entry: `key_length` of its key (a mean), and what is known of the rest.
+
+    `given` is what the memory of the process grows by with each entry, all included. Where it is None, the bytes are
+    modelled: those of the incident's maps, and `value_bytes` of a value beside the counter.
+    """
+
+    key_length: float = KEY_LENGTH
+    given: float | None = None
+    value_bytes: int = 0
+
+
+MODELLED = Entry()
+"""An entry of the incident's maps, of which all is modelled."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """The limit of the maps together: in MiB, in entries, or whichever of the two is reached first; None: not known."""
+
+    mib: float | None = None
+    entries: int | None = None
+
+    @property
+    def known(self) -> bool:
+        """Whether there is any limit."""
+        return self.mib is not None or self.entries is not None
+
+    def text(self) -> str:
+        """Format the limit, for a sentence; empty where none is known."""
+        mib = "" if self.mib is None else format_memory(self.mib)
+        entries = "" if self.entries is None else f"{format_count(self.entries)} entries"
+        return " or ".join(filter(None, (mib, entries)))
+
+
+def check_entry(entry_bytes: float = 0, value_bytes: int = 0, entry_limit: int = 0) -> None:
+    """Check what a user says of an entry, 0 for nothing. Raises InputError for the first that is out of range."""
+    given = {"entry_bytes": entry_bytes, "value_bytes": value_bytes, "entry_limit": entry_limit}
+    for name, value in given.items():
+        if not 0 <= value <= MOST:
+            raise InputError(f"{name}: {value:g} is out of range: 0 where it is not known, at most {MOST}")
+    if entry_bytes and value_bytes:
+        raise InputError("entry_bytes and value_bytes: give one of them, as the bytes of an entry include its value")
