@@ -14,7 +14,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor
-from multiprocessing import resource_tracker
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from multiprocessing.reduction import ForkingPickler
@@ -34,13 +34,33 @@ GRACE = 3
 _CONTEXT = multiprocessing.get_context("forkserver")
 
 
+def preload(modules: Sequence[str]) -> None:
+    """Start the process that all workers are forked from, unless it runs; it imports the modules, and nobody waits."""
+    _CONTEXT.set_forkserver_preload(list(modules))
+    with _interrupts_blocked():
+        forkserver.ensure_running()
+
+
 @contextlib.contextmanager
-def local_processes(jobs: int, fresh: bool = False, preload: Sequence[str] = ()) -> Iterator[Executor]:
+def _interrupts_blocked() -> Iterator[None]:
+    """Keep an interrupt from the terminal from the processes that are started: it reaches all, and this one decides.
+
+    A process inherits what its parent blocks; the tracker, if started later, would unblock it again.
+    """
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def local_processes(jobs: int, fresh: bool = False) -> Iterator[Executor]:
     """Yield an executor of `jobs` worker processes; all are ended at once where the block raises.
 
-    `fresh` starts a process for each task. `preload` names modules to import once for all that are started.
+    `fresh` starts a process for each task.
     """
-    _CONTEXT.set_forkserver_preload(list(preload))
     with _Processes(jobs, fresh) as executor:
         try:
             yield executor
@@ -108,13 +128,9 @@ class _Processes(ThreadPoolExecutor):
         raise answer
 
     def _start(self) -> tuple[ForkServerProcess, Connection]:
-        # An interrupt from the terminal reaches every process: what follows from it is for this one to decide.
-        # A process inherits what its parent blocks; the tracker, if started later, would unblock it again.
-        resource_tracker.ensure_running()
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         connection, theirs = _CONTEXT.Pipe()
         process = _CONTEXT.Process(target=_serve, args=(theirs,), daemon=True)
-        with self._lock:
+        with self._lock, _interrupts_blocked():
             if self._ended:
                 raise CancelledError
             process.start()

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import nbformat
 
+from simlib.report.kernel import Fork, ForkProvisioner
+
 ERRORS = "errors.txt"
 
-PRELOAD = ["nbformat", "jupyter_client.manager", "nbclient", "papermill"]
-"""Modules that every execution needs: they take a second to import, so all processes share one import."""
+PRELOAD = ["nbformat", "jupyter_client.manager", "nbclient", "papermill", "ipykernel.kernelapp"]
+"""Modules that every execution needs: they take seconds to import, so all processes share one import."""
 
 
 def execute(source: Path, directory: Path, parameters: dict, cell_timeout: int) -> dict[str, str]:
@@ -18,6 +20,8 @@ def execute(source: Path, directory: Path, parameters: dict, cell_timeout: int) 
 
     Returns the `cell` that failed and its `error`, nothing where none did. `cell_timeout` in seconds.
     """
+    # First of all: what papermill starts would not survive the fork.
+    fork = Fork()
     import papermill
     from jupyter_client.manager import AsyncKernelManager
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
@@ -31,6 +35,7 @@ def execute(source: Path, directory: Path, parameters: dict, cell_timeout: int) 
 
         def __init__(self, **kwargs):
             super().__init__(transport="ipc", connection_file=str(Path(sockets.name, "kernel.json")), **kwargs)
+            self.provisioner = ForkProvisioner(fork, parent=self, kernel_spec=self.kernel_spec)
 
     copy = directory.resolve() / source.name
     try:

@@ -45,6 +45,14 @@ def declared_parameters(path: Path) -> dict[str, tuple[type, object]]:
     }
 
 
+def imported_modules(path: Path) -> list[str]:
+    """List the modules that the cells of a notebook import."""
+    cells = (cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code")
+    nodes = [node for source in cells for node in ast.parse(source).body]
+    named = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    return named + [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module]
+
+
 _TYPES = {"str": str, "int": int, "float": float}
 
 

@@ -18,9 +18,9 @@ from pathlib import Path
 
 from simlib.core.files import code_digest, directory_digest, file_digest, held, installed_version
 from simlib.core.places import CALIBRATION, PEERS
-from simlib.experiments.executors import local_processes
+from simlib.experiments.executors import local_processes, preload
 from simlib.report.execute import ERRORS, PRELOAD, run_notebook
-from simlib.report.notebooks import notebook_path
+from simlib.report.notebooks import imported_modules, notebook_path
 from simlib.workloads.schema import FLOOD, WORKED_EXAMPLE, workload_file
 
 SEAL = "seal.json"
@@ -93,11 +93,17 @@ class Result:
         return f"{'kept  ' if self.resumed else 'done  '} {self.job}"
 
 
+def prepare(names: Sequence[str]) -> None:
+    """Begin to import what runs of these notebooks need, in the process that they are forked from."""
+    preload([*PRELOAD, *{module for name in names for module in imported_modules(notebook_path(name))}])
+
+
 def run_jobs(jobs: Sequence[Job], out: Path, workers: int, report: Callable[[Result], None]) -> list[Result]:
     """Run the jobs that are not complete, `workers` at a time; return the results in the order of `jobs`.
 
     `report` receives each result when it is there. An interrupt ends the runs in progress, which leave nothing.
     """
+    prepare([job.notebook for job in jobs])
     (out / WORK).mkdir(parents=True, exist_ok=True)
     results, running = {}, {}
 
@@ -106,7 +112,7 @@ def run_jobs(jobs: Sequence[Job], out: Path, workers: int, report: Callable[[Res
         report(result)
 
     # One process a notebook: papermill changes the working directory, and a crash takes no other run with it.
-    with local_processes(workers, fresh=True, preload=PRELOAD) as executor:
+    with local_processes(workers, fresh=True) as executor:
         for job in jobs:
             # Before the run: an input that changes during it makes the result stale.
             fingerprint = job.fingerprint()
