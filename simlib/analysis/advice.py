@@ -1,12 +1,15 @@
 """The advice in words: one object for programs, six blocks for people, each with its verdict first."""
 
+import re
 import shlex
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from simlib.analysis.advise import GAP_QUANTILE, WHOLE_DAY, Advice
-from simlib.analysis.points import Point
+from simlib.analysis.points import TARGETS, TODAY, Point
 from simlib.core.numbers import (
     format_count,
     format_duration,
@@ -14,7 +17,7 @@ from simlib.core.numbers import (
     format_number,
     format_percent,
 )
-from simlib.core.units import HOUR, MINUTE, SECOND
+from simlib.core.units import HOUR, MINUTE, SECOND, exact_duration
 from simlib.models import peers
 from simlib.replay import ledger
 from simlib.replay.observe import replay
@@ -30,23 +33,37 @@ MISSED = {
 }
 """A target that is missed, by its key in `Advice.ratios`, as part of a sentence."""
 
-WIDTHS = (9, 9, 11, 13, 10, 9, 9, 10, 6)
-"""Widths of the columns of the choices, in characters."""
+WIDTH = 80
+"""Columns of a terminal that prose is written for."""
+
+LEGEND = (
+    "lost: share of counts. in use: share of evictions that remove sessions still in use. risk: targets missed, of 4.",
+    "Memory and times are modelled, of one map at its cap. headroom: traffic up to which the targets are met.",
+)
+"""The meaning of the columns of the choices."""
 
 ALERT_AT = 0.8
 """Share of the breaking rate at which to alert, so that there is time to change the setting."""
+
+SEEDS = (1, 2, 3, 4, 5)
+"""Replications of a workload that `advise` is for: those of a notebook."""
+
+SIMULATED = "simulated.parquet"
+"""File to which the commands write a simulated stream."""
 
 GO = "simlib/calibration/go"
 """Where the Go files to copy are."""
 
 
-def setting(point: Point, to_type: bool = False) -> str:
-    """A point in words, or as options of a command."""
+def setting_options(point: Point) -> list[str]:
+    """A point as options of `replay`."""
+    cap, ttl, every = point.settings.max_entries, exact_duration(point.settings.ttl), point.settings.prune_every
+    return ["--design", point.design, "--max-entries", f"{cap}", "--ttl", ttl, "--prune-every", f"{every}"]
+
+
+def setting(point: Point) -> str:
+    """A point in words."""
     settings, used = point.settings, find_design(point.design).settings
-    if to_type:
-        text = f"--design {point.design} --max-entries {settings.max_entries}"
-        text += f" --ttl {settings.ttl // SECOND}s" if settings.ttl > 0 else " --ttl 0"
-        return f"{text} --prune-every {settings.prune_every}"
     cap = f"a cap of {format_count(settings.max_entries)} entries" if settings.max_entries > 0 else "no cap"
     ttl = f"a TTL of {format_duration(settings.ttl)}" if settings.ttl > 0 and "ttl" in used else "no TTL"
     return f"{point.design} with {cap} and {ttl}"
@@ -107,16 +124,23 @@ def counter_of(advice: Advice) -> str:
 
 
 def blocks(advice: Advice, commands: list[str]) -> str:
-    """Six blocks for people: Verdict, Why, Evidence, Choices, Breaks at, Do."""
-    lines = {
-        "Verdict": [verdict(advice), f"Confidence: {advice.confidence}."],
-        "Why": [*_why(advice)],
-        "Evidence": [*_evidence(advice)],
-        "Choices": [*_choices(advice)],
-        "Breaks at": [breaks_at(advice)],
+    """Six blocks for people: Verdict, Why, Evidence, Choices, Breaks at, Do; commands keep their lines."""
+    texts = {
+        "Verdict": _wrapped([verdict(advice), f"Confidence: {advice.confidence}."]),
+        "Why": _wrapped(_why(advice)),
+        "Evidence": _wrapped(_evidence(advice)),
+        "Choices": [*_choices(advice), *_wrapped(LEGEND)],
+        "Breaks at": _wrapped([breaks_at(advice)]),
         "Do": [*_do(advice), "Reproduce this:", *(f"  {command}" for command in commands)],
     }
-    return "\n\n".join(f"{name}\n" + "\n".join(f"  {line}" for line in text) for name, text in lines.items())
+    return "\n\n".join(f"{name}\n" + "\n".join(f"  {line}" for line in lines) for name, lines in texts.items())
+
+
+def _wrapped(sentences: Iterable[str]) -> list[str]:
+    """Break sentences into lines, each sentence on a line of its own, a number beside its unit."""
+    kept = (re.sub(r"(?<=\d) (?=\S)", "\N{NO-BREAK SPACE}", each) for each in sentences)
+    lines = (line for each in kept for line in textwrap.wrap(each, WIDTH - 2))
+    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
 
 
 def verdict(advice: Advice) -> str:
@@ -184,26 +208,30 @@ def _evidence(advice: Advice) -> Iterator[str]:
     )
 
 
-def _choices(advice: Advice) -> Iterator[str]:
-    heads = ("cap", "TTL", "lost", "in use", "memory", "mean", "worst", "headroom", "risk")
-    yield f"{'':<16}" + "".join(f"{head:>{width}}" for head, width in zip(heads, WIDTHS, strict=True))
+def _choices(advice: Advice) -> list[str]:
+    """A table of the choices, a line each, every column as wide as its longest cell."""
+    rows = [("", "cap", "TTL", "lost", "in use", "memory", "mean", "worst", "headroom", "risk")]
     for name, point in advice.choices.items():
         row, settings = advice.row(point), point.settings
-        missed = sum(ratio > 1 for key, ratio in advice.ratios(point).items() if key != "lock")
-        cells = (
-            format_count(settings.max_entries) if settings.max_entries > 0 else "none",
-            format_duration(settings.ttl) if settings.ttl > 0 else "none",
-            format_percent(row["lost_count_share"]),
-            format_percent(row["false_eviction_share"]),
-            format_memory(row["heap_mib"]),
-            format_duration(row["mean_ns"]),
-            format_duration(row["worst_ns"]),
-            f"{format_number(row['headroom'])} x",
-            str(missed),
+        rows.append(
+            (
+                name,
+                format_count(settings.max_entries) if settings.max_entries > 0 else "none",
+                format_duration(settings.ttl) if settings.ttl > 0 else "none",
+                format_percent(row["lost_count_share"]),
+                format_percent(row["false_eviction_share"]),
+                format_memory(row["heap_mib"]),
+                format_duration(row["mean_ns"]),
+                format_duration(row["worst_ns"]),
+                f"{format_number(row['headroom'])} x" if row["headroom"] else "none",
+                str(sum(ratio > 1 for key, ratio in advice.ratios(point).items() if key != "lock")),
+            )
         )
-        yield f"{name:<16}" + "".join(f"{cell:>{width}}" for cell, width in zip(cells, WIDTHS, strict=True))
-    yield "lost: share of counts. in use: share of evictions. risk: targets missed today, of 4."
-    yield "Memory and times are modelled, of one map at its cap. headroom: traffic up to which the targets are met."
+    first, *others = ([*map(len, column)] for column in zip(*rows, strict=True))
+    return [
+        name.ljust(max(first)) + "".join(f"  {cell:>{max(width)}}" for cell, width in zip(cells, others, strict=True))
+        for name, *cells in rows
+    ]
 
 
 def breaks_at(advice: Advice) -> str:
@@ -241,13 +269,55 @@ def _do(advice: Advice) -> Iterator[str]:
     yield "    for: 10m"
 
 
-def commands_for(source: str, point: Point | None, counter: str, given: list[str], simulated: bool) -> list[str]:
-    """The commands that reproduce the advice on a log or a workload."""
-    advise = shlex.join(["python", "-m", "simlib", "advise", source, *given])
-    if point is None:
+class Source(NamedTuple):
+    """The source of an advice, as it is typed: its names, and the options that say how a log is read.
+
+    `seeds` are those of a workload, none for a log; `hours` of it, 0 for its own.
+    """
+
+    names: Sequence[str]
+    how: Sequence[str] = ()
+    seeds: Sequence[int] = ()
+    hours: float = 0
+
+    def simulated(self) -> list[str]:
+        """Return the options of a workload that differ from the defaults of `advise`."""
+        first, last = self.seeds[0], self.seeds[-1]
+        in_a_row = len(self.seeds) > 1 and [*self.seeds] == [*range(first, last + 1)]
+        seeds = f"{first}-{last}" if in_a_row else ",".join(map(str, self.seeds))
+        given = ["--seeds", seeds] if tuple(self.seeds) != SEEDS else []
+        return given + (["--hours", f"{self.hours:g}"] if self.hours else [])
+
+
+def commands_for(advice: Advice, source: Source) -> list[str]:
+    """List the commands that reproduce an advice, in the order in which to type them."""
+    read = source.simulated() if source.seeds else source.how
+    advise = _command("advise", *source.names, *read, *_limits(advice))
+    if advice.refusal:
         return [advise]
-    trace = "advise.parquet" if simulated else source
-    replayed = f"python -m simlib replay {shlex.quote(trace)} {setting(point, to_type=True)} --counter {counter}"
-    if not simulated:
-        return [advise, replayed]
-    return [advise, f"python -m simlib simulate {shlex.quote(source)} --seed 1 --out {trace}", replayed]
+    options = [*setting_options(advice.found[0]), "--counter", counter_of(advice)]
+    if not source.seeds:
+        return [advise, _command("replay", *source.names, *source.how, *options)]
+    hours = ["--hours", f"{source.hours:g}"] if source.hours else []
+    simulate = _command("simulate", *source.names, "--seed", f"{source.seeds[0]}", *hours, "--out", SIMULATED)
+    return [advise, simulate, _command("replay", SIMULATED, *options)]
+
+
+def _command(*words: str) -> str:
+    return shlex.join(["python", "-m", "simlib", *words])
+
+
+def _limits(advice: Advice) -> list[str]:
+    """The options of the targets and of what is set now that differ from the defaults of `advise`."""
+    targets, now, usual, today = advice.targets, advice.now.settings, TARGETS, TODAY.settings
+    given = {
+        "--max-lost": (f"{100 * targets.lost:g}%", targets.lost != usual.lost),
+        "--max-false": (f"{100 * targets.false:g}%", targets.false != usual.false),
+        "--memory": (f"{targets.memory_mib:g}MiB", targets.memory_mib != usual.memory_mib),
+        "--max-stall": (exact_duration(int(targets.stall_ns)), targets.stall_ns != usual.stall_ns),
+        "--headroom": (f"{targets.headroom:g}", targets.headroom != usual.headroom),
+        "--max-entries": (f"{now.max_entries}", now.max_entries != today.max_entries),
+        "--ttl": (exact_duration(now.ttl), now.ttl != today.ttl),
+        "--prune-every": (f"{now.prune_every}", now.prune_every != today.prune_every),
+    }
+    return [part for name, (value, differs) in given.items() if differs for part in (name, value)]

@@ -3,6 +3,7 @@
 Refuses a stream that is too short to say: see `refusal`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import takewhile
@@ -16,7 +17,7 @@ from simlib.models import cost
 from simlib.models.miniature import LEAST_CAP
 from simlib.stores.contract import Settings
 from simlib.stores.registry import DESIGNS, SHIPPED
-from simlib.traces.codes import INCREMENT
+from simlib.traces.codes import COUNTERS, INCREMENT
 from simlib.traces.trace import Trace
 
 SIMPLEST = (SHIPPED, "linked_list")
@@ -214,6 +215,12 @@ class Advice(Points):
         found = self.ratios(point, max(times, 1 / 16) * 1.03)
         first = max(found, key=lambda name: found[name])
         return times, first if found[first] > 1 else ""
+
+
+def busiest(traces: Sequence[Trace]) -> str:
+    """Name the counter with the most increments, which is the one to advise on; each has its own store."""
+    increments = [sum(int(((each.counter == n) & (each.op == INCREMENT)).sum()) for each in traces) for n in (0, 1)]
+    return COUNTERS[int(increments[1] > increments[0])]
 
 
 def _gaps(trace: Trace) -> np.ndarray:

@@ -2,13 +2,18 @@
 
 import argparse
 import json
-import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from simlib.cli.arguments import duration, factor, memory, share
+from simlib.cli.arguments import duration, factor, memory, seeds, share
+from simlib.cli.log_options import add_log_options, given_log_options, read_log
+from simlib.core.errors import InputError
+from simlib.core.units import HOUR
 
-SEEDS = (1, 2, 3)
-"""Replications of a workload that the advice is for."""
+if TYPE_CHECKING:
+    from simlib.analysis.advice import Source
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -19,7 +24,12 @@ def add(commands: argparse._SubParsersAction) -> None:
         epilog="example: python -m simlib advise events.csv.gz --memory 16MiB --headroom 3",
     )
     parser.set_defaults(command=_advise)
-    parser.add_argument("source", metavar="TRACE|WORKLOAD", help="a log, a preset's name, or a .yaml file")
+    parser.add_argument(
+        "source",
+        nargs="+",
+        metavar="TRACE|WORKLOAD",
+        help="a log (a file, a folder, several of them, or -), a preset's name, or a .yaml file",
+    )
     targets = parser.add_argument_group("targets")
     targets.add_argument("--max-lost", type=share, default=0.01, metavar="SHARE", help="of all counts (default: 1%%)")
     targets.add_argument(
@@ -41,63 +51,67 @@ def add(commands: argparse._SubParsersAction) -> None:
     now.add_argument(
         "--ttl", type=duration, default=duration("30m"), metavar="TIME", help="0 or less: none (default: 30m)"
     )
+    now.add_argument("--prune-every", type=int, default=256, metavar="N", help="increments (default: 256)")
+    replications = parser.add_argument_group("replications of a workload")
+    replications.add_argument("--seeds", type=seeds, metavar="N-N,N,…", help="such as 1-5 (default: 1-5)")
+    replications.add_argument("--hours", type=float, metavar="H", help="simulated time (default: the workload's own)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.set_defaults(parser=parser)
+    add_log_options(parser)
 
 
 def _advise(options: argparse.Namespace) -> int:
     from simlib.analysis import advice as text
-    from simlib.analysis.advise import Advice
+    from simlib.analysis.advise import Advice, busiest
     from simlib.analysis.points import Point, Targets
-    from simlib.core.errors import InputError
     from simlib.stores.contract import Settings
     from simlib.stores.registry import SHIPPED
-    from simlib.traces.codes import COUNTERS, INCREMENT
-    from simlib.traces.files import read_trace
-    from simlib.workloads.generator import generate
-    from simlib.workloads.schema import load_workload, workload_names
 
-    source = options.source
-    simulated = source in workload_names() or Path(source).suffix in (".yaml", ".yml")
-    if not simulated and "." not in Path(source).name:
-        raise InputError(f"{source!r} is neither a log nor a workload: the workloads are {', '.join(workload_names())}")
-    if simulated:
-        workload = load_workload(source)
-        traces = [generate(workload, seed) for seed in SEEDS]
-    else:
-        traces = [read_trace(source)]
-    # The counter with the most increments; each has its own store.
-    counted = [sum(int(((each.counter == n) & (each.op == INCREMENT)).sum()) for each in traces) for n in (0, 1)]
-    counter = COUNTERS[int(counted[1] > counted[0])]
     targets = Targets(options.max_lost, options.max_false, options.memory, options.max_stall, options.headroom)
-    now = Point(SHIPPED, Settings(options.max_entries, options.ttl))
-    advice = Advice([each.only(counter) for each in traces], targets, simulated=simulated, now=now)
-    point = None if advice.refusal else advice.found[0]
-    commands = text.commands_for(source, point, counter, _given(options), simulated)
-    if options.json:
-        print(json.dumps(text.result(advice, commands), indent=2))
-    elif not advice.refusal:
-        print(text.blocks(advice, commands))
-    if advice.refusal:
-        sys.stdout.flush()
-        raise InputError(f"{source}: {advice.refusal}")
+    now = Point(SHIPPED, Settings(options.max_entries, options.ttl, options.prune_every))
+    with _simulated(options) if _is_workload(options.source) else _log(options) as (traces, source):
+        counter = busiest(traces)
+        advice = Advice([each.only(counter) for each in traces], targets, simulated=bool(source.seeds), now=now)
+        commands = text.commands_for(advice, source)
+        if options.json and advice.refusal:
+            print(json.dumps(text.result(advice, commands), indent=2), flush=True)
+        if advice.refusal:
+            raise InputError(f"{options.source[0]}: {advice.refusal}")
+    print(json.dumps(text.result(advice, commands), indent=2) if options.json else text.blocks(advice, commands))
     return 0
 
 
-def _given(options: argparse.Namespace) -> list[str]:
-    """The options that differ from their defaults, as typed."""
-    written = {
-        "max_lost": lambda value: f"{100 * value:g}%",
-        "max_false": lambda value: f"{100 * value:g}%",
-        "memory": lambda value: f"{value:g}MiB",
-        "max_stall": lambda value: f"{value}ns",
-        "headroom": lambda value: f"{value:g}",
-        "max_entries": str,
-        "ttl": lambda value: f"{value}ns",
-    }
-    return [
-        part
-        for name, form in written.items()
-        if (value := getattr(options, name)) != options.parser.get_default(name)
-        for part in (f"--{name.replace('_', '-')}", form(value))
-    ]
+def _is_workload(names: list[str]) -> bool:
+    """Whether a name is of a workload and not of a log. Raises InputError where it is neither."""
+    from simlib.workloads.schema import workload_names
+
+    name = names[0]
+    is_workload = name in workload_names() or Path(name).suffix in (".yaml", ".yml")
+    if is_workload and len(names) > 1:
+        raise InputError(f"advice is for one workload at a time: {name!r} is followed by {names[1]!r}")
+    if not (is_workload or name == "-" or "." in Path(name).name or Path(name).exists()):
+        raise InputError(f"{name!r} is neither a log nor a workload: the workloads are {', '.join(workload_names())}")
+    return is_workload
+
+
+@contextmanager
+def _simulated(options: argparse.Namespace) -> Iterator[tuple[list, "Source"]]:
+    """Give the replications of a workload, and the source of the advice."""
+    from simlib.analysis.advice import SEEDS, Source
+    from simlib.workloads.generator import generate
+    from simlib.workloads.schema import load_workload
+
+    workload, chosen = load_workload(options.source[0]), tuple(options.seeds or SEEDS)
+    if options.hours is not None:
+        workload = workload.lasting(options.hours * HOUR)
+    yield [generate(workload, seed) for seed in chosen], Source(options.source, (), chosen, options.hours or 0)
+
+
+@contextmanager
+def _log(options: argparse.Namespace) -> Iterator[tuple[list, "Source"]]:
+    """Give the one trace of a log, and the source of the advice."""
+    from simlib.analysis.advice import Source
+
+    if options.seeds or options.hours is not None:
+        raise InputError("--seeds and --hours are for workloads: leave them out with a log")
+    with read_log(options.source, options) as (_, trace):
+        yield [trace], Source(options.source, given_log_options(options))

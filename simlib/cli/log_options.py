@@ -5,17 +5,19 @@ Refuses values that do not fit, with an example of what would.
 
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from simlib.core.errors import quoted
-from simlib.core.units import parse_duration
+from simlib.core.errors import InputError, quoted
+from simlib.core.units import exact_duration, parse_duration
 
 if TYPE_CHECKING:
+    from simlib.traces.files import Log
     from simlib.traces.mapping import How
     from simlib.traces.notes import Notes
     from simlib.traces.source import Advance
+    from simlib.traces.trace import Trace
 
 
 def add_log_options(parser: ArgumentParser) -> None:
@@ -81,9 +83,38 @@ def how_of(options: Namespace) -> "How":
     return how if options.sort_window is None else How(**{**vars(how), "sort_window": options.sort_window})
 
 
+def given_log_options(options: Namespace) -> list[str]:
+    """Return the options of `add_log_options` that were given, as typed."""
+    written = {
+        "format": options.format,
+        "pattern": options.pattern,
+        "columns": ",".join(f"{role}={name}" for role, name in options.columns.items()),
+        "ops": ",".join(f"{word}={op}" for word, op in options.ops.items()),
+        "unit": options.unit,
+        "sort-window": "" if options.sort_window is None else exact_duration(options.sort_window),
+    }
+    return [part for name, value in written.items() if value for part in (f"--{name}", value)]
+
+
+@contextmanager
+def read_log(inputs: Sequence[str], options: Namespace) -> Iterator[tuple["Log", "Trace"]]:
+    """Give a log, read whole, as `reading_log` does. Raises InputError where it holds no rows."""
+    from simlib.traces.files import Log, trace_of
+
+    log = Log(inputs, how_of(options))
+    with reading_log(log.size) as (notes, advance):
+        trace = trace_of(log, notes, advance)
+        if len(trace) == 0:
+            raise InputError(f"{inputs[0]}: the log holds no rows, so there is nothing to investigate")
+        yield log, trace
+
+
 @contextmanager
 def reading_log(size: int) -> Iterator[tuple["Notes", "Advance"]]:
-    """Give notes and a progress bar to a reading of `size` bytes; print how the log was read, and what looks wrong."""
+    """Give notes and a progress bar to a reading of `size` bytes; print how the log was read, and what looks wrong.
+
+    An error within the block is all that is printed.
+    """
     from tqdm import tqdm
 
     from simlib.traces.notes import Notes

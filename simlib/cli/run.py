@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 from simlib.cli.arguments import positive
-from simlib.cli.log_options import add_log_options, how_of, reading_log
+from simlib.cli.log_options import add_log_options, read_log
 from simlib.core.errors import InputError
 from simlib.core.units import HOUR
 
@@ -127,22 +127,15 @@ def _log_experiment(options: argparse.Namespace) -> tuple[str, dict, Path]:
 
     Notebooks read one file with no option: of any other log that is a copy in the folder of the pack.
     """
-    from simlib.traces.files import Log, trace_of, write_trace
-    from simlib.traces.mapping import How
+    from simlib.traces.files import write_trace
     from simlib.traces.source import log_name
 
-    how, first = how_of(options), Path(options.trace[0])
-    log = Log(options.trace, how)
-    with reading_log(log.size) as (notes, advance):
-        trace = trace_of(log, notes, advance)
-        if len(trace) == 0:
-            raise InputError(f"{first}: the log holds no rows, so there is nothing to investigate")
-    name = _directory_name("stdin" if options.trace[0] == "-" else log_name(first))
-    if how == How() and log.files == [first]:
-        path = first
-    else:
-        path = Path(options.out) / f"{name}.parquet"
-        write_trace(trace, path)
+    name = _directory_name("stdin" if options.trace[0] == "-" else log_name(options.trace[0]))
+    with read_log(options.trace, options) as (log, trace):
+        path = log.files[0]
+        if not log.is_plain:
+            path = Path(options.out) / f"{name}.parquet"
+            write_trace(trace, path)
     return name, {"trace": str(path.resolve())}, path
 
 

@@ -4,7 +4,6 @@ Refuses a log without rows, and seeds or hours of a log.
 """
 
 import argparse
-import hashlib
 import os
 import sys
 from dataclasses import asdict
@@ -12,8 +11,10 @@ from functools import partial
 from pathlib import Path
 
 from simlib.cli.arguments import durations, integers, positive, seeds
+from simlib.cli.log_options import add_log_options, how_of, reading_log
 from simlib.cli.settings import add_settings, given_settings, report_unused
 from simlib.core.errors import InputError
+from simlib.core.files import file_digest
 from simlib.core.units import HOUR
 from simlib.stores.registry import DESIGNS, INCIDENT
 
@@ -28,7 +29,9 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.set_defaults(command=_sweep)
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--workload", action="append", metavar="NAME", help="only this workload; may be repeated")
-    what.add_argument("--trace", metavar="FILE", help="an event log instead of the workloads")
+    what.add_argument(
+        "--trace", nargs="+", metavar="FILE", help="a log instead of the workloads: a file, a folder, or -"
+    )
     parser.add_argument(
         "--design",
         action="append",
@@ -44,6 +47,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--out", default="build/sweep", metavar="DIR", help="where the table goes (default: build/sweep)"
     )
+    add_log_options(parser)
 
 
 def _sweep(options: argparse.Namespace) -> int:
@@ -89,17 +93,22 @@ def _workloads(options: argparse.Namespace) -> tuple[list, list]:
 
 
 def _log(options: argparse.Namespace):
-    """Return the log of a sweep, which is read once to check it."""
+    """Return the log of a sweep, which is read once to check it; of one that needs options, a copy that needs none."""
     from simlib.cli.noted import NotedStream
-    from simlib.experiments.sweep import Log
-    from simlib.traces.chunks import open_stream
+    from simlib.experiments.sweep import Log as SweptLog
+    from simlib.traces.chunks import stream_log
+    from simlib.traces.files import Log, trace_of, write_trace
 
     if options.seeds or options.hours is not None:
         raise InputError("--seeds and --hours are for workloads: leave them out with --trace")
-    stream = NotedStream(open_stream(options.trace))
-    for _ in stream():
-        pass
-    stream.check(options.trace)
-    path = Path(options.trace).resolve()
-    with path.open("rb") as file:
-        return Log(path.name, stream.lasts, hashlib.file_digest(file, "sha256").hexdigest(), path)
+    log = Log(options.trace, how_of(options))
+    with reading_log(log.size) as (notes, advance):
+        stream = NotedStream(stream_log(log, notes=notes, advance=advance))
+        for _ in stream():
+            pass
+        stream.check(options.trace[0])
+    path, name = log.files[0].resolve(), "stdin" if options.trace[0] == "-" else Path(options.trace[0]).name
+    if not log.is_plain:
+        path = (Path(options.out) / f"{name}.parquet").resolve()
+        write_trace(trace_of(log), path)
+    return SweptLog(name, stream.lasts, file_digest(path), path)

@@ -18,6 +18,9 @@ DAY = 24 * HOUR
 
 UNITS = {"ns": NS, "us": US, "µs": US, "ms": MS, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
 
+_GO_UNITS = {name: size for name, size in UNITS.items() if name not in ("µs", "d")}
+"""The units in ASCII that Go reads too, ascending."""
+
 MAX_NS = 2**63 - 1
 
 _PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h|d)")
@@ -46,6 +49,16 @@ def parse_duration(text: str) -> int:
     if total and abs(total) < 1:
         raise InputError(f"{text!r} is too short: a duration is a whole number of nanoseconds")
     return int(total)
+
+
+def exact_duration(ns: int) -> str:
+    """Write a duration in the largest unit of which it is a whole number, as `parse_duration` reads it.
+
+    >>> exact_duration(90 * MINUTE), exact_duration(2 * HOUR), exact_duration(0)
+    ('90m', '2h', '0s')
+    """
+    unit = next(name for name, size in reversed(_GO_UNITS.items()) if ns % size == 0) if ns else "s"
+    return f"{ns // UNITS[unit]}{unit}"
 
 
 def seconds(ns: int) -> int | float:

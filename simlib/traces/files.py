@@ -38,8 +38,11 @@ class Log:
 
     def __init__(self, inputs: str | Path | Sequence[str | Path], how: How | None = None):
         """Find the files and recognise the first. Raises InputError."""
-        self.files = files_of([inputs] if isinstance(inputs, str | Path) else inputs)
+        inputs = [inputs] if isinstance(inputs, str | Path) else inputs
+        self.files = files_of(inputs)
         self._how = how or How()
+        self.is_plain = self._how == How() and self.files == [Path(inputs[0])]
+        """Whether it is one file that is read with no option."""
         with reading(self.files[0]):
             Reader(self.files[0], self._how, Notes())
 

@@ -2,10 +2,13 @@
 
 import gzip
 import json
+import shlex
 
+import pandas as pd
 import pytest
 
 from simlib.cli.main import main
+from simlib.core.units import SECOND, exact_duration
 from simlib.traces.files import read_trace
 from tests.cli.test_cli import run
 
@@ -77,3 +80,32 @@ def test_notebooks_get_a_log_that_needs_options_as_a_file_that_needs_none(capsys
         ("own", tmp_path / "own.csv"),
     ]
     assert len(read_trace(given[0].parameters["trace"])) == 3
+
+
+def test_advice_and_sweeps_read_a_log_as_replay_does_and_their_commands_say_how(capsys, tmp_path):
+    rows = (f"{500 * row};s{row % 40};{'open' if row % 7 else 'data'}\n" for row in range(4000))
+    for name, lines in (("b", rows), ("a", ["2000000;s1;close\n"])):
+        (tmp_path / name).write_text("at;who;what\n" + "".join(lines))
+    log = [str(tmp_path / "a"), str(tmp_path / "b")]
+    replayed = json.loads(run(capsys, "replay", *log, *OPTIONS, "--json")[1])
+
+    status, out, err = run(capsys, "advise", *log, *OPTIONS, "--headroom", 1, "--json")
+    assert status == 0
+    assert err.startswith("a and 1 more: CSV with semicolons, ")
+    advised = json.loads(out)
+    point = advised["recommended"]
+    assert advised["evidence"]["operations"] == replayed["increments"] + replayed["deletes"]
+    assert advised["commands"] == [
+        f"python -m simlib advise {shlex.join([*log, *OPTIONS])} --headroom 1",
+        f"python -m simlib replay {shlex.join([*log, *OPTIONS])} --design {point['design']} "
+        f"--max-entries {point['max_entries']} --ttl {exact_duration(point['ttl_seconds'] * SECOND)} --prune-every 256 "
+        "--counter no_client",
+    ]
+
+    status, _, err = run(capsys, "sweep", "--trace", *log, *OPTIONS, "--jobs", 1, "--out", tmp_path / "sweep")
+    assert status == 0
+    assert err.startswith("a and 1 more: CSV with semicolons, ")
+    table = pd.read_csv(tmp_path / "sweep" / "sweep.csv").set_index(["counter", "design"]).loc["no_client", "bounded"]
+    assert {name: table[name] for name in ("increments", "deletes_hit", "creates")} == {
+        name: replayed[name] for name in ("increments", "deletes_hit", "creates")
+    }

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simlib.core.errors import InputError
-from simlib.core.units import DAY, HOUR, MAX_NS, MINUTE, SECOND, UNITS, parse_duration, seconds
+from simlib.core.units import DAY, HOUR, MAX_NS, MINUTE, SECOND, UNITS, exact_duration, parse_duration, seconds
 
 
 @given(st.lists(st.tuples(st.integers(0, 1000), st.sampled_from(sorted(UNITS))), min_size=1, max_size=4))
@@ -51,3 +51,8 @@ def test_what_is_no_duration_is_refused_in_one_line(text, expected):
 def test_whole_seconds_are_an_int():
     assert [seconds(ns) for ns in (0, 2 * SECOND, SECOND // 2)] == [0, 2, 0.5]
     assert isinstance(seconds(2 * SECOND), int)
+
+
+@given(st.integers(-MAX_NS, MAX_NS))
+def test_an_exact_duration_is_read_back_to_the_nanosecond(ns):
+    assert parse_duration(exact_duration(ns)) == ns
