@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from simlib.core.units import MS, seconds
-from simlib.models import cost
+from simlib.models.cost import design_cost, price, prices
 from simlib.models.heap import GO_VERSIONS, MIB, churned, heap_model
 from simlib.models.miniature import LEAST_CAP, first_reached
 from simlib.replay.ledger import Totals
@@ -96,24 +96,24 @@ class Points:
 
         Modelled from the work of the designs that prune; of others as measured in Go at the shipped cap.
         """
-        totals, cap, at = self.totals(point, times), point.settings.max_entries, cost.prices()
+        totals, cap, creating = self.totals(point, times), point.settings.max_entries, prices().creating
         compiled = find_design(point.design).compiled
         rule = compiled(point.settings) if compiled else None
         if not (isinstance(rule, RecencyRule) and rule.mode == Mode.PRUNES) or point.design == "heap":
-            measured = cost.design_cost(point.design)
+            measured = design_cost(point.design)
             return (measured.mean_ns, measured.worst_ns) if measured else (np.nan, np.nan)
         held = min(totals.peak_entries * times, cap) if cap > 0 else totals.peak_entries * times
         expires = point.settings.ttl > 0
-        sort = float(at.of("sort", cap + 1)) - (0.0 if expires else float(at.of("scan", cap + 1)))
-        scan = float(at.of("scan", held)) if expires else 0.0
-        plain = float(at.of("known", held)) + at.creating * totals.creates / totals.increments
+        sort = price("sort", cap + 1) - (0.0 if expires else price("scan", cap + 1))
+        scan = price("scan", held) if expires else 0.0
+        plain = price("known", held) + creating * totals.creates / totals.increments
         sorts = totals.entries_sorted / max(round(cap / times) + 1, 1) / totals.increments if cap > 0 else 0.0
-        expired = max(float(at.of("expired", held)) - scan / max(held, 1), 0.0) if expires else 0.0
+        expired = max(price("expired", held) - scan / max(held, 1), 0.0) if expires else 0.0
         mean = plain + sorts * sort + scan / point.settings.prune_every
         mean += expired * totals.ttl_evictions / totals.increments
         # Without a TTL a store fills for certain, be it after the end of the stream.
         sorts_once = cap > 0 and (totals.cap_evictions > 0 or not expires)
-        worst = max(sort if sorts_once else 0.0, scan) + float(at.of("known", held)) + at.creating
+        worst = max(sort if sorts_once else 0.0, scan) + price("known", held) + creating
         return mean, worst
 
     def ratios(self, point: Point, times: float = 1.0) -> dict[str, float]:

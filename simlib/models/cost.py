@@ -71,6 +71,12 @@ def prices(go_version: str = GO_VERSIONS[-1]) -> Prices:
     return prices_of(table[(table["go_version"] == go_version) & ~table["held_back"]])
 
 
+@cache
+def price(part: str, entries: float, go_version: str = GO_VERSIONS[-1]) -> float:
+    """Return the nanoseconds of one of PARTS at a number of entries, as `Prices.of` does; each is computed once."""
+    return float(prices(go_version).of(part, np.array(entries)))
+
+
 def prices_of(table: pd.DataFrame) -> Prices:
     """Fit prices to measurements on one Go version: columns `go_version`, `entries`, `created` and PARTS.
 
@@ -131,6 +137,7 @@ class DesignCost(NamedTuple):
     worst_ns: float
 
 
+@cache
 def design_cost(design: str, traffic: str = "churn", goroutines: int = 1) -> DesignCost | None:
     """Return the measured cost of an increment of a design in Go with the shipped cap full; None without a Go version.
 

@@ -183,6 +183,7 @@ def designs_measured() -> pd.DataFrame:
     return pd.read_csv(CALIBRATION / "designs.csv")
 
 
+@cache
 def heap_model(design: str, go_version: str) -> HeapModel:
     """Return the model of the live heap of a design, or of the third map.
 
