@@ -21,6 +21,7 @@ import pandas as pd
 from simlib.core.units import MAX_NS, seconds
 from simlib.replay.ledger import Totals
 from simlib.replay.links import Links
+from simlib.replay.stack import stack_totals
 from simlib.replay.watermark import (
     BY_CAP,
     BY_TTL,
@@ -41,7 +42,8 @@ from simlib.replay.watermark import (
     replay_lanes,
     watermarks,
 )
-from simlib.stores.contract import Settings
+from simlib.stores.contract import Mode, OwnRule, RecencyRule, Settings
+from simlib.stores.registry import SHIPPED, find_design
 from simlib.traces.codes import DELETE
 from simlib.traces.trace import Trace
 
@@ -53,7 +55,7 @@ FEW = 3
 
 @dataclass(frozen=True, eq=False)
 class Surface:
-    """The totals of the bounded store for each cap (rows) and TTL in ns (columns), each int64, (caps, ttls)."""
+    """The totals of a store for each cap (rows) and TTL in ns (columns), each int64, (caps, ttls)."""
 
     caps: np.ndarray
     ttls: np.ndarray
@@ -75,19 +77,32 @@ class Surface:
 
 
 def surface(
-    trace: Trace, caps: Sequence[int], ttls: Sequence[int], prune_every: int = 256, threads: int = 1
+    trace: Trace,
+    caps: Sequence[int],
+    ttls: Sequence[int],
+    prune_every: int = 256,
+    threads: int = 1,
+    design: str = SHIPPED,
 ) -> Surface:
-    """The map of the bounded store over a trace of one counter; a cap or a TTL (ns) of 0 or less is off.
+    """The map of a design over a trace of one counter; a cap or a TTL (ns) of 0 or less is off.
 
-    `threads` caps are computed at a time, which changes nothing else. O(rows x caps x TTLs / vector width) time, and
-    some 50 bytes a row and 4 x TTLs a session that comes back in memory.
+    `design` is the shipped one or any other with its decisions, or exact LRU, whose caps come all at once (`stack`).
+    `threads` caps or TTLs are computed at a time, which changes nothing else. O(rows x caps x TTLs / vector width)
+    time, and some 50 bytes a row and 4 x TTLs a session that comes back in memory.
 
-    Raises ValueError where there is nothing to compute, or the trace is of both counters, and TypeError for a cap or a
-    TTL that is no whole number.
+    Raises ValueError where there is nothing to compute, the trace is of both counters, or the design is another, and
+    TypeError for a cap or a TTL that is no whole number.
     """
     if not (len(caps) and len(ttls) and threads > 0):
         raise ValueError("a surface needs at least one cap, one TTL and one thread")
     settings = [[Settings(index(cap), index(ttl), prune_every) for ttl in ttls] for cap in caps]
+    rule, shipped = _rule(design), _rule(SHIPPED)
+    if isinstance(rule, RecencyRule) and rule.mode == Mode.LISTS:
+        with ThreadPoolExecutor(threads) as pool:
+            columns = list(pool.map(lambda ttl: stack_totals(trace, caps, ttl), ttls))
+        return _of_rows([[column[row] for column in columns] for row in range(len(caps))], caps, ttls, prune_every)
+    if rule != shipped or find_design(design).retires:
+        raise ValueError(f"there is no surface of {design}: its decisions are those of neither {SHIPPED} nor exact LRU")
     links = Links.of(trace)
     lanes = _Lanes.of(links, ttls, prune_every) if len(set(ttls)) > FEW else None
 
@@ -96,6 +111,16 @@ def surface(
 
     with ThreadPoolExecutor(threads) as pool:
         rows = list(pool.map(of_cap, settings))
+    return _of_rows(rows, caps, ttls, prune_every)
+
+
+def _rule(design: str) -> RecencyRule | OwnRule | None:
+    """The compiled rule of a design under settings that show what it uses."""
+    compiled = find_design(design).compiled
+    return compiled(Settings(3, 5, 7)) if compiled else None
+
+
+def _of_rows(rows: Sequence[Sequence[Totals]], caps: Sequence[int], ttls: Sequence[int], prune_every: int) -> Surface:
     totals = {name: np.array([[getattr(each, name) for each in row] for row in rows]) for name in FIELDS}
     return Surface(np.array(caps), np.array(ttls), prune_every, totals)
 

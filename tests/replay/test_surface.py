@@ -91,3 +91,17 @@ def test_what_makes_no_surface_is_refused():
         surface(one, [1.5], [1])
     with pytest.raises(ValueError, match="both counters"):
         surface(Trace.of([0, 1], ["a", "a"], [0, 0], [0, 1]), [1], [1])
+
+
+@pytest.mark.parametrize("design", ["heap", "linked_list"])
+def test_another_design(design):
+    trace = generate(load_workload("dormant").lasting(4 * HOUR), 1).only("no_client")
+    found = surface(trace, [2048, 50, 0], [30 * MINUTE, 0], 256, 2, design)
+    for cap, ttl in product([2048, 50, 0], [30 * MINUTE, 0]):
+        assert found.at(cap, ttl) == ledger.totals(trace, replay(trace, design, Settings(cap, ttl)))
+
+
+@pytest.mark.parametrize("design", ["retired_total", "stale_only", "sieve", "unbounded"])
+def test_a_design_with_other_decisions_has_none(design):
+    with pytest.raises(ValueError, match=f"no surface of {design}"):
+        surface(Trace.of([], [], [], []), [1], [1], design=design)
