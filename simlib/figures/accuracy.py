@@ -7,26 +7,28 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
-from simlib.core.numbers import format_count
+from simlib.core.numbers import format_count, format_duration
 from simlib.figures.style import (
     BLACK,
     BLUE,
     GREY,
-    OVER_LINES,
     PALE,
     STYLE,
     VERMILION,
     Drawing,
     draw_band,
-    label_ends,
     new_axes,
+    plain,
     thousands,
     time_unit,
-    write_legend,
+    write_legend_above,
 )
 
 TRUTHS = {"dead": "dead", "undecided": "undecided", "in_use": "still in use"}
 """Labels of what an evicted session turned out to be."""
+
+WIDE = 20
+"""Idle times that differ by more than this factor stand on a logarithmic axis."""
 
 
 def causes(table: pd.DataFrame, message: str) -> Drawing:
@@ -62,61 +64,64 @@ def idle(ages: Mapping[str, np.ndarray], ttl: int, message: str) -> Drawing:
     levels = np.linspace(0, 1, 201)
     with matplotlib.rc_context(STYLE):
         figure, axes = new_axes(message, f"idle for at most ({unit})", "share of evicted entries (%)")
-        data, labels = {"share_percent": 100 * levels}, []
+        data = {"share_percent": 100 * levels}
         for (truth, age), colour, dash in zip(ages.items(), (GREY, VERMILION), ((0, (4, 1.2)), "-"), strict=True):
             if len(age):
                 data[f"{truth}_{unit}"] = np.quantile(age, levels) / scale
-                axes.plot(data[f"{truth}_{unit}"], 100 * levels, color=colour, linestyle=dash)
-                labels.append((f"{TRUTHS[truth]} ({format_count(len(age))})", colour, dash))
+                label = f"{TRUTHS[truth]} ({format_count(len(age))})"
+                axes.plot(data[f"{truth}_{unit}"], 100 * levels, color=colour, linestyle=dash, label=label)
         every = np.concatenate(list(ages.values())) / scale
         axes.set_ylim(0, 104)
-        axes.set_xlim(0.97 * every.min(), max(1.03 * every.max(), 1e-9))
-        write_legend(axes, labels, right=np.median(every) < np.mean(axes.get_xlim()))
-        if axes.get_xlim()[0] <= ttl / scale <= axes.get_xlim()[1]:
-            axes.axvline(ttl / scale, color=BLACK, linewidth=1.2, linestyle=(0, (1, 1)))
-            axes.annotate("TTL", (ttl / scale, 50), xytext=(-3, 0), textcoords="offset points", va="center", ha="right")
+        axes.set_xlim(0.97 * every.min(), 1.03 * every.max())
+        if every.max() > WIDE * every.min() > 0:
+            axes.set_xscale("log")
+            axes.xaxis.set_major_formatter(plain)
+        if ttl > 0 and axes.get_xlim()[0] <= ttl / scale <= axes.get_xlim()[1]:
+            label = f"TTL ({format_duration(ttl)})"
+            axes.axvline(ttl / scale, color=BLACK, linewidth=1.2, linestyle=(0, (1, 1)), label=label)
+        write_legend_above(axes)
     return Drawing(figure, pd.DataFrame(data), message)
 
 
-def snapshots(table: pd.DataFrame, warm_up: int, message: str) -> Drawing:
-    """Draw undercount and overlap of the top sessions; columns as of `ledger.snapshot_error`, and `time` in ns."""
-    unit, scale = time_unit(int(table["time"].max()) if len(table) else 1)
+def snapshots(table: pd.DataFrame, message: str) -> Drawing:
+    """Draw the counts that a snapshot lacks, and the top ten; columns as of `ledger.snapshot_error`, `time` in ns."""
+    unit, scale = time_unit(int(table["time"].max()))
     time = table["time"] / scale
     lines = (
-        ("undercount", "counts\nmissing", VERMILION, "-"),
-        ("top_10", "top 10\nshown", BLUE, (0, (4, 1.2))),
-        ("top_100", "top 100\nshown", BLACK, (0, (1.5, 1))),
+        ("in_use_undercount", "missing of those in use", VERMILION, "-"),
+        ("undercount", "missing of all", BLACK, (0, (1.5, 1))),
+        ("in_use_top_10", "top 10 in use that it shows", BLUE, (0, (4, 1.2))),
     )
     with matplotlib.rc_context(STYLE):
         figure, axes = new_axes(message, f"time from the start ({unit})", "share (%)")
-        for name, _, colour, dash in lines:
-            axes.plot(time, 100 * table[name], color=colour, linestyle=dash)
+        for name, label, colour, dash in lines:
+            axes.plot(time, 100 * table[name], color=colour, linestyle=dash, label=label)
         axes.set_ylim(0, 104)
-        axes.set_xlim(0, max(time.max(), 1e-9) if len(time) else 1)
-        axes.axvspan(0, warm_up / scale, color=PALE, linewidth=0)
-        if warm_up > 0:
-            axes.annotate("grey: warm-up", (0, 1.01), xycoords="axes fraction", va="bottom", fontsize=9)
-        label_ends(axes, [(100 * float(table[name].iloc[-1]), text, colour) for name, text, colour, _ in lines])
-    return Drawing(figure, table.assign(**{f"time_{unit}": time}).drop(columns="time"), message)
+        axes.set_xlim(time.min(), time.max())
+        write_legend_above(axes)
+    data = table[["time", *(name for name, *_ in lines)]]
+    return Drawing(figure, data.assign(time=time).rename(columns={"time": f"time_{unit}"}), message)
 
 
-def caps(table: pd.DataFrame, live: int, shipped: int, message: str) -> Drawing:
-    """Draw the live sessions evicted by the cap for 1 000 increments; columns as of `Accuracy.caps`."""
+def caps(table: pd.DataFrame, cap: int, none_from: float, message: str) -> Drawing:
+    """Draw the sessions in use that are evicted by the cap; columns as of `Caps.table`.
+
+    Marked are the cap in use, if there is one, and the size from which on it evicts none, if that was found.
+    """
     with matplotlib.rc_context(STYLE):
-        figure, axes = new_axes(message, "cap (entries)", "live sessions evicted\nper 1000 increments")
+        figure, axes = new_axes(message, "cap (entries)", "sessions still in use\nthat the cap evicts")
         draw_band(axes, table, "cap", "low", "high")
-        axes.plot(table["cap"], table["per_1000"], color=VERMILION, marker="o", markersize=5)
+        axes.plot(table["cap"], table["in_use"], color=VERMILION, marker="o", markersize=5)
         axes.set_xscale("log")
         wide = table["cap"].max() > 500 * table["cap"].min()
         axes.xaxis.set_major_locator(LogLocator(subs=(1,) if wide else (1, 2, 5), numticks=20))
         axes.xaxis.set_major_formatter(thousands)
         axes.xaxis.set_minor_locator(NullLocator())
-        top = max(table["per_1000"].max(), 1e-3) * 1.15
-        axes.set_ylim(0, top)
-        for x, text, down in ((live, "most sessions\nlive at once", 2), (shipped, "cap in use", 32)):
-            if x > 0:
-                axes.axvline(x, color=BLACK, linewidth=1.2, linestyle=(0, (1, 1)))
-                axes.annotate(
-                    text, (x, top), xytext=(3, -down), textcoords="offset points", va="top", fontsize=9, bbox=OVER_LINES
-                )
+        axes.yaxis.set_major_formatter(thousands)
+        axes.set_ylim(0, 1.05 * table["in_use"].max())
+        marks = [(cap, f"today: {format_count(cap)}")] if cap > 0 else []
+        marks += [(none_from, f"none from {format_count(none_from)}")] if np.isfinite(none_from) else []
+        for (x, text), side in zip(sorted(marks), ("right", "left"), strict=False):
+            axes.axvline(x, color=BLACK, linewidth=1.2, linestyle=(0, (1, 1)))
+            axes.annotate(text, (x, 1.01), xycoords=("data", "axes fraction"), ha=side, va="bottom", fontsize=9)
     return Drawing(figure, table, message)

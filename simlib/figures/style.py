@@ -167,6 +167,22 @@ def write_legend_at(
         axes.annotate(text, (left + 0.1, y), xycoords="axes fraction", va="center", color=colour, fontsize=fontsize)
 
 
+def write_legend_above(axes: Axes) -> None:
+    """Write the labels of the lines in a row above the axes, where no line runs."""
+    axes.legend(
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+        borderaxespad=0.2,
+        ncols=3,
+        frameon=False,
+        fontsize=9,
+        handlelength=1.8,
+        handletextpad=0.5,
+        columnspacing=1.2,
+        labelcolor="linecolor",
+    )
+
+
 def mark_level(axes: Axes, level: float, text: str) -> None:
     """Draw a horizontal line at a level, with a text under it on the left."""
     axes.axhline(level, color=BLACK, linewidth=1.2, linestyle=(0, (1, 1)))

@@ -160,6 +160,8 @@ def snapshot_error(trace: Trace, truth: Observation, observed: Observation, rows
     Columns: `undercount`, the share of all counts in the truth that is not in the store, and `top_10` and `top_100`,
     the share of the sessions with the highest counts in the truth that are among those with the highest in the store.
     Equal counts go by order of first appearance. Where fewer sessions have a count, those are the top.
+    `in_use_undercount` and `in_use_top_10` are the same of the sessions still in use, those whose next operation is an
+    increment; NaN where there are none.
     """
     evicted = evictions(trace, observed)
     row, last_row = evicted["row"].to_numpy(), evicted["last_row"].to_numpy()
@@ -170,17 +172,23 @@ def snapshot_error(trace: Trace, truth: Observation, observed: Observation, rows
     # A delete leaves nothing behind, whatever it answered.
     held = np.concatenate([_held(trace, observed), np.zeros(len(evicted), dtype=np.int64)])[after]
     true_counts, counts = np.zeros((2, trace.ids.size), dtype=np.int64)
+    in_use, used_next = np.zeros(trace.ids.size, dtype=bool), trace.comes_back & (trace.op == INCREMENT)
     true_held, ends, table = _held(trace, truth), np.searchsorted(when[after], 3 * rows + 2, side="right"), []
     done = begins = 0
     for row, end in zip(rows, ends, strict=True):
         true_counts[trace.session[done : row + 1]] = true_held[done : row + 1]
+        in_use[trace.session[done : row + 1]] = used_next[done : row + 1]
         counts[who[begins:end]] = held[begins:end]
         done, begins = row + 1, end
-        total = true_counts.sum()
+        used = true_counts[in_use], counts[in_use]
         table.append(
-            (1 - counts.sum() / total if total else 0.0, *(_overlap(true_counts, counts, k) for k in (10, 100)))
+            (
+                _missing(true_counts, counts),
+                *(_overlap(true_counts, counts, k) for k in (10, 100)),
+                *((_missing(*used), _overlap(*used, 10)) if in_use.any() else (np.nan, np.nan)),
+            )
         )
-    return pd.DataFrame(table, columns=["undercount", "top_10", "top_100"])
+    return pd.DataFrame(table, columns=["undercount", "top_10", "top_100", "in_use_undercount", "in_use_top_10"])
 
 
 def occupancy(trace: Trace, ttl: int) -> float:
@@ -277,6 +285,12 @@ def _patience(observed: Observation) -> int:
 def _held(trace: Trace, observed: Observation) -> np.ndarray:
     """The count that a session's entry holds after each operation, leaving evictions aside; int64, (n,)."""
     return np.where((trace.op == INCREMENT) & ~_shared(trace, observed), _answers(trace, observed), 0)
+
+
+def _missing(truth: np.ndarray, counts: np.ndarray) -> float:
+    """Return the share of the counts in the truth that is not in a store; 0 where there is none."""
+    total = truth.sum()
+    return float(1 - counts.sum() / total) if total else 0.0
 
 
 def _overlap(truth: np.ndarray, counts: np.ndarray, k: int) -> float:

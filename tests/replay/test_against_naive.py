@@ -150,6 +150,14 @@ def test_a_snapshot_misses_what_a_comparison_of_snapshots_says(design, rows, cho
         assert found["undercount"][row] == pytest.approx(1 - sum(counts.values()) / total if total else 0)
         order = trace.ids.tolist()
         assert found["top_10"][row] == pytest.approx(naive_overlap(true_counts, counts, order, 10))
+        used = [name for name in true_counts if next_op(rows, row, name) == "increment"]
+        if not used:
+            assert found.loc[row, ["in_use_undercount", "in_use_top_10"]].isna().all()
+            continue
+        true_used, kept = ({name: held[name] for name in used if name in held} for held in (true_counts, counts))
+        missing = 1 - sum(kept.values()) / sum(true_used.values())
+        assert found["in_use_undercount"][row] == pytest.approx(missing)
+        assert found["in_use_top_10"][row] == pytest.approx(naive_overlap(true_used, kept, order, 10))
 
 
 @pytest.mark.parametrize("log", LOGS, ids=lambda log: log.name)
