@@ -73,6 +73,12 @@ class Memory:
         return max(self.peak_entries[SHIPPED] - cap, 0) if cap > 0 else 0
 
     @cached_property
+    def unbounded_peak_mib(self) -> float:
+        """Resident memory of both unbounded maps at their largest over all replications."""
+        peak = max(int(each.entries(LEAKED).max(initial=0)) for each in self.experiment.replications)
+        return float(heap.resident_mib(np.array(peak), LEAKED, self.go_version))
+
+    @cached_property
     def bounded_peak_mib(self) -> float:
         """Resident memory of both bounded stores, each at its largest over all replications and after much churn."""
         return float(self._bounded_mib(np.array(list(self._peaks(SHIPPED).values()))).sum())

@@ -75,10 +75,7 @@ class Experiment:
 
     def caption(self) -> str:
         """State the source and the settings of the figures, in a sentence or two."""
-        settings = self.settings
-        cap = f"cap {format_count(settings.max_entries)}" if settings.max_entries > 0 else "no cap"
-        ttl = f"TTL {format_duration(settings.ttl)}" if settings.ttl > 0 else "no TTL"
-        bounds = f"{cap}, {ttl}, prune every {format_count(settings.prune_every)} increments"
+        bounds = describe_bounds(self.settings)
         if not self.simulated:
             return (
                 f"Event log {self.name}: {format_count(len(self.first.trace))} operations, one realisation; {bounds}."
@@ -87,6 +84,13 @@ class Experiment:
         seeds = f"seed {self.seeds[0]}" if n == 1 else f"seeds {self.seeds[0]} to {self.seeds[-1]}, the first is drawn"
         several = f"{n} replication{'s' if n > 1 else ''}"
         return f"Workload {self.name} over {lasts}, {several} ({seeds}); {bounds}."
+
+
+def describe_bounds(settings: Settings) -> str:
+    """State the settings of a bounded store, as part of a sentence."""
+    cap = f"cap {format_count(settings.max_entries)}" if settings.max_entries > 0 else "no cap"
+    ttl = f"TTL {format_duration(settings.ttl)}" if settings.ttl > 0 else "no TTL"
+    return f"{cap}, {ttl}, prune every {format_count(settings.prune_every)} increments"
 
 
 def open_experiment(

@@ -1,0 +1,277 @@
+"""The findings of `00_overview`: those of `01_memory`, `02_eviction_accuracy` and `03_prune_cost`, side by side.
+
+It computes nothing in another way than they do. One experiment at a time is in memory; its findings are kept.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from simlib.analysis.measures import MEASURES, TOO_SHORT, Row
+from simlib.core.errors import InputError
+from simlib.core.numbers import format_count, format_memory, format_percent
+from simlib.experiments.experiment import describe_bounds, open_experiment
+from simlib.figures import overview as figures
+from simlib.figures.style import Drawing
+from simlib.replay.ledger import Totals
+from simlib.stores.contract import Settings
+from simlib.stores.registry import LEAKED, SHIPPED, find_design
+from simlib.traces.source import log_name
+from simlib.workloads.schema import WORKED_EXAMPLE, load_workload, workload_names
+
+DRAWN = {
+    "oom_hours": "out of memory, unbounded",
+    "bounded_peak_mib": "memory, bounded",
+    "false_eviction_share": "evicted while still in use",
+    "lost_count_share": "counts lost",
+    "mean_ns": "mean increment",
+    "cliff_traffic": "cliff begins at",
+}
+"""The measures in the figure, with their labels."""
+
+SHARES = ("false_eviction_share", "lost_count_share")
+
+
+@dataclass(frozen=True)
+class Overview:
+    """Several experiments under the same settings and seeds, a row each."""
+
+    rows: tuple[Row, ...]
+    settings: Settings
+    seeds: tuple[int, ...]
+
+    @classmethod
+    def of(cls, workloads: str, traces: str, go_version: str, **options) -> "Overview":
+        """Compare workloads (names or paths, separated by commas) and logs (paths, one a line), or JSON lists.
+
+        All presets where neither is given. `options` are those of `open_experiment`. Raises InputError for input that
+        cannot be used, and for two experiments of one name.
+        """
+        logs = _listed("traces", traces, "\n")
+        chosen = _listed("workloads", workloads, ",") or ([] if logs else _presets())
+        names = [*(load_workload(each).name for each in chosen), *map(log_name, logs)]
+        for name in names:
+            if names.count(name) > 1:
+                raise InputError(f"two of what is compared are called {name!r}: give them different names")
+        rows, settings, seeds = [], Settings(), ()
+        for workload, trace in [*((each, "") for each in chosen), *(("", each) for each in logs)]:
+            experiment = open_experiment(workload, trace, compiled=True, **options)
+            rows.append(Row.of(experiment, go_version))
+            settings, seeds = experiment.settings, seeds or experiment.seeds
+        return cls(tuple(rows), settings, seeds)
+
+    # --- The subject of a pack
+
+    name = "overview"
+
+    @property
+    def title(self) -> str:
+        return f"{self._what.capitalize()} side by side" if len(self.rows) > 1 else f"Overview of {self.rows[0].name}"
+
+    @property
+    def about(self) -> str:
+        return ", ".join(row.name for row in self.rows)
+
+    @property
+    def source(self) -> str:
+        return ", ".join(row.source for row in self.rows)
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        return tuple(digest for row in self.rows for digest in row.digests)
+
+    @property
+    def simulated(self) -> bool:
+        return all(row.simulated for row in self.rows)
+
+    def caption(self) -> str:
+        """State the source and the settings, in a sentence."""
+        logs, first = sum(not row.simulated for row in self.rows), self.seeds[:1]
+        workloads = len(self.rows) - logs
+        seeds = f"seeds {first[0]} to {self.seeds[-1]}" if len(self.seeds) > 1 else f"seed {first[0]}" if first else ""
+        parts = [f"{_counted(workloads, 'workload')} ({seeds})"] if workloads else []
+        parts += [_counted(logs, "log")] if logs else []
+        return f"{' and '.join(parts)}; {describe_bounds(self.settings)}."
+
+    @property
+    def _what(self) -> str:
+        logs = sum(not row.simulated for row in self.rows)
+        return "logs" if logs == len(self.rows) else "experiments" if logs else "workloads"
+
+    # --- The answer
+
+    def answer(self) -> str:
+        """Say how many run out of memory and when, how many the bound saves, and what it loses."""
+        return " ".join((self._one() if len(self.rows) == 1 else self._several(), self._losses()))
+
+    def _one(self) -> str:
+        row = self.rows[0]
+        needs = f"bounded, they need {row.texts['bounded_peak_mib']}"
+        if np.isnan(row.mean("oom_hours")):
+            return f"The unbounded maps of {row.name} do not run out of memory; {needs}."
+        runs = "run" if row.oom_is_reached else "would run"
+        return f"The unbounded maps of {row.name} {runs} out of memory in {row.texts['oom_hours']}; {needs}."
+
+    def _several(self) -> str:
+        out = sorted((row for row in self.rows if row.runs_out), key=lambda row: row.mean("oom_hours"))
+        if not out:
+            return f"None of the {len(self.rows)} {self._what} runs out of memory within a year without a bound."
+        saved = [row for row in out if row.fits]
+        most = format_memory(max(row.mean("bounded_peak_mib") for row in self.rows))
+        runs = "run" if len(out) > 1 else "runs"
+        who = "all of them" if len(saved) == len(out) else f"{len(saved)} of them" if saved else "none of them"
+        return (
+            f"Without a bound {len(out)} of {len(self.rows)} {self._what} {runs} out of memory within a year, "
+            f"{out[0].name} first, in {out[0].texts['oom_hours']}. "
+            f"The bound saves {who}: bounded, the maps need at most {most}."
+        )
+
+    def _losses(self) -> str:
+        """Say where the cap is reached, and the most that is lost there and elsewhere."""
+        full = [row for row in self.rows if row.cap_is_reached]
+        there, elsewhere = self._most_lost(full), self._most_lost([row for row in self.rows if row not in full])
+        if len(self.rows) == 1:
+            lost = self.rows[0].texts["lost_count_share"]
+            how = f"{lost} of the counts are lost" if there or elsewhere else "no counts are lost"
+            how = f"it is {TOO_SHORT} what is lost" if lost == TOO_SHORT else how
+            return f"The cap is {'reached' if full else 'not reached'}, and {how}."
+        parts = [f"The cap is reached on {len(full) or 'none'} of them"]
+        if full:
+            parts.append(f"where {f'up to {there[1]} of' if there else 'none of'} the counts are lost")
+        if there:
+            parts[-1] += f" ({there[0]})"
+        if elsewhere:
+            parts.append(f"and the TTL alone loses up to {elsewhere[1]} ({elsewhere[0]})")
+        return ", ".join(parts) + "."
+
+    @staticmethod
+    def _most_lost(rows: Sequence[Row]) -> tuple[str, str] | None:
+        """The name of the row that loses the largest share of its counts, and this share; None where none loses any."""
+        losing = [row for row in rows if row.mean("lost_count_share") > 0]
+        worst = max(losing, key=lambda row: row.mean("lost_count_share"), default=None)
+        return (worst.name, worst.texts["lost_count_share"]) if worst else None
+
+    def lesson(self) -> str:
+        """Say why to test at scale, with the shares that show it; empty where no store is ever sorted."""
+        stalled = [row for row in self.rows if row.stalled > 0]
+        if not stalled:
+            return ""
+        shown = dict.fromkeys((stalled[0].name, max(stalled, key=lambda row: row.stalled).name))
+        shares = " and ".join(
+            f"{format_percent(row.stalled)} of the increments of {row.name}" for row in stalled if row.name in shown
+        )
+        return (
+            f"Test at scale: below its cap of {format_count(self.settings.max_entries)} entries a store is never "
+            f"sorted; once full, it is sorted within {shares}."
+        )
+
+    # --- The table and the figure
+
+    def numbers(self) -> pd.DataFrame:
+        """A row for each experiment: each measure, with `_low` and `_high` of its 95 % interval where one has it.
+
+        `words` lists what stands in the place of numbers that there are not.
+        """
+        columns: dict[str, list] = {}
+        for measure in MEASURES:
+            found = [row.estimates[measure.name] for row in self.rows]
+            columns[measure.name] = [each.mean for each in found]
+            if not all(np.isnan(each.low) for each in found):
+                columns |= {f"{measure.name}_{end}": [getattr(each, end) for each in found] for end in ("low", "high")}
+        missing = [{m.name: row.texts[m.name] for m in MEASURES if np.isnan(row.mean(m.name))} for row in self.rows]
+        columns["words"] = ["; ".join(f"{name}: {words}" for name, words in each.items()) for each in missing]
+        index = pd.Index([row.name for row in self.rows], name="experiment")
+        return pd.DataFrame(columns, index=index).replace([np.inf, -np.inf], np.nan)
+
+    def table(self) -> pd.DataFrame:
+        """The same for people: a row for each experiment, a text for each measure."""
+        index = pd.Index([row.name for row in self.rows], name="")
+        return pd.DataFrame([{m.header: row.texts[m.name] for m in MEASURES} for row in self.rows], index=index)
+
+    def draw(self) -> Drawing:
+        """Draw the measures of DRAWN, a small panel each."""
+        panels = []
+        for name, label in DRAWN.items():
+            found = [row.estimates[name] for row in self.rows]
+            ends = (np.array([getattr(each, end) for each in found]) for end in ("mean", "low", "high"))
+            colour = find_design(LEAKED if name == "oom_hours" else SHIPPED).colour
+            mark = (1.0, "this traffic") if name == "cliff_traffic" else None
+            texts = [row.texts[name] for row in self.rows]
+            panels.append(figures.Panel(label, *ends, texts, colour, name not in SHARES, mark))
+        return figures.dots([row.name for row in self.rows], panels, self._message())
+
+    def _message(self) -> str:
+        out, lost = [row for row in self.rows if row.runs_out], self._most_lost(self.rows)
+        one = len(self.rows) == 1
+        loses = f"{'' if one else 'up to '}{lost[1]} of counts are lost" if lost else "no counts are lost"
+        if not out:
+            return f"Nothing runs out of memory in a year; bounded, {loses}"
+        over = sum(not row.fits for row in out)
+        stays = f"{over} still" if over and not one else "still so" if over else "never" if one else "none"
+        when = out[0].texts["oom_hours"] if one else "a year"
+        who = "Out" if one else f"{len(out)} of {len(self.rows)} {'run' if len(out) > 1 else 'runs'} out"
+        return f"{who} of memory in {when}; bounded, {stays}, but {loses}"
+
+    # --- Claims
+
+    def overshoot(self) -> int:
+        """Entries by which any bounded store exceeded its cap; 0 where none did or there is no cap."""
+        return max(self.largest_peak() - self.settings.max_entries, 0) if self.settings.max_entries > 0 else 0
+
+    def largest_peak(self) -> int:
+        """The most entries in any one bounded store."""
+        return max(totals.peak_entries for row in self.rows for totals in row.bounded)
+
+    def least_surplus(self) -> int:
+        """The smallest lead, in entries, of the unbounded maps over the bounded stores after any operation."""
+        return min(row.least_surplus for row in self.rows)
+
+    def least_extra_lines(self) -> int:
+        """The fewest log lines that eviction added in any replication."""
+        return min(row.least_extra_lines for row in self.rows)
+
+    def unbalanced(self) -> int:
+        """Count the ledgers in which the entries created are not those evicted, deleted or left."""
+        return sum(
+            t.creates != t.cap_evictions + t.ttl_evictions + t.deletes_hit + t.final_entries for t in self._ledgers()
+        )
+
+    def ledgers(self) -> int:
+        """Count the ledgers: one for each experiment, replication, counter and design."""
+        return len(self._ledgers())
+
+    def _ledgers(self) -> list[Totals]:
+        return [totals for row in self.rows for totals in (*row.bounded, *row.unbounded)]
+
+    def reached(self) -> list[str]:
+        """The experiments in which the cap evicts."""
+        return [row.name for row in self.rows if row.cap_is_reached]
+
+    def sorted(self) -> list[str]:
+        """The experiments in which a store is sorted."""
+        return [row.name for row in self.rows if any(totals.entries_sorted for totals in row.bounded)]
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' if number > 1 else ''}"
+
+
+def _presets() -> list[str]:
+    """The presets, the worked example first."""
+    return sorted(workload_names(), key=lambda name: (name != WORKED_EXAMPLE, name))
+
+
+def _listed(parameter: str, text: str, separator: str) -> list[str]:
+    """Read a list from a parameter, each of its items once."""
+    items = text.split(separator)
+    if text.lstrip().startswith("["):
+        try:
+            items = json.loads(text)
+        except ValueError:
+            raise InputError(f'{parameter}: begins with \'[\' but is no JSON list: write ["a", "b"]') from None
+        if not all(isinstance(item, str) for item in items):
+            raise InputError(f'{parameter}: a JSON list of other than texts: write ["a", "b"]')
+    return list(dict.fromkeys(filter(None, map(str.strip, items))))
