@@ -27,7 +27,7 @@ from simlib.stores.registry import LEAKED, SHIPPED
 LONGEST_UPTIME = YEAR
 """Time, ns, after which a limit counts as never reached: no process runs for longer without a restart."""
 
-TOO_SHORT, NONE = "too short to tell", "none"
+TOO_SHORT, NONE = "too short to say", "none"
 
 
 class Findings(NamedTuple):
@@ -228,7 +228,7 @@ class Row:
         return self.estimates[measure].mean
 
     @property
-    def runs_out(self) -> bool:
+    def is_exhausted(self) -> bool:
         """Whether the unbounded maps reach the memory limit within LONGEST_UPTIME."""
         return self.mean("oom_hours") * HOUR <= LONGEST_UPTIME
 

@@ -19,8 +19,7 @@ from simlib.figures.style import Drawing
 from simlib.replay.ledger import Totals
 from simlib.stores.contract import Settings
 from simlib.stores.registry import LEAKED, SHIPPED, find_design
-from simlib.traces.source import log_name
-from simlib.workloads.schema import WORKED_EXAMPLE, load_workload, workload_names
+from simlib.workloads.schema import WORKED_EXAMPLE, workload_names
 
 DRAWN = {
     "oom_hours": "out of memory, unbounded",
@@ -52,13 +51,11 @@ class Overview:
         """
         logs = _listed("traces", traces, "\n")
         chosen = _listed("workloads", workloads, ",") or ([] if logs else _presets())
-        names = [*(load_workload(each).name for each in chosen), *map(log_name, logs)]
-        for name in names:
-            if names.count(name) > 1:
-                raise InputError(f"two of what is compared are called {name!r}: give them different names")
         rows, settings, seeds = [], Settings(), ()
         for workload, trace in [*((each, "") for each in chosen), *(("", each) for each in logs)]:
             experiment = open_experiment(workload, trace, compiled=True, **options)
+            if experiment.name in (row.name for row in rows):
+                raise InputError(f"two of what is compared are called {experiment.name!r}: give them different names")
             rows.append(Row.of(experiment, go_version))
             settings, seeds = experiment.settings, seeds or experiment.seeds
         return cls(tuple(rows), settings, seeds)
@@ -112,19 +109,19 @@ class Overview:
         needs = f"bounded, they need {row.texts['bounded_peak_mib']}"
         if np.isnan(row.mean("oom_hours")):
             return f"The unbounded maps of {row.name} do not run out of memory; {needs}."
-        runs = "run" if row.oom_is_reached else "would run"
-        return f"The unbounded maps of {row.name} {runs} out of memory in {row.texts['oom_hours']}; {needs}."
+        verb = "run" if row.oom_is_reached else "would run"
+        return f"The unbounded maps of {row.name} {verb} out of memory in {row.texts['oom_hours']}; {needs}."
 
     def _several(self) -> str:
-        out = sorted((row for row in self.rows if row.runs_out), key=lambda row: row.mean("oom_hours"))
+        out = sorted((row for row in self.rows if row.is_exhausted), key=lambda row: row.mean("oom_hours"))
         if not out:
             return f"None of the {len(self.rows)} {self._what} runs out of memory within a year without a bound."
         saved = [row for row in out if row.fits]
         most = format_memory(max(row.mean("bounded_peak_mib") for row in self.rows))
-        runs = "run" if len(out) > 1 else "runs"
+        verb = "run" if len(out) > 1 else "runs"
         who = "all of them" if len(saved) == len(out) else f"{len(saved)} of them" if saved else "none of them"
         return (
-            f"Without a bound {len(out)} of {len(self.rows)} {self._what} {runs} out of memory within a year, "
+            f"Without a bound {len(out)} of {len(self.rows)} {self._what} {verb} out of memory within a year, "
             f"{out[0].name} first, in {out[0].texts['oom_hours']}. "
             f"The bound saves {who}: bounded, the maps need at most {most}."
         )
@@ -204,7 +201,7 @@ class Overview:
         return figures.dots([row.name for row in self.rows], panels, self._message())
 
     def _message(self) -> str:
-        out, lost = [row for row in self.rows if row.runs_out], self._most_lost(self.rows)
+        out, lost = [row for row in self.rows if row.is_exhausted], self._most_lost(self.rows)
         one = len(self.rows) == 1
         loses = f"{'' if one else 'up to '}{lost[1]} of counts are lost" if lost else "no counts are lost"
         if not out:

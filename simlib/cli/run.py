@@ -4,6 +4,7 @@ Refuses parameters and inputs that a notebook would fail on, before any of them 
 """
 
 import argparse
+import json
 import os
 import re
 import sys
@@ -87,7 +88,7 @@ def _parameters_help() -> str:
 
 
 def _jobs(options: argparse.Namespace, profile: dict) -> list:
-    from simlib.report.notebooks import notebook_names, read_parameters
+    from simlib.report.notebooks import compares, notebook_names, read_parameters
     from simlib.report.runner import Job
 
     given = dict(map(_parameter, options.parameter))
@@ -102,11 +103,26 @@ def _jobs(options: argparse.Namespace, profile: dict) -> list:
     for name in names:
         if names.count(name) > 1:
             raise InputError(f"two workloads are called {name!r}: give them different names")
-    return [
-        Job(notebook, name, {**chosen, **values}, path)
+    jobs = [
+        Job(notebook, name, {**chosen, **values}, (path,))
         for name, chosen, path in experiments
         for notebook, values in parameters.items()
+        if not compares(notebook)
     ]
+    return [*(_comparison(name, parameters[name], experiments) for name in parameters if compares(name)), *jobs]
+
+
+def _comparison(notebook: str, values: dict, experiments: list[tuple[str, dict, Path]]):
+    """Return the job of a notebook that compares all experiments, in the directory of the only one where there is one.
+
+    All of them take the same parameters, those of the profile where it shortens any.
+    """
+    from simlib.report.runner import COMPARISON, Job
+
+    names, chosen, paths = zip(*experiments, strict=True)
+    several = {f"{one}s": json.dumps([each[one] for each in chosen if one in each]) for one in ("workload", "trace")}
+    kept = {name: value for each in chosen for name, value in each.items() if f"{name}s" not in several}
+    return Job(notebook, names[0] if len(names) == 1 else COMPARISON, {**kept, **several, **values}, paths)
 
 
 def _check(parameters: dict) -> None:

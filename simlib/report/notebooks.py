@@ -14,7 +14,7 @@ from simlib.core.errors import InputError
 from simlib.core.files import whole_file
 from simlib.core.places import NOTEBOOKS
 
-GIVEN_BY_OPTION = ("out", "trace", "workload")
+GIVEN_BY_OPTION = ("out", "trace", "traces", "workload", "workloads")
 """Parameters that `run` sets from options of its own."""
 
 
@@ -51,6 +51,11 @@ def imported_modules(path: Path) -> list[str]:
     nodes = [node for source in cells for node in ast.parse(source).body]
     named = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     return named + [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module]
+
+
+def compares(name: str) -> bool:
+    """Whether a notebook takes several workloads and logs at once."""
+    return "workloads" in declared_parameters(notebook_path(name))
 
 
 _TYPES = {"str": str, "int": int, "float": float}

@@ -12,9 +12,10 @@ import jinja2
 
 from simlib.core.files import whole_file
 from simlib.report.results import read_outcomes
+from simlib.report.runner import COMPARISON
 
-RESERVED = ("index.html", "postmortem.md", "appendix.md", "claims.json", "manifest.json")
-"""The pack's own files, whose names no experiment may have."""
+RESERVED = ("index.html", "postmortem.md", "appendix.md", "claims.json", "manifest.json", COMPARISON)
+"""The pack's own files and directory, whose names no experiment may have."""
 
 _TEMPLATES = jinja2.Environment(
     loader=jinja2.PackageLoader("simlib.report"),

@@ -28,6 +28,9 @@ FAILURE = "failure.json"
 FAILED = ".failed"
 """Ends the name of the folder of a failed run."""
 
+COMPARISON = "overview"
+"""The directory of what compares several experiments."""
+
 WORK = ".work"
 
 CELL_TIMEOUT = 900
@@ -42,12 +45,12 @@ PROFILES = {
 
 @dataclass(frozen=True)
 class Job:
-    """One notebook on one experiment: its parameters, and the input file that it reads."""
+    """One notebook on one experiment, or on several that it compares: its parameters, and the files that it reads."""
 
     notebook: str
     experiment: str
     parameters: dict
-    input: Path
+    inputs: tuple[Path, ...]
 
     def __str__(self) -> str:
         return f"{self.notebook} on {self.experiment}"
@@ -63,10 +66,10 @@ class Job:
     def fingerprint(self) -> str:
         """Compute the SHA-256 over everything that the result depends on.
 
-        That is the parameters, the input, the notebook, the code, the versions of what it runs on, the measurements,
+        That is the parameters, the inputs, the notebook, the code, the versions of what it runs on, the measurements,
         the worked example and the Go toolchain, which `06_validation` compares with, and the flood of `05_designs`.
         """
-        files = [notebook_path(self.notebook), self.input, workload_file(WORKED_EXAMPLE), workload_file(FLOOD)]
+        files = [notebook_path(self.notebook), *self.inputs, workload_file(WORKED_EXAMPLE), workload_file(FLOOD)]
         content = [
             self.parameters,
             code_digest(),

@@ -75,9 +75,9 @@ def test_notebooks_get_a_log_that_needs_options_as_a_file_that_needs_none(capsys
     for name, options in (("events.log.1", OPTIONS), ("own.csv", [])):
         arguments = ["--trace", tmp_path / name, *options, "--notebook", "01_memory", "--out", tmp_path / "out"]
         assert run(capsys, "run", *arguments)[0] == 0
-    assert [(job.experiment, job.input) for job in given] == [
-        ("events.log.1", tmp_path / "out" / "events.log.1.parquet"),
-        ("own", tmp_path / "own.csv"),
+    assert [(job.experiment, job.inputs) for job in given] == [
+        ("events.log.1", (tmp_path / "out" / "events.log.1.parquet",)),
+        ("own", (tmp_path / "own.csv",)),
     ]
     assert len(read_trace(given[0].parameters["trace"])) == 3
 

