@@ -24,7 +24,7 @@ calibration   the Go programs that the models are fitted to
 report        the notebooks, run and gathered into one pack
     notebooks.notebook_names, runner.run_jobs, pack.Pack, pages.write_report
 analysis      the findings of each notebook
-    memory.Memory, accuracy.Accuracy, prune.PruneCost, validation.Validation, scale.Scale
+    overview.Overview, memory.Memory, accuracy.Accuracy, prune.PruneCost, validation.Validation, scale.Scale
 cli           the commands, a module each
     main.main
 """

@@ -23,11 +23,12 @@ from simlib.core.units import HOUR
 from simlib.experiments.experiment import Experiment
 from simlib.replay.ledger import Totals
 from simlib.stores.registry import LEAKED, SHIPPED
+from simlib.traces.codes import COUNTERS
 
 LONGEST_UPTIME = YEAR
 """Time, ns, after which a limit counts as never reached: no process runs for longer without a restart."""
 
-TOO_SHORT, NONE = "too short to say", "none"
+TOO_SHORT, NONE, NO_LIMIT = "too short to say", "none", "no limit given"
 
 
 class Findings(NamedTuple):
@@ -58,12 +59,21 @@ class Findings(NamedTuple):
         ]
         return [(sum(t.cap_evictions for t in each), sum(t.ttl_evictions for t in each)) for each in stores]
 
+    def fits(self) -> bool:
+        """Whether the bounded stores stay within the limit, if there is one."""
+        limit = self.experiment.limit
+        most = sum(max(each.totals(c, SHIPPED).peak_entries for each in self.experiment.replications) for c in COUNTERS)
+        return self.memory.bounded_peak_mib < (limit.mib or np.inf) and most < (limit.entries or np.inf)
+
     # --- Why a measure has no number, as the words that stand in its place; empty where it has one.
 
+    def no_growth(self) -> str:
+        return "" if self.experiment.first.duration else TOO_SHORT
+
     def no_time(self) -> str:
-        if self.experiment.first.duration == 0:
-            return TOO_SHORT
-        return "" if self.memory.oom.finite else "never"
+        if not self.experiment.limit.known:
+            return NO_LIMIT
+        return self.no_growth() or ("" if self.memory.oom.finite else "never")
 
     def no_evictions(self) -> str:
         if not any(map(sum, self.evictions())):
@@ -107,6 +117,10 @@ def _cliff(findings: Findings) -> Estimate:
     return Estimate(cliff.mean / here, cliff.low / here, cliff.high / here, cliff.n) if here else estimate([])
 
 
+def _gained(per_hour: float) -> str:
+    return format_number(per_hour) if per_hour > 0 else NONE
+
+
 def _exactly(number: float) -> Estimate:
     return estimate([number])
 
@@ -127,6 +141,13 @@ class Measure(NamedTuple):
 
 MEASURES = (
     Measure("covers_hours", "covers", lambda f: _exactly(f.experiment.first.duration / HOUR), format_hours),
+    Measure(
+        "growth_per_hour",
+        "entries gained an hour unbounded",
+        lambda f: f.memory.oom.growth,
+        _gained,
+        Findings.no_growth,
+    ),
     Measure("oom_hours", "out of memory unbounded", lambda f: f.memory.oom.hours, format_hours, Findings.no_time),
     Measure(
         "unbounded_peak_entries",
@@ -190,7 +211,7 @@ class Row:
     digests: tuple[str, ...]
     estimates: dict[str, Estimate]
     texts: dict[str, str]
-    limit_mib: float
+    fits: bool
     oom_is_reached: bool
     bounded: list[Totals]
     unbounded: list[Totals]
@@ -214,7 +235,7 @@ class Row:
             experiment.digests,
             estimates,
             texts,
-            experiment.memory_limit_mib,
+            found.fits(),
             found.memory.oom.reached,
             found.totals(SHIPPED),
             found.totals(LEAKED),
@@ -228,14 +249,19 @@ class Row:
         return self.estimates[measure].mean
 
     @property
+    def is_limited(self) -> bool:
+        """Whether a limit of the maps is known."""
+        return self.texts["oom_hours"] != NO_LIMIT
+
+    @property
+    def grows(self) -> bool:
+        """Whether the unbounded maps gain entries in the second half."""
+        return self.mean("growth_per_hour") > 0
+
+    @property
     def is_exhausted(self) -> bool:
         """Whether the unbounded maps reach the memory limit within LONGEST_UPTIME."""
         return self.mean("oom_hours") * HOUR <= LONGEST_UPTIME
-
-    @property
-    def fits(self) -> bool:
-        """Whether the bounded stores stay within the memory limit."""
-        return self.mean("bounded_peak_mib") < self.limit_mib
 
     @property
     def cap_is_reached(self) -> bool:

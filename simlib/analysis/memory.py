@@ -76,7 +76,7 @@ class Memory:
     def unbounded_peak_mib(self) -> float:
         """Resident memory of both unbounded maps at their largest over all replications."""
         peak = max(int(each.entries(LEAKED).max(initial=0)) for each in self.experiment.replications)
-        return float(heap.resident_mib(np.array(peak), LEAKED, self.go_version))
+        return float(self.footprint.resident_mib(np.array(peak), LEAKED))
 
     @cached_property
     def bounded_peak_mib(self) -> float:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from simlib.analysis.measures import MEASURES, TOO_SHORT, Row
+from simlib.analysis.measures import MEASURES, NO_LIMIT, TOO_SHORT, Row
 from simlib.core.errors import InputError
 from simlib.core.numbers import format_count, format_memory, format_percent
 from simlib.experiments.experiment import describe_bounds, open_experiment
@@ -105,25 +105,40 @@ class Overview:
         return " ".join((self._one() if len(self.rows) == 1 else self._several(), self._losses()))
 
     def _one(self) -> str:
-        row = self.rows[0]
-        needs = f"bounded, they need {row.texts['bounded_peak_mib']}"
-        if np.isnan(row.mean("oom_hours")):
-            return f"The unbounded maps of {row.name} do not run out of memory; {needs}."
-        verb = "run" if row.oom_is_reached else "would run"
-        return f"The unbounded maps of {row.name} {verb} out of memory in {row.texts['oom_hours']}; {needs}."
+        row, needs = self.rows[0], f"bounded, they need {self.rows[0].texts['bounded_peak_mib']}"
+        if row.is_limited and np.isfinite(row.mean("oom_hours")):
+            verb = "run" if row.oom_is_reached else "would run"
+            return f"The unbounded maps of {row.name} {verb} out of memory in {row.texts['oom_hours']}; {needs}."
+        if row.is_limited or not row.grows:
+            return (
+                f"The unbounded maps of {row.name} do not {'run out of memory' if row.is_limited else 'grow'}; {needs}."
+            )
+        gain = f"gain {row.texts['growth_per_hour']} entries an hour ({NO_LIMIT})"
+        return f"The unbounded maps of {row.name} {gain}; {needs}."
 
     def _several(self) -> str:
-        out = sorted((row for row in self.rows if row.is_exhausted), key=lambda row: row.mean("oom_hours"))
+        limited = [row for row in self.rows if row.is_limited]
+        out = sorted((row for row in limited if row.is_exhausted), key=lambda row: row.mean("oom_hours"))
+        most = f"bounded, the maps need at most {format_memory(max(row.mean('bounded_peak_mib') for row in self.rows))}"
+        if not limited:
+            grow = sum(row.grows for row in self.rows)
+            fastest = max(self.rows, key=lambda row: row.mean("growth_per_hour"))
+            gain = f", {fastest.name} fastest, by {fastest.texts['growth_per_hour']} entries an hour" if grow else ""
+            verb = "grow" if grow > 1 else "grows"
+            return (
+                f"Without a bound {grow or 'none'} of {len(self.rows)} {self._what} {verb}{gain} ({NO_LIMIT}); {most}."
+            )
+        unknown = (
+            f"; for {len(self.rows) - len(limited)} more no limit is given" if len(limited) < len(self.rows) else ""
+        )
         if not out:
-            return f"None of the {len(self.rows)} {self._what} runs out of memory within a year without a bound."
+            return f"None of the {len(limited)} {self._what} runs out of memory within a year without a bound{unknown}."
         saved = [row for row in out if row.fits]
-        most = format_memory(max(row.mean("bounded_peak_mib") for row in self.rows))
         verb = "run" if len(out) > 1 else "runs"
         who = "all of them" if len(saved) == len(out) else f"{len(saved)} of them" if saved else "none of them"
         return (
-            f"Without a bound {len(out)} of {len(self.rows)} {self._what} {verb} out of memory within a year, "
-            f"{out[0].name} first, in {out[0].texts['oom_hours']}. "
-            f"The bound saves {who}: bounded, the maps need at most {most}."
+            f"Without a bound {len(out)} of {len(limited)} {self._what} {verb} out of memory within a year, "
+            f"{out[0].name} first, in {out[0].texts['oom_hours']}{unknown}. The bound saves {who}: {most}."
         )
 
     def _losses(self) -> str:
@@ -191,25 +206,33 @@ class Overview:
     def draw(self) -> Drawing:
         """Draw the measures of DRAWN, a small panel each."""
         panels = []
-        for name, label in DRAWN.items():
+        drawn = dict(DRAWN)
+        if not any(row.is_limited for row in self.rows):
+            drawn = {"growth_per_hour": "entries gained an hour, unbounded", **drawn}
+            del drawn["oom_hours"]
+        for name, label in drawn.items():
             found = [row.estimates[name] for row in self.rows]
             ends = (np.array([getattr(each, end) for each in found]) for end in ("mean", "low", "high"))
-            colour = find_design(LEAKED if name == "oom_hours" else SHIPPED).colour
+            colour = find_design(LEAKED if "unbounded" in label else SHIPPED).colour
             mark = (1.0, "this traffic") if name == "cliff_traffic" else None
             texts = [row.texts[name] for row in self.rows]
             panels.append(figures.Panel(label, *ends, texts, colour, name not in SHARES, mark))
         return figures.dots([row.name for row in self.rows], panels, self._message())
 
     def _message(self) -> str:
-        out, lost = [row for row in self.rows if row.is_exhausted], self._most_lost(self.rows)
-        one = len(self.rows) == 1
+        limited, lost = [row for row in self.rows if row.is_limited], self._most_lost(self.rows)
+        out, one = [row for row in limited if row.is_exhausted], len(self.rows) == 1
         loses = f"{'' if one else 'up to '}{lost[1]} of counts are lost" if lost else "no counts are lost"
+        if not limited:
+            grow = self.rows[0].texts["growth_per_hour"] if one else sum(row.grows for row in self.rows)
+            what = "entries an hour are gained" if one else f"of {len(self.rows)} grow"
+            return f"Unbounded, {grow} {what}; bounded, {loses}"
         if not out:
             return f"Nothing runs out of memory in a year; bounded, {loses}"
         over = sum(not row.fits for row in out)
         stays = f"{over} still" if over and not one else "still so" if over else "never" if one else "none"
         when = out[0].texts["oom_hours"] if one else "a year"
-        who = "Out" if one else f"{len(out)} of {len(self.rows)} {'run' if len(out) > 1 else 'runs'} out"
+        who = "Out" if one else f"{len(out)} of {len(limited)} {'run' if len(out) > 1 else 'runs'} out"
         return f"{who} of memory in {when}; bounded, {stays}, but {loses}"
 
     # --- Claims
