@@ -6,6 +6,8 @@ delete leaves a hole in its place: free room in each store that reaches down to 
 above its old place, and that place becomes the hole for the stores that held the session.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numba import int32, int64, njit, uint8, void
 
@@ -18,7 +20,7 @@ CREATES, FALSE, LOST, BY_TTL, DELETED, PEAK, SIZE, SUM, LINES = range(9)
 """Rows of what `count_all` counts for each cap."""
 
 
-def stack_totals(trace: Trace, caps: np.ndarray, ttl: int) -> list[Totals]:
+def stack_totals(trace: Trace, caps: Sequence[int], ttl: int) -> list[Totals]:
     """Return the ledger of `linked_list` for each cap under one TTL (ns); a cap or TTL of 0 or less is off.
 
     `trace` holds one counter. O(rows x (log rows + caps)) time, 4 bytes a session and cap in memory.
