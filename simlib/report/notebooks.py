@@ -4,6 +4,7 @@
 """
 
 import ast
+import functools
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,6 +29,14 @@ def notebook_path(name: str) -> Path:
     if name not in notebook_names():
         raise InputError(f"no notebook {name!r}: choose one of {', '.join(notebook_names())}")
     return NOTEBOOKS / f"{name}.ipynb"
+
+
+@functools.cache
+def notebook_question(name: str) -> str:
+    """Read the question that a notebook asks, its title; its name where there is no such notebook."""
+    if name not in notebook_names():
+        return name
+    return nbformat.read(notebook_path(name), as_version=4).cells[0].source.partition("\n")[0].lstrip("# ")
 
 
 def parameters_cell(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:

@@ -99,9 +99,12 @@ class Pack:
         self.verdict = verdict
         return self.answer(verdict)
 
-    def tile(self, name: str, value: str, note: str) -> None:
-        """Record one of TILES: its number as a few words, and a note of a few words on it."""
-        self.tiles[_one_of(TILES, name)] = {"value": value, "note": note}
+    def tile(self, name: str, value: str, note: str, good: bool | None = None) -> None:
+        """Record one of TILES: its number as a few words, a note of a few words on it, and whether it is good.
+
+        `good` is None where nothing says which numbers are good.
+        """
+        self.tiles[_one_of(TILES, name)] = {"value": value, "note": note, "good": good}
 
     def say(self, section: str, *sentences: str) -> None:
         """Record sentences for one of the SECTIONS of the post-mortem; empty ones are left out."""
@@ -182,6 +185,7 @@ class Pack:
             "title": self.experiment.title,
             "about": self.experiment.about,
             "source": self.experiment.source,
+            "scope": self.experiment.caption(),
             "settings": asdict(self.experiment.settings),
             "seeds": list(self.experiment.seeds),
             "streams_sha256": list(self.experiment.digests),

@@ -1,4 +1,4 @@
-"""Presents the results of all runs as one pack: `index.html`, `postmortem.md`, `claims.json`, `manifest.json`.
+"""Presents the results in a folder as one pack: `index.html`, `postmortem.md`, `appendix.md`, and two files of JSON.
 
 It computes nothing. Every string from a workload or a log is escaped.
 """
@@ -10,60 +10,96 @@ from pathlib import Path
 
 import jinja2
 
+from simlib.core.errors import escaped
 from simlib.core.files import whole_file
-from simlib.report.results import read_outcomes
+from simlib.report.markdown import as_cell, as_markdown
+from simlib.report.postmortem import MOST_WORDS, Postmortem
+from simlib.report.readable import number_text
+from simlib.report.results import OVERVIEW, Outcome, about_models, findings_of, missing, read_outcomes
 from simlib.report.runner import COMPARISON
 
 RESERVED = ("index.html", "postmortem.md", "appendix.md", "claims.json", "manifest.json", COMPARISON)
 """The pack's own files and directory, whose names no experiment may have."""
 
-_TEMPLATES = jinja2.Environment(
+IN_MANIFEST = ("source", "settings", "seeds", "streams_sha256", "versions")
+"""Fields of a summary that say what a result depends on."""
+
+
+def _numbers(claim: dict) -> str:
+    """Write the numbers of a claim on one line."""
+    return "; ".join(number_text(name, value) for name, value in claim["numbers"].items())
+
+
+def _shown(value: object) -> object:
+    """Make control and bidirectional characters of a text visible, before its markup is escaped."""
+    # Markup, which a template made itself, knows its HTML.
+    plain = isinstance(value, str) and not hasattr(value, "__html__")
+    return escaped(re.sub(r"\s+", " ", value)) if plain else value
+
+
+_HTML = jinja2.Environment(
     loader=jinja2.PackageLoader("simlib.report"),
     autoescape=lambda name: name.endswith(".html"),
+    finalize=_shown,
     undefined=jinja2.StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
 )
-
-
-def _markdown(text: str) -> str:
-    """Escape a string as plain text for Markdown; line breaks become spaces."""
-    text = " ".join(str(text).split()).replace("&", "&amp;").replace("<", "&lt;")
-    return re.sub(r"([\\`*_{}\[\]()#+!|~>$])", r"\\\1", text)
-
-
-_TEMPLATES.filters["markdown"] = _markdown
+_MARKDOWN = _HTML.overlay(finalize=None)
+for environment in (_HTML, _MARKDOWN):
+    environment.filters.update(numbers=_numbers, markdown=as_markdown, cell=as_cell)
 
 
 def write_report(out: Path, current: Sequence[str] = ()) -> None:
     """Write the pack's files about all runs in `out`, each whole or not at all; the cases in `current` come first."""
     outcomes = read_outcomes(out, current)
     complete = [each for each in outcomes if not each.error]
-    claims = [
-        {"notebook": each.notebook, "case": each.experiment, **claim}
-        for each in complete
-        for claim in each.summary["claims"]
-    ]
-    _write_json(out / "claims.json", claims)
-    kept = ("source", "settings", "seeds", "streams_sha256", "versions")
-    manifest = [
-        {
-            "notebook": each.notebook,
-            "case": each.experiment,
-            "parameters": each.parameters,
-            **{name: each.summary[name] for name in kept if name in each.summary},
-            "error": each.error,
-        }
-        for each in outcomes
-    ]
-    _write_json(out / "manifest.json", manifest)
-    experiments = list(dict.fromkeys(each.experiment for each in outcomes))
-    for name in ("index.html", "postmortem.md"):
-        text = _TEMPLATES.get_template(name).render(outcomes=outcomes, experiments=experiments)
-        with whole_file(out / name) as file:
-            file.write_text(text, encoding="utf-8")
+    findings = findings_of(complete)
+    content = {
+        "cases": findings,
+        "overviews": [each for each in complete if each.notebook == OVERVIEW],
+        "models": about_models(complete),
+        "failed": [each for each in outcomes if each.error],
+        "missing": missing(outcomes),
+        "anchors": {each.experiment for each in findings},
+    }
+    page = Postmortem.of(findings[0]) if findings else None
+    postmortem = _postmortem(page)
+    _write(out / "claims.json", _json([claim for each in complete for claim in _claims(each)]))
+    _write(out / "manifest.json", _json(list(map(_manifest, outcomes))))
+    _write(out / "index.html", _HTML.get_template("index.html").render(content))
+    _write(out / "postmortem.md", postmortem)
+    _write(out / "appendix.md", _markdown("appendix.md", left_out=page.left_out if page else [], **content))
 
 
-def _write_json(path: Path, content: list) -> None:
+def _claims(outcome: Outcome) -> list[dict]:
+    return [{"notebook": outcome.notebook, "case": outcome.experiment, **claim} for claim in outcome.summary["claims"]]
+
+
+def _manifest(outcome: Outcome) -> dict:
+    known = {name: outcome.summary[name] for name in IN_MANIFEST if name in outcome.summary}
+    where = {"notebook": outcome.notebook, "case": outcome.experiment, "parameters": outcome.parameters}
+    return {**where, **known, "error": outcome.error}
+
+
+def _postmortem(page: Postmortem | None) -> str:
+    """Render the post-mortem with as many of its sentences as there are words for."""
+    text = _markdown("postmortem.md", page=page)
+    while len(text.split()) > MOST_WORDS and page.shorten():
+        text = _markdown("postmortem.md", page=page)
+    return text
+
+
+def _markdown(name: str, **content) -> str:
+    """Render a template of Markdown; paragraphs are one empty line apart, whatever the template leaves."""
+    text = _MARKDOWN.get_template(name).render(content)
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+def _json(content: list) -> str:
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
+def _write(path: Path, text: str) -> None:
     with whole_file(path) as file:
-        file.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        file.write_text(text, encoding="utf-8")

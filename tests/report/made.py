@@ -6,6 +6,12 @@ from pathlib import Path
 FIGURE = '<svg xmlns="http://www.w3.org/2000/svg" width="432pt" height="281pt" viewBox="0 0 432 281"></svg>'
 
 
+def figure(name: str, section: str = "", about: str = "case", width: int = 576) -> dict:
+    """A figure, as a summary lists it."""
+    shape = {"width": width, "height": 374}
+    return {"name": name, "message": f"Message of {name}", "caption": "C.", "section": section, "about": about, **shape}
+
+
 def make_run(
     out: Path, case: str, notebook: str, parameters: dict | None = None, tables: dict | None = None, **summary
 ):
@@ -23,6 +29,7 @@ def make_run(
         "case": case,
         "title": f"Title of {case}",
         "about": f"About {case}.",
+        "scope": f"Workload {case} over 3 h, seed 1.",
         "seeds": [1, 2],
         "verdict": "",
         "tiles": {},

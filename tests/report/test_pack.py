@@ -26,7 +26,7 @@ def test_a_pack_holds_what_was_recorded_and_where_it_comes_from(tmp_path, experi
     with pytest.raises(ClaimError, match=r"^does not hold: Two is less than one \(two 2\)$"):
         pack.claim("Two is less than one", 2 < 1, two=2)
     pack.decide("Set it.")
-    pack.tile("lost", "1 %", "of the counts")
+    pack.tile("lost", "1 %", "of the counts", good=True)
     pack.say("impact", "It grew.", "")
     pack.figure(Drawing(figure, pd.DataFrame({"x": [1]}), "A title"), "shown", "A note.")
     pack.close()
@@ -34,7 +34,7 @@ def test_a_pack_holds_what_was_recorded_and_where_it_comes_from(tmp_path, experi
     assert summary["case"] == "steady"
     assert summary["answers"] == [{"text": text, "about": "case"} for text in ("It depends.", "Set it.")]
     assert summary["verdict"] == "Set it."
-    assert summary["tiles"] == {"lost": {"value": "1 %", "note": "of the counts"}}
+    assert summary["tiles"] == {"lost": {"value": "1 %", "note": "of the counts", "good": True}}
     assert summary["sentences"] == {"impact": ["It grew."]}
     assert summary["claims"][0]["numbers"] == {"one": 1, "never": None, "none": None}
     assert [claim["holds"] for claim in summary["claims"]] == [True, False]

@@ -148,7 +148,8 @@ def write(directory: Path, name: str, source: str, input: Path | None = None) ->
 SEALED = """
 import json, pathlib
 pathlib.Path(out, "summary.json").write_text(json.dumps({"notebook": "n", "case": "case", "title": "t", "about": "a",
-    "answers": [{"text": "yes", "about": "case"}], "claims": [], "figures": [], "tables": []}))
+    "scope": "s", "verdict": "", "tiles": {}, "sentences": {}, "answers": [{"text": "yes", "about": "case"}],
+    "claims": [], "figures": [], "tables": []}))
 """
 
 
