@@ -182,7 +182,7 @@ class Advice(Points):
         """Parts of a log, or seeds of a workload, that meet the targets for accuracy, and the number of all."""
         point, _ = self.found
         parts = self.traces if self.simulated else _parts(self.traces[0])
-        alone = [Points([part], self.targets).ratios(point) for part in parts]
+        alone = [Points([part], self.targets, self.entry).ratios(point) for part in parts]
         return sum(max(each["lost"], each["false"]) <= 1 for each in alone), len(parts)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""The findings of `05_designs`, for the `no_client` store: what each design holds, loses and costs, and which to take.
+"""The findings of `05_designs`, for one store: what each design holds, loses and costs, and which to take.
 
 Every design receives the same streams. All numbers are of whole streams: every store begins empty.
 """
@@ -20,7 +20,8 @@ from simlib.figures import designs as figures
 from simlib.figures.designs import Panel
 from simlib.figures.style import Drawing, LeftOut
 from simlib.models import cost, heap
-from simlib.models.heap import GO_VERSIONS, MIB
+from simlib.models.footprint import Footprint
+from simlib.models.heap import GO_VERSIONS
 from simlib.replay import ledger
 from simlib.replay.ledger import Totals
 from simlib.replay.observe import reference, replay
@@ -30,8 +31,6 @@ from simlib.traces.codes import INCREMENT
 from simlib.traces.trace import Trace
 from simlib.workloads.generator import generate
 from simlib.workloads.schema import FLOOD, load_workload
-
-COUNTER = "no_client"
 
 BOUND = next((name for name, design in DESIGNS.items() if design.needs_future), None)
 """The design that knows the future: no store with the same cap misses less often."""
@@ -88,17 +87,17 @@ class Outcome:
         return self.estimate_of_total / self.truth - 1 if self.truth else np.nan
 
 
-def outcomes(trace: Trace, settings: Settings, go_version: str) -> dict[str, Outcome]:
+def outcomes(trace: Trace, settings: Settings, footprint: Footprint) -> dict[str, Outcome]:
     """Apply a stream of one counter to every design; the compiled stores where there are any. O(operations) each."""
     truth, found, increment = replay(trace, LEAKED, settings), {}, trace.op == INCREMENT
     for name in DESIGNS:
         observed = replay(trace, name, settings)
         totals = ledger.totals(trace, observed)
         error = ledger.snapshot_error(trace, truth, observed, np.array([len(trace) - 1]))
-        bytes_ = float(heap.heap_model(name, go_version).live_bytes(totals.peak_entries))
+        mib = float(footprint.live_mib(totals.peak_entries, name))
         top = (float(error[column].iloc[0]) for column in ("top_10", "top_100"))
         wrong = float((observed.answers != truth.answers)[increment].mean()) if increment.any() else 0.0
-        found[name] = Outcome(totals, bytes_ / MIB, wrong, int(truth.final_counts.sum()), *top)
+        found[name] = Outcome(totals, mib, wrong, int(truth.final_counts.sum()), *top)
     return found
 
 
@@ -114,16 +113,21 @@ def lines_of_go(design: str) -> float:
 
 @dataclass(frozen=True)
 class Designs:
-    """Every registered design on the `no_client` streams of an experiment, with its settings."""
+    """Every registered design on the streams of one counter of an experiment, with its settings."""
 
     experiment: Experiment
     go_version: str = GO_VERSIONS[-1]
 
+    @property
+    def footprint(self) -> Footprint:
+        """The memory of the maps."""
+        return Footprint(self.experiment.entry, self.go_version)
+
     @cached_property
     def replications(self) -> list[dict[str, Outcome]]:
         """The outcome of each design in each replication."""
-        settings = self.experiment.settings
-        return [outcomes(each.counters[COUNTER], settings, self.go_version) for each in self.experiment.replications]
+        traces = [each.counters[self.experiment.counter] for each in self.experiment.replications]
+        return [outcomes(trace, self.experiment.settings, self.footprint) for trace in traces]
 
     @cached_property
     def prune(self) -> PruneCost:
@@ -148,8 +152,8 @@ class Designs:
     def flood(self) -> pd.DataFrame:
         """The same under the flood, whatever the experiment is: one replication of half an hour."""
         workload = load_workload(FLOOD).lasting(int(FLOOD_HOURS * HOUR))
-        trace = generate(workload, 1).only(COUNTER)
-        return _rounded(_means([outcomes(trace, self.experiment.settings, self.go_version)]))
+        trace = generate(workload, 1)
+        return _rounded(_means([outcomes(trace, self.experiment.settings, self.footprint)]))
 
     @cached_property
     def steps(self) -> pd.DataFrame:
@@ -157,7 +161,7 @@ class Designs:
 
         A step is an entry visited, compared or moved, as the readable store counts them.
         """
-        trace, rows = self.experiment.first.counters[COUNTER].first(MOST_STEPS), {}
+        trace, rows = self.experiment.first.counters[self.experiment.counter].first(MOST_STEPS), {}
         for name in DESIGNS:
             steps = reference(trace, name, self.experiment.settings).steps.sum(axis=1) if len(trace) else np.zeros(1)
             rows[name] = (steps.mean(), np.percentile(steps, 99, method="inverted_cdf"), steps.max())

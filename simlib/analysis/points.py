@@ -13,7 +13,7 @@ import numpy as np
 
 from simlib.core.units import MS, seconds
 from simlib.models.cost import design_cost, price, prices
-from simlib.models.heap import GO_VERSIONS, MIB, churned, heap_model
+from simlib.models.footprint import Footprint
 from simlib.models.miniature import LEAST_CAP, first_reached
 from simlib.replay.ledger import Totals
 from simlib.replay.links import Links
@@ -23,6 +23,7 @@ from simlib.stores.registry import SHIPPED, find_design
 from simlib.traces.chunks import stream_of
 from simlib.traces.codes import COUNTERS
 from simlib.traces.trace import Trace
+from simlib.workloads.entry import MODELLED, Entry
 
 HALF = 0.5
 """Share of the time for which the lock may be held: above it the mean wait exceeds the time it is held."""
@@ -57,6 +58,7 @@ class Points:
 
     traces: Sequence[Trace]
     targets: Targets = TARGETS
+    entry: Entry = MODELLED
     _totals: dict[Point, list[Totals]] = field(default_factory=dict)
 
     @cached_property
@@ -84,12 +86,15 @@ class Points:
         return _added(self._totals[key])
 
     def heap_mib(self, point: Point, times: float = 1.0) -> float:
-        """Live heap of one map in MiB: at its cap, or at the peak under `times` the traffic where nothing holds it."""
+        """Memory of one map in MiB: at its cap, or at the peak under `times` the traffic where nothing holds it.
+
+        Live heap, or what the given bytes of an entry come to.
+        """
         cap = point.settings.max_entries
         bounded = cap > 0 and not find_design(point.design).exceeds_cap
         entries = cap if bounded else self.totals(point, times).peak_entries * times
-        version = GO_VERSIONS[-1]
-        return float(heap_model(point.design, version).live_bytes(np.array(entries)) * churned(version) / MIB)
+        footprint = Footprint(self.entry)
+        return float(footprint.live_mib(entries, point.design) * footprint.churned)
 
     def nanoseconds(self, point: Point, times: float = 1.0) -> tuple[float, float]:
         """The mean and the worst time in ns for which an increment holds the lock, under `times` the traffic.

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from simlib.analysis.designs import BOUND, COUNTER, Designs
+from simlib.analysis.designs import BOUND, Designs
 from simlib.core.numbers import format_count, format_duration, format_number, format_percent
 from simlib.core.units import SECOND
 from simlib.models import cost, peers
@@ -69,7 +69,7 @@ class Replacement:
     @cached_property
     def increments_per_new(self) -> float:
         """Increments for each new session; NaN where there is none."""
-        totals = [each.totals(COUNTER, LEAKED) for each in self.designs.experiment.replications]
+        totals = [each.totals(self.designs.experiment.counter, LEAKED) for each in self.designs.experiment.replications]
         new = sum(each.creates for each in totals)
         return sum(each.increments for each in totals) / new if new else np.nan
 
@@ -193,7 +193,7 @@ class Replacement:
         if experiment.settings != Settings() or self.designs.silence:
             return table.iloc[:0]
         mine = self.designs.replications[0][LEAKED].totals
-        same = (table["trace"] == experiment.name) & (table["counter"] == COUNTER)
+        same = (table["trace"] == experiment.name) & (table["counter"] == experiment.counter)
         same &= (table["increments"] == mine.increments) & (table["deletes"] == mine.deletes)
         return table[same].groupby("library", sort=False).mean(numeric_only=True)
 

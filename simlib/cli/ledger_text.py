@@ -5,11 +5,12 @@ from typing import NamedTuple
 from simlib.core.numbers import format_count, format_duration, format_memory, format_percent
 from simlib.core.units import SECOND
 from simlib.models.cost import design_cost, held_ns
-from simlib.models.heap import GO_VERSIONS, MIB, heap_model
+from simlib.models.footprint import Footprint
 from simlib.replay import ledger
 from simlib.replay.ledger import Totals
 from simlib.stores.contract import Settings
 from simlib.stores.registry import SHIPPED
+from simlib.workloads.entry import MODELLED, UNKNOWN, Entry, Limit
 
 SETTINGS = {
     "design": "the store that received the log",
@@ -51,12 +52,21 @@ class Span(NamedTuple):
     lasts: int
 
 
-def ledger_text(span: Span, design: str, settings: Settings, totals: Totals) -> str:
+def ledger_text(
+    span: Span,
+    design: str,
+    settings: Settings,
+    totals: Totals,
+    entry: Entry = MODELLED,
+    limit: Limit = UNKNOWN,
+) -> str:
     """Write the span, the verdict and a line for each setting and figure; memory and time are of the newest Go.
 
     Raises InputError for an unknown design.
     """
-    heap = format_memory(float(heap_model(design, GO_VERSIONS[-1]).live_bytes(totals.peak_entries)) / MIB)
+    footprint, peak = Footprint(entry), totals.peak_entries
+    mib = float(footprint.live_mib(peak, design))
+    what = "live heap" if entry.given is None else "memory"
     rows = []
     for name, value in ledger.report(design, settings, totals).items():
         if name in SETTINGS:
@@ -65,7 +75,7 @@ def ledger_text(span: Span, design: str, settings: Settings, totals: Totals) -> 
             help_, whole = FIGURES[name]
             share = f"{_share(totals, value, whole)} of {whole}" if whole else ""
             rows.append((name, format_count(value), share, help_))
-    rows.append(("heap", heap, "", f"modelled live heap at the peak, Go {GO_VERSIONS[-1]}"))
+    rows.append(("heap", format_memory(mib), "", f"{what} at the peak, at {footprint.an_entry(mib, peak)}"))
     rows.append(("mean increment", *_increment(design, settings, totals)))
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     lines = [
@@ -74,10 +84,13 @@ def ledger_text(span: Span, design: str, settings: Settings, totals: Totals) -> 
     ]
     head = f"{span.file}, counter {span.counter}: {_number(totals.increments, 'increment')} and "
     head += f"{_number(totals.deletes, 'delete')} in {format_duration(span.lasts)}."
-    return "\n".join([head, _verdict(design, totals, heap), "", *lines])
+    needs = f"{format_memory(mib)}, at {footprint.an_entry(mib, peak)}"
+    if limit.known:
+        needs += f"; {'within' if limit.allows(mib, peak) else 'above'} your limit of {limit.text()}"
+    return "\n".join([head, _verdict(design, totals, needs), "", *lines])
 
 
-def _verdict(design: str, totals: Totals, heap: str) -> str:
+def _verdict(design: str, totals: Totals, needs: str) -> str:
     evictions, found = _evictions(totals), []
     if evictions:
         found.append(
@@ -86,7 +99,7 @@ def _verdict(design: str, totals: Totals, heap: str) -> str:
         )
     else:
         found.append("nothing was evicted and no count was lost.")
-    found.append(f"The store held at most {_number(totals.peak_entries, 'session')} ({heap}).")
+    found.append(f"The store held at most {_number(totals.peak_entries, 'session')} ({needs}).")
     if totals.overflow_counts:
         found.append(f"A shared counter took {_share(totals, totals.overflow_counts, 'increments')} of the increments.")
     return f"Verdict: with {design}, {' '.join(found)}"

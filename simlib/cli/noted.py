@@ -6,6 +6,7 @@ Refuses a log without rows, and one without rows of a counter.
 from collections.abc import Iterator
 
 import numpy as np
+import pyarrow.compute as pc
 
 from simlib.core.errors import InputError
 from simlib.traces.chunks import Chunk, Stream
@@ -19,11 +20,15 @@ class NotedStream:
         self._stream = stream
         self._counters: set[str] = set()
         self._times: list[int] = []
+        self._key_length = 0.0
 
     def __call__(self) -> Iterator[Chunk]:
         self._times = []
         for chunk in self._stream():
             if chunk.time.size:
+                if not self._times:
+                    ids = chunk.ids(np.arange(chunk.time.size)).unique()
+                    self._key_length = float(pc.mean(pc.binary_length(ids)).as_py() or 0)
                 self._counters |= {COUNTERS[which] for which in np.unique(chunk.code & IS_DROPS) // IS_DROPS}
                 self._times = [*self._times[:1], int(chunk.time[0]), int(chunk.time[-1])]
             yield chunk
@@ -32,6 +37,11 @@ class NotedStream:
     def lasts(self) -> int:
         """The time from the first row to the last, ns."""
         return self._times[-1] - self._times[0]
+
+    @property
+    def key_length(self) -> float:
+        """The mean bytes of a session's id, among the sessions of the first chunk."""
+        return self._key_length
 
     def check(self, file: str, counter: str | None = None) -> None:
         """Raise InputError where the stream that was read has no rows, or none of a counter that is named."""

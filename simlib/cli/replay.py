@@ -7,6 +7,7 @@ import argparse
 import json
 
 from simlib.cli.arguments import duration
+from simlib.cli.entry_options import add_entry_options, entry_and_limit
 from simlib.cli.log_options import add_log_options, how_of, reading_log
 from simlib.cli.settings import add_settings, given_settings, report_unused
 from simlib.core.errors import InputError
@@ -28,6 +29,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     add_settings(parser, int, duration)
     parser.add_argument("--counter", default="no_client", metavar="NAME", help="no_client (default) or drops")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    add_entry_options(parser)
     add_log_options(parser)
 
 
@@ -56,6 +58,9 @@ def _replay(options: argparse.Namespace) -> int:
     else:
         # The models are read only where they are shown.
         from simlib.cli.ledger_text import Span, ledger_text
+        from simlib.workloads.entry import Entry, Limit
 
-        print(ledger_text(Span(options.trace[0], options.counter, stream.lasts), options.design, settings, totals))
+        span = Span(options.trace[0], options.counter, stream.lasts)
+        entry, limit = entry_and_limit(options, Entry(key_length=stream.key_length), Limit())
+        print(ledger_text(span, options.design, settings, totals, entry, limit))
     return 0

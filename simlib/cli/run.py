@@ -12,6 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 from simlib.cli.arguments import positive
+from simlib.cli.entry_options import add_entry_options, entry_parameters
 from simlib.cli.log_options import add_log_options, read_log
 from simlib.core.errors import InputError
 from simlib.core.units import HOUR
@@ -41,6 +42,8 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--parameter", action="append", default=[], metavar="NAME=VALUE", help="a notebook parameter; may be repeated"
     )
+    parser.add_argument("--counter", metavar="NAME", help="look at one counter only: no_client or drops")
+    add_entry_options(parser)
     add_log_options(parser)
 
 
@@ -88,10 +91,11 @@ def _parameters_help() -> str:
 
 
 def _jobs(options: argparse.Namespace, profile: dict) -> list:
-    from simlib.report.notebooks import compares, notebook_names, read_parameters
+    from simlib.report.notebooks import compares, default_parameters, notebook_names, read_parameters
     from simlib.report.runner import Job
 
-    given = dict(map(_parameter, options.parameter))
+    by_option = entry_parameters(options) | ({"counter": options.counter} if options.counter else {})
+    given = dict(map(_parameter, options.parameter)) | {name: str(value) for name, value in by_option.items()}
     parameters = {name: read_parameters(name, given) for name in options.notebook or notebook_names()}
     for values in parameters.values():
         _check(values)
@@ -104,7 +108,7 @@ def _jobs(options: argparse.Namespace, profile: dict) -> list:
         if names.count(name) > 1:
             raise InputError(f"two workloads are called {name!r}: give them different names")
     jobs = [
-        Job(notebook, name, {**chosen, **values}, (path,))
+        Job(notebook, name, {**default_parameters(notebook), **chosen, **values}, (path,))
         for name, chosen, path in experiments
         for notebook, values in parameters.items()
         if not compares(notebook)
@@ -117,12 +121,14 @@ def _comparison(notebook: str, values: dict, experiments: list[tuple[str, dict, 
 
     All of them take the same parameters, those of the profile where it shortens any.
     """
+    from simlib.report.notebooks import default_parameters
     from simlib.report.runner import COMPARISON, Job
 
     names, chosen, paths = zip(*experiments, strict=True)
     several = {f"{one}s": json.dumps([each[one] for each in chosen if one in each]) for one in ("workload", "trace")}
     kept = {name: value for each in chosen for name, value in each.items() if f"{name}s" not in several}
-    return Job(notebook, names[0] if len(names) == 1 else COMPARISON, {**kept, **several, **values}, paths)
+    parameters = {**default_parameters(notebook), **kept, **several, **values}
+    return Job(notebook, names[0] if len(names) == 1 else COMPARISON, parameters, paths)
 
 
 def _check(parameters: dict) -> None:
@@ -132,6 +138,7 @@ def _check(parameters: dict) -> None:
     from simlib.traces.routing import check_instances
 
     described = ("replications", "hours", "memory_limit_mib", "max_entries", "ttl", "prune_every")
+    described += ("entry_limit", "entry_bytes", "value_bytes", "counter")
     check_numbers(**{name: parameters[name] for name in described if name in parameters})
     check_instances(parameters.get("instances", 1))
     if (version := parameters.get("go_version", GO_VERSIONS[-1])) not in GO_VERSIONS:

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from simlib.cli.arguments import durations, integers, positive, seeds
+from simlib.cli.entry_options import add_entry_options, entry_and_limit
 from simlib.cli.log_options import add_log_options, how_of, reading_log
 from simlib.cli.settings import add_settings, given_settings, report_unused
 from simlib.core.errors import InputError
@@ -41,6 +42,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     add_settings(parser, integers, durations, ",…")
     parser.add_argument("--seeds", type=seeds, metavar="N-N,N,…", help="such as 1-5 or 1,2,7 (default: 1)")
     parser.add_argument("--hours", type=float, metavar="H", help="simulated time (default: each workload's own)")
+    add_entry_options(parser)
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--jobs", type=positive, metavar="N", help="local processes (default: one for each core)")
     where.add_argument("--scheduler", metavar="ADDRESS", help="of Dask, tcp://host:port, instead of local processes")
@@ -57,10 +59,12 @@ def _sweep(options: argparse.Namespace) -> int:
     from simlib.experiments.executors import dask_workers, local_processes
     from simlib.experiments.sweep import TABLE, grid, opened, sweep, unfinished, write_table
     from simlib.stores.contract import Settings
+    from simlib.workloads.entry import UNKNOWN
 
     if not options.out:
         raise InputError("--out is empty: name a folder for the table")
-    streams, of_seeds = ([_log(options)], [None]) if options.trace is not None else _workloads(options)
+    streams, of_seeds, entries = _log(options) if options.trace is not None else _workloads(options)
+    known = {name: entry_and_limit(options, entry, UNKNOWN) for name, entry in entries.items()}
     designs = options.design or INCIDENT
     given = given_settings(options)
     axes = [given.get(name, [default]) for name, default in asdict(Settings()).items()]
@@ -76,28 +80,32 @@ def _sweep(options: argparse.Namespace) -> int:
         with tqdm(total=len(points), initial=kept, desc="points", unit="point", file=sys.stderr) as bar:
             table = sweep(points, journal, executor, bar.update)
         write_table(table, out / TABLE)
-    if best := best_rows(table):
+    if best := best_rows(table, known):
         print(best)
     print(f"{out / TABLE}: {len(points)} points, {kept} of them kept")
     return 0
 
 
-def _workloads(options: argparse.Namespace) -> tuple[list, list]:
-    """Return the workloads and the seeds of a sweep."""
+def _workloads(options: argparse.Namespace) -> tuple[list, list, dict]:
+    """Return the workloads and the seeds of a sweep, and the entry of each workload."""
     from simlib.workloads.schema import load_workload, workload_names
 
     workloads = [load_workload(name) for name in dict.fromkeys(options.workload or workload_names())]
     if options.hours is not None:
         workloads = [workload.lasting(options.hours * HOUR) for workload in workloads]
-    return workloads, options.seeds or [1]
+    return workloads, options.seeds or [1], {workload.name: workload.entry for workload in workloads}
 
 
-def _log(options: argparse.Namespace):
-    """Return the log of a sweep, which is read once to check it; of one that needs options, a copy that needs none."""
+def _log(options: argparse.Namespace) -> tuple[list, list, dict]:
+    """Return the log of a sweep, no seeds, and its entry.
+
+    The log is read once to check it; of one that needs options, it is a copy that needs none.
+    """
     from simlib.cli.noted import NotedStream
     from simlib.experiments.sweep import Log as SweptLog
     from simlib.traces.chunks import stream_log
     from simlib.traces.files import Log, trace_of, write_trace
+    from simlib.workloads.entry import Entry
 
     if options.seeds or options.hours is not None:
         raise InputError("--seeds and --hours are for workloads: leave them out with --trace")
@@ -111,4 +119,4 @@ def _log(options: argparse.Namespace):
     if not log.is_plain:
         path = (Path(options.out) / f"{name}.parquet").resolve()
         write_trace(trace_of(log), path)
-    return SweptLog(name, stream.lasts, file_digest(path), path)
+    return [SweptLog(name, stream.lasts, file_digest(path), path)], [None], {name: Entry(stream.key_length)}

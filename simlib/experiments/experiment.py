@@ -21,7 +21,7 @@ from simlib.traces.files import read_trace
 from simlib.traces.source import log_name
 from simlib.traces.trace import Trace
 from simlib.workloads.churn import simulate_all
-from simlib.workloads.entry import MODELLED, Entry, Limit, check_entry
+from simlib.workloads.entry import MODELLED, Entry, Limit, check_entry, with_given
 from simlib.workloads.generator import generate
 from simlib.workloads.schema import LONGEST, Workload, load_workload
 
@@ -73,6 +73,11 @@ class Experiment:
         used = [c for c in COUNTERS if any(len(each.counters[c]) for each in self.replications)]
         return tuple(used) or COUNTERS[:1]
 
+    @property
+    def counter(self) -> str:
+        """The counter that is looked at in detail: the first that the streams use."""
+        return self.counters[0]
+
     def caption(self) -> str:
         """State the source and the settings of the figures, in a sentence or two."""
         bounds = describe_bounds(self.settings)
@@ -120,19 +125,14 @@ def open_experiment(
     Raises InputError for input that cannot be used.
     """
     settings = check_numbers(
-        replications, hours, memory_limit_mib, max_entries, ttl, prune_every, entry_limit, entry_bytes, value_bytes
+        *(replications, hours, memory_limit_mib, max_entries, ttl, prune_every),
+        *(entry_limit, entry_bytes, value_bytes, counter),
     )
-    if counter not in ("", *COUNTERS):
-        raise InputError(f"counter: {quoted(counter)} is unknown: choose one of {', '.join(COUNTERS)}")
     if trace:
         opened = _log(Path(trace), settings, counter, compiled)
     else:
         opened = _simulated(load_workload(workload), seed, replications, hours, settings, counter, compiled)
-    entry, limit = opened.entry, opened.limit
-    if entry_bytes or value_bytes:
-        entry = replace(entry, given=entry_bytes or None, value_bytes=value_bytes)
-    if memory_limit_mib or entry_limit:
-        limit = Limit(memory_limit_mib or None, entry_limit or None)
+    entry, limit = with_given(opened.entry, opened.limit, entry_bytes, value_bytes, memory_limit_mib, entry_limit)
     return replace(opened, entry=entry, memory_limit_mib=limit.mib, entry_limit=limit.entries)
 
 
@@ -146,8 +146,9 @@ def check_numbers(
     entry_limit: int = 0,
     entry_bytes: float = 0,
     value_bytes: int = 0,
+    counter: str = "",
 ) -> Settings:
-    """Check all numbers that describe an experiment; return the settings of the bounded store.
+    """Check all numbers and the counter that describe an experiment; return the settings of the bounded store.
 
     Raises InputError for the first that is out of range.
     """
@@ -157,6 +158,8 @@ def check_numbers(
         raise InputError(f"hours: {hours:g} is out of range: 0 for the workload's own, at most {LONGEST // HOUR}")
     if not 0 <= memory_limit_mib < float("inf"):
         raise InputError(f"memory_limit_mib: {memory_limit_mib:g} is out of range: 0 for the workload's own, or more")
+    if counter not in ("", *COUNTERS):
+        raise InputError(f"counter: {quoted(counter)} is unknown: choose one of {', '.join(COUNTERS)}")
     check_entry(entry_bytes, value_bytes, entry_limit)
     return Settings(max_entries, parse_duration(ttl), prune_every)
 
@@ -188,13 +191,12 @@ def _simulated(
         about=workload.about,
         source=f"workload {workload.name}",
         workload=workload,
-        # A limit in entries stands where memory is not the limit.
-        memory_limit_mib=None if workload.entry_limit else workload.memory_limit_mib,
+        memory_limit_mib=workload.limit.mib,
         settings=settings,
         seeds=seeds,
         replications=found,
-        entry=Entry(given=workload.entry_bytes),
-        entry_limit=workload.entry_limit,
+        entry=workload.entry,
+        entry_limit=workload.limit.entries,
     )
 
 

@@ -73,4 +73,6 @@ class Footprint:
         """Say what a sentence assumes that has `entries` take `mib`, such as "a modelled 330 bytes an entry"."""
         if self.entry.given is not None:
             return f"the given {format_number(self.entry.given)} bytes an entry"
-        return f"a modelled {format_number(mib * MIB / max(entries, 1))} bytes an entry"
+        if not entries:
+            return "the modelled bytes of an entry"
+        return f"a modelled {format_number(mib * MIB / entries)} bytes an entry"

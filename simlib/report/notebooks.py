@@ -67,6 +67,12 @@ def compares(name: str) -> bool:
     return "workloads" in declared_parameters(notebook_path(name))
 
 
+def default_parameters(name: str) -> dict[str, object]:
+    """Return the default of every parameter of a notebook but its folder."""
+    declared = declared_parameters(notebook_path(name))
+    return {parameter: default for parameter, (_, default) in declared.items() if parameter != "out"}
+
+
 _TYPES = {"str": str, "int": int, "float": float}
 
 

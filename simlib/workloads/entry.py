@@ -3,7 +3,7 @@
 `models.footprint` turns entries into bytes.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from simlib.core.errors import InputError
 from simlib.core.numbers import format_count, format_memory
@@ -44,11 +44,39 @@ class Limit:
         """Whether there is any limit."""
         return self.mib is not None or self.entries is not None
 
+    def allows(self, mib: float, entries: float) -> bool:
+        """Whether neither an amount of memory nor a number of entries exceeds the limit."""
+        return not ((self.mib is not None and mib > self.mib) or (self.entries is not None and entries > self.entries))
+
     def text(self) -> str:
         """Format the limit, for a sentence; empty where none is known."""
         mib = "" if self.mib is None else format_memory(self.mib)
-        entries = "" if self.entries is None else f"{format_count(self.entries)} entries"
+        entries = (
+            ""
+            if self.entries is None
+            else f"{format_count(self.entries)} {'entry' if self.entries == 1 else 'entries'}"
+        )
         return " or ".join(filter(None, (mib, entries)))
+
+
+UNKNOWN = Limit()
+"""No limit that is known."""
+
+
+def with_given(
+    entry: Entry,
+    limit: Limit,
+    entry_bytes: float = 0,
+    value_bytes: int = 0,
+    memory_limit_mib: float = 0,
+    entry_limit: int = 0,
+) -> tuple[Entry, Limit]:
+    """Return an entry and a limit with what a user gives, 0 for nothing; a given limit stands instead of the other."""
+    if entry_bytes or value_bytes:
+        entry = replace(entry, given=entry_bytes or None, value_bytes=value_bytes)
+    if memory_limit_mib or entry_limit:
+        limit = Limit(memory_limit_mib or None, entry_limit or None)
+    return entry, limit
 
 
 def check_entry(entry_bytes: float = 0, value_bytes: int = 0, entry_limit: int = 0) -> None:

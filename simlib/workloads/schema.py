@@ -14,6 +14,7 @@ from simlib.core.places import INCIDENTS, WORKLOADS
 from simlib.core.units import HOUR
 from simlib.workloads.arrivals import MOST_ARRIVALS, Arrivals
 from simlib.workloads.document import explained, read_fields
+from simlib.workloads.entry import Entry, Limit
 from simlib.workloads.fields import FASTEST, Duration, Frozen, Line, Name, Number, Whole
 from simlib.workloads.kinds import History, Kind
 
@@ -54,6 +55,16 @@ class Workload(Frozen):
         if self.duration == 0:
             raise ValueError("duration: 0 leaves nothing to simulate: give a duration such as 6h")
         return self
+
+    @property
+    def entry(self) -> Entry:
+        """The bytes of one entry, as far as the file says."""
+        return Entry(given=self.entry_bytes)
+
+    @property
+    def limit(self) -> Limit:
+        """The limit of the maps together: in entries where the file says so, otherwise in memory."""
+        return Limit(entries=self.entry_limit) if self.entry_limit else Limit(mib=self.memory_limit_mib)
 
     def lasting(self, duration: float) -> "Workload":
         """Return the same workload over another duration in ns. Raises InputError where that is out of range."""

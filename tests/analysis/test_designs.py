@@ -9,6 +9,7 @@ from simlib.calibration.golang import SOURCE
 from simlib.core.units import SECOND
 from simlib.experiments.experiment import open_experiment
 from simlib.figures.style import LeftOut
+from simlib.models.footprint import Footprint
 from simlib.stores.contract import Settings
 from simlib.stores.registry import DESIGNS, LEAKED, SHIPPED
 from simlib.traces.codes import OPS
@@ -27,7 +28,7 @@ def trace_of(*operations):
 def test_an_outcome_by_hand():
     # At a cap of 1 each change of session evicts the other: a is wrong when it comes back, b is never seen again.
     trace = trace_of(*((name, "increment") for name in "aaba"))
-    found = outcomes(trace, Settings(max_entries=1, ttl=0), "1.27")
+    found = outcomes(trace, Settings(max_entries=1, ttl=0), Footprint())
     bounded, unbounded = found[SHIPPED], found[LEAKED]
     assert (bounded.misses, unbounded.misses) == (3, 2)
     assert bounded.lost_share == 2 / 4
@@ -39,7 +40,7 @@ def test_an_outcome_by_hand():
 
 
 def test_without_any_count_left_there_is_no_error_of_the_total():
-    found = outcomes(trace_of(("a", "increment"), ("a", "delete")), Settings(), "1.27")
+    found = outcomes(trace_of(("a", "increment"), ("a", "delete")), Settings(), Footprint())
     assert np.isnan(found[SHIPPED].total_error)
 
 

@@ -1,5 +1,6 @@
 """The ledger for people: the span, the verdict, and a line with a word of help for each setting and figure."""
 
+import re
 from dataclasses import fields
 
 import pytest
@@ -10,6 +11,7 @@ from simlib.core.units import HOUR, MINUTE, SECOND
 from simlib.replay.ledger import Totals
 from simlib.stores.contract import Settings
 from simlib.stores.registry import DESIGNS
+from simlib.workloads.entry import UNKNOWN, Entry, Limit
 
 NOTHING = dict.fromkeys((field.name for field in fields(Totals)), 0)
 SPAN = Span("log.csv", "no_client", 2 * HOUR)
@@ -42,7 +44,23 @@ def test_the_span_comes_first_and_then_the_verdict():
 def test_a_store_that_evicts_nothing_says_so_with_its_memory():
     (verdict,) = (each for each in lines("unbounded", increments=5, peak_entries=100_000) if "Verdict" in each)
     assert "nothing was evicted and no count was lost. The store held at most 100,000 sessions (" in verdict
-    assert verdict.endswith(" MiB).")
+    assert re.search(r" MiB, at a modelled 1[0-9]{2} bytes an entry\)\.$", verdict)
+
+
+def test_memory_is_at_the_given_bytes_and_said_to_be_above_or_within_the_limit():
+    totals, entry = Totals(**NOTHING | {"increments": 5, "peak_entries": 100_000}), Entry(given=10_000)
+    shown = {
+        limit: ledger_text(SPAN, "bounded", Settings(), totals, entry, limit).splitlines()
+        for limit in (UNKNOWN, Limit(512), Limit(1024), Limit(entries=99_999))
+    }
+    # 10^9 bytes are 953.67 MiB.
+    held = "The store held at most 100,000 sessions (954 MiB, at the given 10,000 bytes an entry"
+    assert shown[UNKNOWN][1].endswith(f"{held}).")
+    assert shown[Limit(512)][1].endswith(f"{held}; above your limit of 512 MiB).")
+    assert shown[Limit(1024)][1].endswith(f"{held}; within your limit of 1 GiB).")
+    assert shown[Limit(entries=99_999)][1].endswith(f"{held}; above your limit of 99,999 entries).")
+    (heap,) = (each for each in shown[UNKNOWN] if each.startswith("  heap "))
+    assert heap.endswith("memory at the peak, at the given 10,000 bytes an entry")
 
 
 def test_a_shared_counter_is_part_of_the_verdict():

@@ -7,6 +7,7 @@ import pytest
 
 from simlib.cli.main import main
 from simlib.cli.sweep_text import EXPLAINED, FIGURES, HEADING, TITLES, best_rows
+from simlib.workloads.entry import UNKNOWN, Entry, Limit
 
 NOTHING = dict.fromkeys(FIGURES, 0)
 
@@ -17,12 +18,19 @@ def table(*rows):
     return whole.astype({"max_entries": "Int64", "prune_every": "Int64"})
 
 
-def shown(*rows):
-    return [" ".join(line.split()) for line in best_rows(table(*rows)).splitlines()[2:-1]]
+KILOBYTE = Entry(given=1024)
+
+
+def best(*rows, limit=UNKNOWN):
+    return best_rows(table(*rows), {"a": (KILOBYTE, limit), "b": (KILOBYTE, limit)})
+
+
+def shown(*rows, limit=UNKNOWN):
+    return [" ".join(line.split()) for line in best(*rows, limit=limit).splitlines()[2:-1]]
 
 
 def test_it_says_how_the_rows_are_chosen_and_what_the_columns_are():
-    lines = best_rows(table({"increments": 1})).splitlines()
+    lines = best({"increments": 1}).splitlines()
     assert (lines[0], lines[-1]) == (HEADING, EXPLAINED)
     assert lines[1].split() == " ".join(TITLES).split()
 
@@ -35,9 +43,9 @@ def test_fewest_counts_lost_or_shared_come_first_and_then_the_lowest_peak():
         {"increments": 100, "max_entries": 4, "overflow_counts": 1, "inherited_counts": 1, "peak_entries": 3},
     )
     assert found == [
-        "a no_client bounded 3 1 min 16 7 0 % 1 % 0 %",
-        "a no_client bounded 2 1 min 16 9 0 % 1 % 0 %",
-        "a no_client bounded 4 1 min 16 3 0 % 0 % 2 %",
+        "a no_client bounded 3 1 min 16 7 7 KiB 0 % 1 % 0 %",
+        "a no_client bounded 2 1 min 16 9 9 KiB 0 % 1 % 0 %",
+        "a no_client bounded 4 1 min 16 3 3 KiB 0 % 0 % 2 %",
     ]
 
 
@@ -47,18 +55,28 @@ def test_seeds_are_averaged_and_workloads_and_counters_keep_their_order():
         {"workload": "b", "increments": 300, "ttl_evictions": 10, "false_evictions": 3, "lost_counts": 6},
         {"workload": "a", "increments": 50, "counter": "drops"},
     )
-    assert found == ["b no_client bounded 8 1 min 16 0 20 % 2 % 0 %", "a drops bounded 8 1 min 16 0 0 % 0 % 0 %"]
+    assert found == [
+        "b no_client bounded 8 1 min 16 0 0 MiB 20 % 2 % 0 %",
+        "a drops bounded 8 1 min 16 0 0 MiB 0 % 0 % 0 %",
+    ]
 
 
 def test_what_has_no_bound_or_no_increments_is_left_out():
     none = {"max_entries": pd.NA, "ttl_seconds": float("nan"), "prune_every": pd.NA}
-    assert best_rows(table({"increments": 1, **none})) == ""
-    assert best_rows(table({"increments": 1, "max_entries": 0, "ttl_seconds": 0.0})) == ""
-    assert best_rows(table({"increments": 0})) == ""
+    assert best({"increments": 1, **none}) == ""
+    assert best({"increments": 1, "max_entries": 0, "ttl_seconds": 0.0}) == ""
+    assert best({"increments": 0}) == ""
     assert shown({"increments": 1, "max_entries": 0}, {"increments": 1, **none | {"max_entries": 4}}) == [
-        "a no_client bounded off 1 min 16 0 0 % 0 % 0 %",
-        "a no_client bounded 4 not used not used 0 0 % 0 % 0 %",
+        "a no_client bounded off 1 min 16 0 0 MiB 0 % 0 % 0 %",
+        "a no_client bounded 4 not used not used 0 0 MiB 0 % 0 % 0 %",
     ]
+
+
+def test_stores_above_the_limit_are_left_out():
+    rows = {"increments": 1, "peak_entries": 4096}, {"increments": 1, "max_entries": 9, "peak_entries": 4097}
+    for limit in (Limit(mib=4), Limit(entries=4096)):
+        assert shown(*rows, limit=limit) == ["a no_client bounded 8 1 min 16 4096 4 MiB 0 % 0 % 0 %"]
+    assert best(*rows, limit=Limit(mib=1)) == "No store with a bound stays within the limit."
 
 
 @pytest.fixture

@@ -52,3 +52,4 @@ def test_a_value_comes_on_top_of_the_modelled_entry():
 def test_sentences_say_what_they_assume():
     assert GIVEN.an_entry(123.0, 7) == "the given 10,000 bytes an entry"
     assert Footprint().an_entry(133 * 2048 / MIB, 2048) == "a modelled 133 bytes an entry"
+    assert Footprint().an_entry(0.001, 0) == "the modelled bytes of an entry"

@@ -10,6 +10,7 @@ from simlib.core.places import NOTEBOOKS
 from simlib.report.notebooks import (
     compares,
     declared_parameters,
+    default_parameters,
     notebook_names,
     parameters_cell,
     read_parameters,
@@ -99,3 +100,10 @@ def test_an_undeclared_parameter_is_refused():
     }
     with pytest.raises(InputError, match=r"01_memory declares no parameter 'sede': it has seed, replications"):
         read_parameters("01_memory", {"seed": "3", "sede": "3"})
+
+
+def test_the_defaults_are_those_of_every_parameter_but_the_folder():
+    defaults = default_parameters("07_scale")
+    assert "out" not in defaults
+    assert (defaults["seed"], defaults["instances"], defaults["entry_bytes"]) == (1, 1000, 0)
+    assert len(defaults) == len(declared_parameters(NOTEBOOKS / "07_scale.ipynb")) - 1

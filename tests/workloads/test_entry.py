@@ -3,7 +3,7 @@
 import pytest
 
 from simlib.core.errors import InputError
-from simlib.workloads.entry import Limit, check_entry
+from simlib.workloads.entry import Entry, Limit, check_entry, with_given
 
 
 def test_a_limit_is_said_with_its_unit_and_none_is_said_as_nothing():
@@ -12,6 +12,22 @@ def test_a_limit_is_said_with_its_unit_and_none_is_said_as_nothing():
     assert Limit(mib=512).text() == "512 MiB"
     assert Limit(entries=2_097_152).text() == "2,097,152 entries"
     assert Limit(2048, 10).text() == "2 GiB or 10 entries"
+
+
+def test_a_limit_allows_what_reaches_it_and_nothing_beyond():
+    assert Limit().allows(1e9, 1e12)
+    assert Limit(mib=8).allows(8, 1e12)
+    assert not Limit(mib=8).allows(8.001, 1)
+    assert Limit(8, 100).allows(8, 100)
+    assert not Limit(8, 100).allows(1, 101)
+
+
+def test_what_a_user_gives_stands_instead_of_what_is_known():
+    known = Entry(40, given=300), Limit(entries=10)
+    assert with_given(*known) == known
+    assert with_given(*known, value_bytes=200) == (Entry(40, None, 200), Limit(entries=10))
+    assert with_given(*known, entry_bytes=50, memory_limit_mib=64) == (Entry(40, 50), Limit(mib=64))
+    assert with_given(*known, memory_limit_mib=64, entry_limit=5) == (Entry(40, 300), Limit(64, 5))
 
 
 @pytest.mark.parametrize(
