@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from simlib.analysis.growth import Growth
 from simlib.core.numbers import format_count, format_duration, format_memory, format_number, format_percent
 from simlib.experiments.experiment import Experiment
 from simlib.experiments.replication import LIVE_DESIGNS
@@ -87,9 +88,9 @@ class Memory:
         return self.footprint.resident_mib(entries, SHIPPED, self.footprint.churned)
 
     @cached_property
-    def growth_by_class(self) -> pd.DataFrame:
-        """Entries of the unbounded maps in the first replication at the instants of its grid, a column a class."""
-        return self.experiment.first.entries_by_class(LEAKED, self.experiment.first.grid())
+    def growth(self) -> Growth:
+        """Who grows the unbounded maps."""
+        return Growth(self.experiment)
 
     # --- Sentences and tables
 
@@ -101,12 +102,9 @@ class Memory:
         )
         if self.oom.growth.mean <= 0 and not self.oom.finite:
             return f"The unbounded maps do not grow here. {bounded}"
-        share, who = self._blame()
         limit, reach = self.experiment.limit, "reach" if self.oom.reached else "would reach"
-        leak = f"they {reach} {limit.text()} in {self.oom.text()}"
-        if not limit.known:
-            leak = f"they gain {format_number(self.oom.growth.mean)} entries an hour ({NO_LIMIT})"
-        return f"The unbounded maps leak: {leak}, {share} of their entries from {who}. {bounded}"
+        leak = f"they {reach} {limit.text()} in {self.oom.text()}" if limit.known else NO_LIMIT
+        return f"The unbounded maps leak: {leak}. {self.growth.answer()} {bounded}"
 
     def limit_table(self) -> pd.DataFrame:
         """When the unbounded maps reach the memory limit, a row for each resident memory, as text."""
@@ -145,12 +143,6 @@ class Memory:
                 for design in LIVE_DESIGNS
             }
         ).drop(index="design")
-
-    def _blame(self) -> tuple[str, str]:
-        """The largest share of a class in the entries at the end, and the name of this class."""
-        final = self.growth_by_class.iloc[-1]
-        who = f"“{final.idxmax()}” sessions" if self.experiment.simulated else f"sessions {final.idxmax()}"
-        return format_percent(final.max() / max(final.sum(), 1)), who
 
     # --- Claims
 
@@ -221,15 +213,6 @@ class Memory:
             f"The unbounded maps {grows}; bounded, they need {format_memory(self.bounded_peak_mib)}",
             self.oom.hours.mean if self.oom.reached else None,
         )
-
-    def draw_growth(self) -> Drawing | LeftOut:
-        """Draw the growth of the unbounded maps by class of session."""
-        replication, entries = self.experiment.first, self.growth_by_class
-        if not entries.to_numpy().any():
-            return LeftOut("No figure: the unbounded maps stay empty, so nobody grows them.")
-        share, who = self._blame()
-        message = f"At the end {share} of the entries belong to {who}"
-        return figures.growth_by_class(replication.grid() - replication.start, entries, message)
 
     def draw_bound(self) -> Drawing:
         """Draw the entries of the fuller bounded store, against the cap and those that will be used again."""

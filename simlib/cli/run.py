@@ -44,6 +44,14 @@ def add(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--counter", metavar="NAME", help="look at one counter only: no_client or drops")
     add_entry_options(parser)
+    parser.add_argument(
+        "--class",
+        dest="session_class",
+        default="",
+        metavar="HOW",
+        help="divide a log's sessions by lifetime (default), seen, last_seen, prefix, column:NAME, "
+        "or a pattern of the id with one group, such as '^([a-z]+)-'",
+    )
     add_log_options(parser)
 
 
@@ -99,6 +107,8 @@ def _jobs(options: argparse.Namespace, profile: dict) -> list:
     parameters = {name: read_parameters(name, given) for name in options.notebook or notebook_names()}
     for values in parameters.values():
         _check(values)
+    if options.session_class:
+        _divide(options, parameters)
     if options.trace is not None:
         experiments = [_log_experiment(options)]
     else:
@@ -131,8 +141,21 @@ def _comparison(notebook: str, values: dict, experiments: list[tuple[str, dict, 
     return Job(notebook, names[0] if len(names) == 1 else COMPARISON, parameters, paths)
 
 
+def _divide(options: argparse.Namespace, parameters: dict[str, dict]) -> None:
+    """Set how the notebooks that divide a log's sessions do it; refuse what will not do."""
+    from simlib.report.notebooks import declared_parameters, notebook_path
+
+    if options.trace is None:
+        raise InputError("--class divides the sessions of a log: name one with --trace")
+    for name, values in parameters.items():
+        if "session_class" in declared_parameters(notebook_path(name)):
+            values["session_class"] = options.session_class
+            _check(values)
+
+
 def _check(parameters: dict) -> None:
-    """Refuse numbers that are out of range."""
+    """Refuse numbers that are out of range, and a pattern that will not do."""
+    from simlib.experiments.classes import check_classing
     from simlib.experiments.experiment import check_numbers
     from simlib.models.heap import GO_VERSIONS
     from simlib.traces.routing import check_instances
@@ -141,6 +164,7 @@ def _check(parameters: dict) -> None:
     described += ("entry_limit", "entry_bytes", "value_bytes", "counter")
     check_numbers(**{name: parameters[name] for name in described if name in parameters})
     check_instances(parameters.get("instances", 1))
+    check_classing(parameters.get("session_class", ""))
     if (version := parameters.get("go_version", GO_VERSIONS[-1])) not in GO_VERSIONS:
         raise InputError(f"go_version: {version!r} has no measurements: choose one of {', '.join(GO_VERSIONS)}")
 
@@ -150,15 +174,20 @@ def _log_experiment(options: argparse.Namespace) -> tuple[str, dict, Path]:
 
     Notebooks read one file with no option: of any other log that is a copy in the folder of the pack.
     """
-    from simlib.traces.files import write_trace
+    from simlib.core.files import whole_file
+    from simlib.experiments.classes import column_of
+    from simlib.traces.files import read_labels
+    from simlib.traces.parquet import write_parquet
     from simlib.traces.source import log_name
 
     name = _directory_name("stdin" if options.trace[0] == "-" else log_name(options.trace[0]))
     with read_log(options.trace, options) as (log, trace):
-        path = log.files[0]
+        column, path = column_of(options.session_class), log.files[0]
+        labels = {column: read_labels(trace, log, column)} if column else {}
         if not log.is_plain:
             path = Path(options.out) / f"{name}.parquet"
-            write_trace(trace, path)
+            with whole_file(path) as temporary:
+                write_parquet(trace, temporary, labels)
     return name, {"trace": str(path.resolve())}, path
 
 

@@ -13,19 +13,18 @@ import numpy as np
 from simlib.core.errors import InputError, quoted
 from simlib.core.numbers import format_count, format_duration
 from simlib.core.units import HOUR, parse_duration
+from simlib.experiments.classes import classes_of, column_of
 from simlib.experiments.replication import LIVE_DESIGNS, Replication
 from simlib.replay.observe import Observation, Observed, reference, replay
 from simlib.stores.contract import Settings
-from simlib.traces.codes import COUNTERS, INCREMENT
-from simlib.traces.files import read_trace
+from simlib.traces.codes import COUNTERS
+from simlib.traces.files import Log, read_labels, trace_of
 from simlib.traces.source import log_name
 from simlib.traces.trace import Trace
 from simlib.workloads.churn import simulate_all
 from simlib.workloads.entry import MODELLED, Entry, Limit, check_entry, with_given
 from simlib.workloads.generator import generate
 from simlib.workloads.schema import LONGEST, Workload, load_workload
-
-SEEN = ("seen once", "seen two to nine times", "seen ten times or more")
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,14 +112,15 @@ def open_experiment(
     ttl: str = "30m",
     prune_every: int = 256,
     counter: str = "",
+    session_class: str = "",
     compiled: bool = False,
 ) -> Experiment:
     """Open a log (where `trace` names a file) or simulate a workload under seeds `seed`, `seed + 1`, ….
 
     `hours`, the limits and the bytes of an entry leave the workload's own where they are 0; a log is taken whole, has
-    no limit of its own, and the keys that it has. `counter` leaves only the operations of one counter. `compiled`
-    engines give the same traces and ledgers some 50 times as fast, but record neither the kinds of the sessions nor
-    the third map.
+    no limit of its own, and the keys that it has. `counter` leaves only the operations of one counter, `session_class`
+    divides the sessions of a log (see `classes_of`). `compiled` engines give the same traces and ledgers some 50 times
+    as fast, but record neither the kinds of the sessions nor the third map.
 
     Raises InputError for input that cannot be used.
     """
@@ -129,7 +129,7 @@ def open_experiment(
         *(entry_limit, entry_bytes, value_bytes, counter),
     )
     if trace:
-        opened = _log(Path(trace), settings, counter, compiled)
+        opened = _log(Path(trace), settings, counter, session_class, compiled)
     else:
         opened = _simulated(load_workload(workload), seed, replications, hours, settings, counter, compiled)
     entry, limit = with_given(opened.entry, opened.limit, entry_bytes, value_bytes, memory_limit_mib, entry_limit)
@@ -226,16 +226,20 @@ def _replayed(
     }
 
 
-def _log(path: Path, settings: Settings, counter: str, compiled: bool) -> Experiment:
-    trace = read_trace(path)
+def _log(path: Path, settings: Settings, counter: str, session_class: str, compiled: bool) -> Experiment:
+    log = Log(path)
+    trace = trace_of(log)
     if len(trace) == 0:
         raise InputError(f"{path}: the log holds no rows")
+    column = column_of(session_class)
+    labels = read_labels(trace, log, column) if column else None
     if counter:
+        labels = None if labels is None else labels[trace.counter == COUNTERS.index(counter)]
         trace = trace.only(counter)
         if len(trace) == 0:
             raise InputError(f"{path}: the log has no rows of counter {counter!r}")
     observed = _replayed(trace, settings, replay if compiled else reference)
-    seen = np.bincount(trace.session[trace.op == INCREMENT], minlength=trace.ids.size)
+    classes = classes_of(trace, session_class, labels)
     start = int(trace.time[0])
     return Experiment(
         name=log_name(path),
@@ -246,8 +250,6 @@ def _log(path: Path, settings: Settings, counter: str, compiled: bool) -> Experi
         memory_limit_mib=None,
         settings=settings,
         seeds=(),
-        replications=(
-            Replication(trace, start, int(trace.time[-1]) - start, observed, SEEN, np.digitize(seen, [2, 10])),
-        ),
+        replications=(Replication(trace, start, int(trace.time[-1]) - start, observed, classes.names, classes.of),),
         entry=Entry(key_length=trace.key_length),
     )

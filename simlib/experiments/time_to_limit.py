@@ -1,9 +1,13 @@
-"""When do the entries reach a limit? The time in the replications, or a projection beyond their end."""
+"""When do the entries reach a limit, and which sessions make them grow?
+
+The time in the replications, or a projection beyond their end; none from a few instants.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from simlib.core.numbers import format_hours
 from simlib.core.statistics import Estimate, estimate
@@ -13,30 +17,42 @@ from simlib.experiments.replication import Replication
 WINDOWS = 10
 """Windows of equal length in the second half of a replication; their growth is projected."""
 
+FEW_INSTANTS = 10
+"""Where the second half has fewer instants, of which one window holds not even one, nothing is projected from it."""
+
+TOO_FEW = "too few instants to say"
+
 
 @dataclass(frozen=True)
 class TimeToLimit:
     """Hours from the start until the limit, and whether every replication reached it; otherwise it is projected.
 
-    `hours` is infinite where nothing grows. `growth` is entries gained an hour over the second half.
+    `hours` is infinite where nothing grows, and NaN where too few instants leave that open. `growth` is entries gained
+    an hour over the second half. `first_hours` is the time in the first replication alone, which figures show.
     """
 
     hours: Estimate
     reached: bool
     growth: Estimate
+    first_hours: float
 
     @property
     def finite(self) -> bool:
         """Whether the limit is reached at all."""
         return bool(np.isfinite(self.hours.mean))
 
+    @property
+    def known(self) -> bool:
+        """Whether there are enough instants to say."""
+        return not np.isnan(self.hours.mean)
+
     def text(self) -> str:
         """Format the time, for a sentence."""
-        return format_hours(self.hours.mean)
+        return format_hours(self.hours.mean) if self.known else TOO_FEW
 
     def interval(self) -> str:
         """Format the 95 % interval of the time, with as many digits as separate its ends."""
-        if np.isnan(self.hours.low):
+        if not np.isfinite(self.hours.low):
             return "none"
         if np.isinf(self.hours.high):
             return f"{format_hours(self.hours.low)} or later"
@@ -44,6 +60,8 @@ class TimeToLimit:
             low, high = format_hours(self.hours.low, digits), format_hours(self.hours.high, digits)
             if low != high:
                 break
+        if low == high:
+            return "none"
         return f"up to {high}" if self.hours.low <= 0 else f"{low} to {high}"
 
 
@@ -64,14 +82,27 @@ def time_to_limit(replications: Sequence[Replication], design: str, limit: float
         else:
             hours.append(_projected(replication, entries, windows.mean(), limit))
     if len(replications) > 1:
-        return TimeToLimit(_mean(hours), all(reached), estimate(windows.mean() for windows in growths))
+        growth = estimate(windows.mean() for windows in growths)
+        return TimeToLimit(_mean(hours), all(reached), growth, hours[0])
     growth = estimate(growths[0])
     if reached[0]:
-        return TimeToLimit(estimate(hours), True, growth)
+        return TimeToLimit(estimate(hours), True, growth, hours[0])
     soonest, latest = (
         _projected(replications[0], replications[0].entries(design), rate, limit) for rate in (growth.high, growth.low)
     )
-    return TimeToLimit(Estimate(hours[0], soonest, latest, 1), False, growth)
+    return TimeToLimit(Estimate(hours[0], soonest, latest, 1), False, growth, hours[0])
+
+
+def growth_by_class(replications: Sequence[Replication], design: str) -> pd.DataFrame:
+    """Measure the entries gained an hour over the second half, a column a class, a row a replication.
+
+    NaN where a replication takes no time. Only for a design that never evicts.
+    """
+    growths = []
+    for replication in replications:
+        gained = replication.entries_by_class(design, replication.grid(2)[1:]).diff().iloc[-1]
+        growths.append(gained / (replication.duration / 2 / HOUR or np.nan))
+    return pd.DataFrame(growths).reset_index(drop=True)
 
 
 def growth_in_windows(replication: Replication, design: str) -> np.ndarray:
@@ -82,10 +113,15 @@ def growth_in_windows(replication: Replication, design: str) -> np.ndarray:
 
 
 def _projected(replication: Replication, entries: np.ndarray, growth: float, limit: float) -> float:
+    late = replication.trace.time > replication.start + replication.duration // 2
+    if np.unique(replication.trace.time[late]).size < FEW_INSTANTS:
+        return np.nan
     if growth <= 0:
         return np.inf
     return replication.duration / HOUR + (limit - (entries[-1] if entries.size else 0)) / growth
 
 
 def _mean(hours: list[float]) -> Estimate:
-    return estimate(hours, 0) if np.isfinite(hours).all() else Estimate(np.inf, np.nan, np.nan, len(hours))
+    if np.isfinite(hours).all():
+        return estimate(hours, 0)
+    return Estimate(np.nan if np.isnan(hours).any() else np.inf, np.nan, np.nan, len(hours))

@@ -1,5 +1,6 @@
 """The figures of `01_memory`."""
 
+import textwrap
 from collections.abc import Mapping
 
 import matplotlib
@@ -64,10 +65,11 @@ def heap(
     return Drawing(figure, data.assign(bounded_mib=bounded_mib, limit_mib=limit_mib), message)
 
 
-def growth_by_class(at: np.ndarray, entries: pd.DataFrame, message: str) -> Drawing:
+def growth_by_class(at: np.ndarray, entries: pd.DataFrame, shares: np.ndarray, message: str) -> Drawing:
     """Draw the entries of the unbounded maps over time, stacked by class of session.
 
-    `at` ns from the start, (n,); `entries` a column a class, (n, classes).
+    `at` ns from the start, (n,); `entries` a column a class, (n, classes); `shares` of the growth over the second half,
+    (classes,), NaN where nothing grows.
     """
     unit, scale = time_unit(at[-1])
     time, total = at / scale, entries.sum(axis=1).to_numpy()
@@ -80,11 +82,15 @@ def growth_by_class(at: np.ndarray, entries: pd.DataFrame, message: str) -> Draw
         last = entries.iloc[-1].to_numpy()
         middles = np.cumsum(last) - last / 2
         labels = [
-            (float(y), f"{name}\n{format_percent(part)}", BLACK)
-            for y, name, part in zip(middles, entries.columns, last / max(last.sum(), 1), strict=True)
+            (float(y), f"{textwrap.fill(name, 18)}\n{_part(share)}", BLACK)
+            for y, name, share in zip(middles, entries.columns, shares, strict=True)
         ]
         label_ends(axes, labels, lines=2, swatches=colours)
     return Drawing(figure, entries.assign(**{f"time_{unit}": time})[[f"time_{unit}", *entries.columns]], message)
+
+
+def _part(share: float) -> str:
+    return f"{format_percent(share)} of growth" if share > 0 else "does not grow"
 
 
 def bound(at: np.ndarray, kept: np.ndarray, in_use: np.ndarray, colour: str, cap: int | None, message: str) -> Drawing:

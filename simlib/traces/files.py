@@ -5,6 +5,7 @@ Refuses, in one line that names the file and the row or column, whatever it cann
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pyarrow as pa
 from simlib.core.errors import InputError
 from simlib.core.files import whole_file
 from simlib.core.units import MAX_NS
+from simlib.stores.contract import MISSING
 from simlib.traces.batches import Batch, Reader
 from simlib.traces.mapping import How
 from simlib.traces.notes import Notes
@@ -73,6 +75,10 @@ class Log:
                 yield batch
         notes.end([(reader.about(), reader.clock.is_date) for reader in readers.values()])
 
+    def keyed_by(self, column: str) -> "Log":
+        """Return the same log with another column for its sessions. Raises InputError where it has no such column."""
+        return Log(self.files, replace(self._how, columns={**self._how.columns, "session": column}))
+
     def _begins(self, file: Path) -> int:
         """Return a file's earliest time, ns, as far as its first batch shows it."""
         with reading(file):
@@ -103,6 +109,17 @@ def trace_of(log: Log, notes: Notes | None = None, advance: Advance | None = Non
     parts = [(batch.time, _names(batch.session), batch.op, batch.counter) for batch in log.read(notes, advance)]
     nothing = np.empty(0, np.int64), np.empty(0, object), np.empty(0, np.uint8), np.empty(0, np.uint8)
     return Trace.of(*map(np.concatenate, zip(nothing, *parts, strict=True)))
+
+
+def read_labels(trace: Trace, log: Log, column: str) -> np.ndarray:
+    """Read a further column of a log whose trace was read: its text at each operation, (n,).
+
+    Raises InputError where the log has no such column, or a row has none.
+    """
+    labelled = trace_of(log.keyed_by(column))
+    if not (np.array_equal(labelled.time, trace.time) and np.array_equal(labelled.op, trace.op)):
+        raise InputError(f"{log.files[0]}: column {column!r} is not in every row")
+    return np.where(labelled.ids == MISSING, "", labelled.ids)[labelled.session]
 
 
 def _names(session: pa.Array) -> np.ndarray:

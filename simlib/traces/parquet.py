@@ -158,8 +158,8 @@ def _intact(column: pa.Array) -> pa.Array:
     return column
 
 
-def write_parquet(trace: Trace, path: Path) -> None:
-    """Write a file. The same trace gives the same bytes."""
+def write_parquet(trace: Trace, path: Path, labels: Mapping[str, np.ndarray] | None = None) -> None:
+    """Write a file, with further columns of text where their names are free. The same trace gives the same bytes."""
     seconds = trace.time / SECOND
     exact = np.array_equal(np.rint(seconds * SECOND).astype(np.int64), trace.time) and (
         len(trace) == 0 or np.abs(trace.time).max() < _EXACT_IN_FLOAT
@@ -171,4 +171,5 @@ def write_parquet(trace: Trace, path: Path) -> None:
         "op": pa.DictionaryArray.from_arrays(pa.array(trace.op.astype(np.int8)), pa.array(OPS)),
         "counter": pa.DictionaryArray.from_arrays(pa.array(trace.counter.astype(np.int8)), pa.array(COUNTERS)),
     }
-    pq.write_table(pa.table(columns), path)
+    more = {name: pa.array(texts, pa.string()) for name, texts in (labels or {}).items()}
+    pq.write_table(pa.table(more | columns), path)

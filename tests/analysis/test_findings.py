@@ -10,6 +10,7 @@ import pytest
 from simlib.analysis.accuracy import Accuracy
 from simlib.analysis.caps import Caps
 from simlib.analysis.closed_forms import ClosedForms
+from simlib.analysis.growth import Growth
 from simlib.analysis.memory import Memory
 from simlib.analysis.prune import PruneCost
 from simlib.analysis.validation import Validation
@@ -58,6 +59,22 @@ def test_the_third_map_keeps_what_streams_and_a_log_does_not_record_it():
     by_hand = Memory(experiment_of(OPERATIONS, Settings()), "1.27")
     assert by_hand.left_claims() == []
     assert "does not record" in by_hand.draw_left().reason
+
+
+def test_who_grows_the_maps_is_not_who_lies_there():
+    # Two workers from the start, two orphans in the second half, of which one is deleted, and a third session before.
+    rows = [(0, "w1", "increment"), (1, "w2", "increment"), (2, "early", "increment")]
+    rows += [(6000, "w1", "increment"), (6500, "w2", "increment"), (7000, "o1", "increment"), (7100, "o2", "increment")]
+    experiment = experiment_of([*rows, (7200, "o2", "delete")], Settings())
+    of = np.array([{"w": 0, "o": 1, "e": 2}[name[0]] for name in experiment.first.trace.ids])
+    first = replace(experiment.first, classes=("worker", "orphan", "early"), class_of=of)
+    growth = Growth(replace(experiment, replications=(first,)))
+    assert growth.classes.index[0] == "orphan"
+    assert growth.classes.loc["orphan"].tolist() == [1, 1, 1]
+    assert growth.classes.loc["worker"].tolist() == [2, 0, 0]
+    assert growth.answer() == "They gain 1 entries an hour; 100 % of the growth comes from sessions orphan."
+    assert growth.table().loc["early"].tolist() == ["1", "0", "0 %"]
+    assert growth.draw().data.columns.tolist() == ["time_minutes", "early", "worker", "orphan"]
 
 
 def test_the_warm_up_ends_once_the_store_is_full():

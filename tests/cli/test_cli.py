@@ -130,6 +130,12 @@ BAD = {
     "out under a file": (["simulate", "incident", "--hours", "0.1", "--out", "{log}/t.csv"], "cannot be written"),
     "run on a missing log": (["run", "--trace", "{tmp}/none.csv", "--out", "{tmp}/b"], "No such file"),
     "run on an empty log": (["run", "--trace", "{empty}", "--out", "{tmp}/b"], "the log holds no rows"),
+    "classes of a workload": (["run", "--class", "prefix", "--out", "{tmp}/b"], "name one with --trace"),
+    "a class by no pattern": (["run", "--trace", "{log}", "--class", "(a", "--out", "{tmp}/b"], "nor a pattern"),
+    "a class by no column": (
+        ["run", "--trace", "{log}", "--class", "column:x", "--out", "{tmp}/b"],
+        "there is no column 'x'; the columns are: 'time', 'session'",
+    ),
     "run on an unknown workload": (["run", "--workload", "nosuch", "--out", "{tmp}/b"], "no workload 'nosuch'"),
     "run of an unknown notebook": (["run", "--notebook", "99_x", "--out", "{tmp}/b"], "no notebook '99_x': choose one"),
     "undeclared parameter": (["run", "--parameter", "sede=3", "--out", "{tmp}/b"], "declares no parameter 'sede'"),

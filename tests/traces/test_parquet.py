@@ -7,8 +7,10 @@ import pytest
 
 from simlib.core.errors import InputError
 from simlib.core.units import SECOND
-from simlib.traces.files import read_trace, write_trace
-from tests.traces.helpers import refused, trace_of
+from simlib.traces.files import Log, read_labels, read_trace, write_trace
+from simlib.traces.mapping import How
+from simlib.traces.parquet import write_parquet
+from tests.traces.helpers import refused, same, trace_of
 
 
 def test_a_float_of_seconds_means_the_decimal_it_prints_as(tmp_path):
@@ -109,3 +111,17 @@ def test_text_of_each_arrow_kind(tmp_path):
     for kind in (pa.string(), pa.large_string(), pa.string_view()):
         pq.write_table(pa.table({"time": [0, 1], "session": pa.array(["a", "007"], kind)}), tmp_path / "log.parquet")
         assert read_trace(tmp_path / "log.parquet").ids.tolist() == ["a", "007"]
+
+
+def test_a_copy_keeps_a_further_column_of_the_log(tmp_path):
+    log, copy = tmp_path / "log.csv", tmp_path / "copy.parquet"
+    log.write_text("time,session,took,peer\n0,a,5,x\n1,b,,\n2,a,1,y\n")
+    how = How(columns={"duration": "took"})
+    trace = read_trace(log, how)
+    labels = read_labels(trace, Log(log, how), "peer")
+    assert labels.tolist() == ["x", "", "y", "y", "x"]
+    write_parquet(trace, copy, {"peer": labels, "op": labels})
+    assert same(read_trace(copy), trace)
+    assert read_labels(trace, Log(copy), "peer").tolist() == labels.tolist()
+    with pytest.raises(InputError, match="'peer' is not in every row"):
+        read_labels(trace.first(2), Log(copy), "peer")
