@@ -105,39 +105,34 @@ class Overview:
         return " ".join((self._one() if len(self.rows) == 1 else self._several(), self._losses()))
 
     def _one(self) -> str:
-        row, needs = self.rows[0], f"bounded, they need {self.rows[0].texts['bounded_peak_mib']}"
-        if row.is_limited and np.isfinite(row.mean("oom_hours")):
-            verb = "run" if row.oom_is_reached else "would run"
-            return f"The unbounded maps of {row.name} {verb} out of memory in {row.texts['oom_hours']}; {needs}."
-        if row.is_limited or not row.grows:
-            return (
-                f"The unbounded maps of {row.name} do not {'run out of memory' if row.is_limited else 'grow'}; {needs}."
-            )
-        gain = f"gain {row.texts['growth_per_hour']} entries an hour ({NO_LIMIT})"
-        return f"The unbounded maps of {row.name} {gain}; {needs}."
+        row = self.rows[0]
+        does = "do not run out of memory" if row.is_limited else "do not grow"
+        if np.isfinite(row.mean("oom_hours")):
+            does = f"{'' if row.oom_is_reached else 'would '}run out of memory in {row.texts['oom_hours']}"
+        elif row.grows and not row.is_limited:
+            does = f"gain {row.texts['growth_per_hour']} entries an hour ({NO_LIMIT})"
+        return f"The unbounded maps of {row.name} {does}; bounded, they need {row.texts['bounded_peak_mib']}."
 
     def _several(self) -> str:
-        limited = [row for row in self.rows if row.is_limited]
-        out = sorted((row for row in limited if row.is_exhausted), key=lambda row: row.mean("oom_hours"))
+        """The sentences on memory: who runs out of it, or where no limit is known, who grows."""
         most = f"bounded, the maps need at most {format_memory(max(row.mean('bounded_peak_mib') for row in self.rows))}"
-        if not limited:
-            grow = sum(row.grows for row in self.rows)
-            fastest = max(self.rows, key=lambda row: row.mean("growth_per_hour"))
-            gain = f", {fastest.name} fastest, by {fastest.texts['growth_per_hour']} entries an hour" if grow else ""
-            verb = "grow" if grow > 1 else "grows"
-            return (
-                f"Without a bound {grow or 'none'} of {len(self.rows)} {self._what} {verb}{gain} ({NO_LIMIT}); {most}."
+        of_all, unlimited = f"of {len(self.rows)} {self._what}", [row for row in self.rows if not row.is_limited]
+        if len(unlimited) == len(self.rows):
+            growing = sorted((row for row in self.rows if row.grows), key=lambda row: -row.mean("growth_per_hour"))
+            if not growing:
+                return f"Without a bound none {of_all} grows; {most}."
+            fastest = (
+                f"{growing[0].name} fastest, by {growing[0].texts['growth_per_hour']} entries an hour ({NO_LIMIT})"
             )
-        unknown = (
-            f"; for {len(self.rows) - len(limited)} more no limit is given" if len(limited) < len(self.rows) else ""
-        )
+            return f"Without a bound {len(growing)} {of_all} {_verb('grow', growing)}, {fastest}; {most}."
+        unknown = f" ({NO_LIMIT} for {len(unlimited)})" if unlimited else ""
+        out = sorted((row for row in self.rows if row.is_exhausted), key=lambda row: row.mean("oom_hours"))
         if not out:
-            return f"None of the {len(limited)} {self._what} runs out of memory within a year without a bound{unknown}."
-        saved = [row for row in out if row.fits]
-        verb = "run" if len(out) > 1 else "runs"
-        who = "all of them" if len(saved) == len(out) else f"{len(saved)} of them" if saved else "none of them"
+            return f"Without a bound none {of_all} runs out of memory within a year{unknown}; {most}."
+        saved = sum(row.fits for row in out)
+        who = "all of them" if saved == len(out) else f"{saved or 'none'} of them"
         return (
-            f"Without a bound {len(out)} of {len(limited)} {self._what} {verb} out of memory within a year, "
+            f"Without a bound {len(out)} {of_all} {_verb('run', out)} out of memory within a year, "
             f"{out[0].name} first, in {out[0].texts['oom_hours']}{unknown}. The bound saves {who}: {most}."
         )
 
@@ -207,7 +202,7 @@ class Overview:
         """Draw the measures of DRAWN, a small panel each."""
         panels = []
         drawn = dict(DRAWN)
-        if not any(row.is_limited for row in self.rows):
+        if 2 * sum(row.is_limited for row in self.rows) < len(self.rows):
             drawn = {"growth_per_hour": "entries gained an hour, unbounded", **drawn}
             del drawn["oom_hours"]
         for name, label in drawn.items():
@@ -220,19 +215,20 @@ class Overview:
         return figures.dots([row.name for row in self.rows], panels, self._message())
 
     def _message(self) -> str:
-        limited, lost = [row for row in self.rows if row.is_limited], self._most_lost(self.rows)
-        out, one = [row for row in limited if row.is_exhausted], len(self.rows) == 1
+        lost, one, of_all = self._most_lost(self.rows), len(self.rows) == 1, f"of {len(self.rows)}"
         loses = f"{'' if one else 'up to '}{lost[1]} of counts are lost" if lost else "no counts are lost"
-        if not limited:
-            grow = self.rows[0].texts["growth_per_hour"] if one else sum(row.grows for row in self.rows)
-            what = "entries an hour are gained" if one else f"of {len(self.rows)} grow"
-            return f"Unbounded, {grow} {what}; bounded, {loses}"
+        if not any(row.is_limited for row in self.rows):
+            growing = [row for row in self.rows if row.grows]
+            gained = f"{self.rows[0].texts['growth_per_hour']} entries an hour are gained"
+            grow = gained if one else f"{len(growing)} {of_all} {_verb('grow', growing)}"
+            return f"Unbounded, {grow}; bounded, {loses}"
+        out = [row for row in self.rows if row.is_exhausted]
         if not out:
             return f"Nothing runs out of memory in a year; bounded, {loses}"
         over = sum(not row.fits for row in out)
         stays = f"{over} still" if over and not one else "still so" if over else "never" if one else "none"
         when = out[0].texts["oom_hours"] if one else "a year"
-        who = "Out" if one else f"{len(out)} of {len(limited)} {'run' if len(out) > 1 else 'runs'} out"
+        who = "Out" if one else f"{len(out)} {of_all} {_verb('run', out)} out"
         return f"{who} of memory in {when}; bounded, {stays}, but {loses}"
 
     # --- Claims
@@ -273,6 +269,11 @@ class Overview:
     def sorted(self) -> list[str]:
         """The experiments in which a store is sorted."""
         return [row.name for row in self.rows if any(totals.entries_sorted for totals in row.bounded)]
+
+
+def _verb(verb: str, rows: Sequence[Row]) -> str:
+    """The form of a verb for a number of rows."""
+    return verb if len(rows) > 1 else f"{verb}s"
 
 
 def _counted(number: int, what: str) -> str:

@@ -119,7 +119,7 @@ def test_what_it_claims_holds(overview):
 
 def changed(row, name, *, hours=np.nan, lost=np.nan, evicts=True, **more):
     """A row of another name that runs out of memory in `hours`, loses a share, and reaches its cap or does not."""
-    numbers = {"oom_hours": hours, "lost_count_share": lost}
+    numbers = {"oom_hours": hours, "lost_count_share": lost, "growth_per_hour": 9.0}
     texts = {"oom_hours": f"{hours:g} h", "lost_count_share": f"{100 * lost:g} %"}
     return replace(
         row,
@@ -147,9 +147,17 @@ def test_the_answer_leads_with_who_runs_out_of_memory_and_what_the_bound_loses(o
     assert "The bound saves 1 of them" in replace(overview, rows=(first, full)).answer()
     assert "1 still" in replace(overview, rows=(first, full)).draw().message
     assert "The bound saves none of them" in replace(overview, rows=(full, slow)).answer()
+    unlimited = replace(slow, name="e", texts={**slow.texts, "oom_hours": "no limit given"})
+    mixed = replace(overview, rows=(first, unlimited)).answer()
+    assert (
+        "Without a bound 1 of 2 workloads runs out of memory within a year, a first, in 40 h (no limit given" in mixed
+    )
+    growing = replace(overview, rows=(unlimited, replace(unlimited, name="f")))
+    assert growing.answer().startswith("Without a bound 2 of 2 workloads grow, e fastest, by ")
+    assert growing.draw().message.startswith("Unbounded, 2 of 2 grow; bounded, up to 25 %")
     spared = changed(row, "d", lost=0.0, evicts=False)
     nobody = replace(overview, rows=(spared, slow))
-    assert nobody.answer().startswith("None of the 2 workloads runs out of memory within a year")
+    assert nobody.answer().startswith("Without a bound none of 2 workloads runs out of memory within a year")
     assert "The cap is reached on none of them" in nobody.answer()
 
 
