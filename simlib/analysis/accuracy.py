@@ -215,15 +215,15 @@ class Accuracy:
 
     @cached_property
     def snapshots(self) -> pd.DataFrame:
-        """Errors of snapshots of the bounded `no_client` store against the unbounded one, first replication.
+        """Errors of snapshots of the bounded store of one counter against the unbounded one, first replication.
 
         Rows as of `ledger.snapshot_error`, after the warm-up, with their `time` in ns from the start.
         """
-        replication = self.experiment.first
-        trace, at = replication.counters[LOGGED], replication.grid(LOOKS)
+        replication, counter = self.experiment.first, self.experiment.counter
+        trace, at = replication.counters[counter], replication.grid(LOOKS)
         rows = np.searchsorted(trace.time, at, side="right") - 1
         looked = (rows >= 0) & (at >= replication.start + replication.warm_up)
-        truth, observed = (replication.observed[LOGGED, design] for design in (LEAKED, SHIPPED))
+        truth, observed = (replication.observed[counter, design] for design in (LEAKED, SHIPPED))
         error = ledger.snapshot_error(trace, truth, observed, rows[looked])
         return error.assign(time=at[looked] - replication.start)
 

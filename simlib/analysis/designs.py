@@ -12,13 +12,10 @@ import pandas as pd
 
 from simlib.analysis.prune import PruneCost
 from simlib.calibration.golang import SOURCE
-from simlib.core.numbers import format_count, format_percent
+from simlib.core.numbers import format_number
 from simlib.core.statistics import Estimate, estimate
 from simlib.core.units import HOUR
 from simlib.experiments.experiment import Experiment
-from simlib.figures import designs as figures
-from simlib.figures.designs import Panel
-from simlib.figures.style import Drawing, LeftOut
 from simlib.models import cost, heap
 from simlib.models.footprint import Footprint
 from simlib.models.heap import GO_VERSIONS
@@ -38,8 +35,8 @@ BOUND = next((name for name, design in DESIGNS.items() if design.needs_future), 
 FLOOD_HOURS = 0.5
 """Length of the flood that every design is shown under: the store is full for most of it."""
 
-MOST_STEPS = 200_000
-"""Operations at most whose steps are counted: the readable stores take some microseconds for each."""
+MOST_STEPS = 50_000
+"""Operations at most whose steps are counted: only the readable stores count them, at some microseconds for each."""
 
 SHIPPED_CAP = Settings().max_entries
 """The cap at which the designs were measured in Go."""
@@ -147,13 +144,13 @@ class Designs:
 
     def table(self) -> pd.DataFrame:
         """Memory and accuracy, a row a design: means over the replications."""
-        return _rounded(_means(self.replications))
+        return _means(self.replications)
 
     def flood(self) -> pd.DataFrame:
         """The same under the flood, whatever the experiment is: one replication of half an hour."""
         workload = load_workload(FLOOD).lasting(int(FLOOD_HOURS * HOUR))
         trace = generate(workload, 1)
-        return _rounded(_means([outcomes(trace, self.experiment.settings, self.footprint)]))
+        return _means([outcomes(trace, self.experiment.settings, self.footprint)])
 
     @cached_property
     def steps(self) -> pd.DataFrame:
@@ -171,10 +168,6 @@ class Designs:
     def costs(self) -> pd.DataFrame:
         """Cost, a row a design: steps, then what was measured in Go at the shipped cap under churn, NaN if nothing."""
         return self.steps.add_prefix("steps_").join(pd.DataFrame({name: _in_go(name) for name in DESIGNS}).T)
-
-    def costs_table(self) -> pd.DataFrame:
-        """Costs to three digits."""
-        return _rounded(self.costs)
 
     @cached_property
     def regret(self) -> pd.DataFrame:
@@ -223,8 +216,10 @@ class Designs:
     # --- Claims
 
     def claims(self) -> list[tuple[str, bool, dict[str, float]]]:
-        """Claims about the designs that hold on any stream, each with its numbers."""
-        claims = []
+        """Claims about the designs that hold on any stream, each with its numbers; none where nothing is counted."""
+        claims: list[tuple[str, bool, dict[str, float]]] = []
+        if self.silence:
+            return claims
         if BOUND:
             holds = all(
                 found[name].misses >= found[BOUND].misses for found in self.replications for name in self.within_cap()
@@ -245,64 +240,6 @@ class Designs:
         claims.append((f"{', '.join(exact)}: a reported total is never below the truth", holds, {}))
         return claims
 
-    # --- Pictures
-
-    @property
-    def colours(self) -> dict[str, str]:
-        """The colour of each design."""
-        return {name: design.colour for name, design in DESIGNS.items()}
-
-    def draw_trade_off(self) -> Drawing | LeftOut:
-        """Draw memory and accuracy of every design beside each other."""
-        if self.silence:
-            return LeftOut(self.silence)
-        table = self.table().sort_values("wrong_answers_percent", kind="stable")
-        wrong = table["wrong_answers_percent"]
-        best = wrong[self.eligible].idxmin()
-        message = f"{SHIPPED} answers no increment wrongly, and none does better"
-        if wrong[SHIPPED] > 0:
-            message = f"{format_percent(wrong[SHIPPED] / 100)} of increments get a wrong count from {SHIPPED}"
-            message += f", {format_percent(wrong[best] / 100)} from {best}" if best != SHIPPED else ", the least"
-        panels = (
-            Panel("heap at the peak (KiB)", ("heap_kib",)),
-            Panel("increments answered with\na wrong count (%)", ("wrong_answers_percent",), percent=True),
-        )
-        bounds = {"wrong_answers_percent": float(wrong[BOUND])} if BOUND else {}
-        return figures.rows(table.assign(heap_kib=1024 * table["heap_mib"]), panels, self.colours, message, bounds)
-
-    def draw_costs(self) -> Drawing | LeftOut:
-        """Draw the mean, the 99th percentile and the worst of one operation of every design."""
-        if self.silence:
-            return LeftOut(self.silence)
-        worst = self.steps["worst"][self.eligible]
-        message = f"The worst operation takes {format_count(worst[SHIPPED])} steps in {SHIPPED}"
-        message += f", {format_count(worst.min())} in {worst.idxmin()}" if worst.idxmin() != SHIPPED else ", the least"
-        parts = ("mean", "p99", "worst")
-        panels = (
-            Panel("steps of an operation:\nmean, 99 %, worst", tuple(f"steps_{part}" for part in parts)),
-            Panel(
-                "µs of an increment in Go at the cap,\nchurn: mean, 99 %, worst", tuple(f"{part}_us" for part in parts)
-            ),
-        )
-        in_us = {f"{part}_us": self.costs[f"{part}_ns"] / 1000 for part in parts}
-        return figures.rows(
-            self.costs.assign(**in_us).sort_values("steps_mean", kind="stable"), panels, self.colours, message
-        )
-
-    def draw_regret(self) -> Drawing | LeftOut:
-        """Draw how much more often each design misses than the clairvoyant bound."""
-        if self.silence or BOUND is None:
-            return LeftOut(self.silence or "No figure: no registered design knows the future.")
-        table = self.regret.clip(lower=0).sort_values("misses_percent", kind="stable")
-        misses = table["misses_percent"]
-        best = misses[[name for name in self.eligible if name in table.index]].idxmin()
-        message = f"{SHIPPED} misses no more often than the clairvoyant design"
-        if misses[SHIPPED] > 0:
-            message = f"{format_percent(misses[SHIPPED] / 100)} of increments miss needlessly in {SHIPPED}"
-            message += f", {format_percent(misses[best] / 100)} in {best}" if best != SHIPPED else ", the least"
-        panel = Panel("misses beyond the clairvoyant bound (% of increments)", ("misses_percent",), percent=True)
-        return figures.rows(table, [panel], self.colours, message)
-
 
 def _means(replications: Sequence[Mapping[str, Outcome]]) -> pd.DataFrame:
     """Mean memory and accuracy over replications, a row a design."""
@@ -312,6 +249,7 @@ def _means(replications: Sequence[Mapping[str, Outcome]]) -> pd.DataFrame:
         "evictions": lambda o: o.totals.cap_evictions + o.totals.ttl_evictions,
         "false_evictions": lambda o: o.totals.false_evictions,
         "lost_counts": lambda o: o.totals.lost_counts,
+        "lost_percent": lambda o: 100 * o.lost_share,
         "shared_or_inherited_counts": lambda o: o.totals.overflow_counts + o.totals.inherited_counts,
         "wrong_answers_percent": lambda o: 100 * o.wrong_share,
         "total_error_percent": lambda o: 100 * o.total_error,
@@ -342,6 +280,6 @@ def _in_go(design: str) -> dict[str, float]:
     }
 
 
-def _rounded(table: pd.DataFrame) -> pd.DataFrame:
-    """Every number to three significant digits."""
-    return table.map(lambda value: float(f"{value:.3g}"))
+def as_text(table: pd.DataFrame, none: str = "none") -> pd.DataFrame:
+    """Format every number for people, with a word where there is none; columns without any number are left out."""
+    return table.dropna(axis="columns", how="all").map(lambda value: none if np.isnan(value) else format_number(value))

@@ -1,4 +1,4 @@
-"""The recommendation of `05_designs`: which design to take, at what price, and from which rate on it is needed.
+"""The recommendation of `05_designs`: which design to take, what it gains and costs, and whether pruning needs it.
 
 Real Go libraries stand beside the designs whose rule they have.
 """
@@ -9,9 +9,12 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from simlib.analysis.designs import BOUND, Designs
+from simlib.analysis.designs import BOUND, SHIPPED_CAP, Designs
 from simlib.core.numbers import format_count, format_duration, format_number, format_percent
 from simlib.core.units import SECOND
+from simlib.figures import designs as figures
+from simlib.figures.designs import Panel
+from simlib.figures.style import Drawing, LeftOut
 from simlib.models import cost, peers
 from simlib.stores.contract import Settings
 from simlib.stores.registry import DESIGNS, LEAKED, SHIPPED
@@ -21,6 +24,9 @@ NEAR, NEARER = 0.1, 0.001
 
 HALF = 0.5
 """Share of the time for which the lock is held from which on the mean wait for it exceeds the time it is held."""
+
+PROFILED = (SHIPPED, "heap", "linked_list")
+"""The shipped design, the one that the write-up considers, and the textbook's LRU."""
 
 EXACT = {"ttlcache": "linked_list"}
 """Libraries that make exactly the evictions of a design, on every stream tried."""
@@ -45,12 +51,6 @@ class Replacement:
         near = [name for name in near if not DESIGNS[name].exceeds_cap] or near
         best = min(near, key=lambda name: (steps[name], name))
         return SHIPPED if SHIPPED in near and steps[best] > steps[SHIPPED] / 2 else best
-
-    @cached_property
-    def beyond_the_cap(self) -> str | None:
-        """The design that loses least of those that may outgrow the cap; None where there is none."""
-        names = [name for name, each in DESIGNS.items() if each.exceeds_cap and name != LEAKED]
-        return min(names, key=lambda name: (self._lost(name), name), default=None)
 
     def _lost(self, design: str) -> float:
         return self.designs.mean(design, lambda outcome: outcome.lost_share).mean
@@ -93,38 +93,37 @@ class Replacement:
             return None
         return bool((prune.cliff["mean_ns"] <= 1.05 * self.sort_ns).all())
 
-    def bottleneck(self) -> str:
-        """Answer the incident's open question in one sentence."""
-        prune, settings = self.designs.prune, self.designs.experiment.settings
-        if self.designs.silence:
-            return ""
-        held, stalled, new = prune.utilisation.mean, prune.stalled.mean, prune.new_per_second.mean
-        verdict = "is a bottleneck" if held >= HALF else "is no bottleneck"
-        says = (
-            f"At {format_number(new)} new sessions a second pruning {verdict}: the lock is held for "
-            f"{format_percent(held)} of the time"
-        )
-        if settings.max_entries <= 0:
-            return f"{says}; without a cap nothing is ever sorted."
-        begins = prune.cliff_simulated.mean
-        if stalled:
-            pause = format_duration(self.sort_ns)
-            says += f", though {format_percent(stalled)} of the increments sort the store, {pause} each"
-        if 0 < begins < np.inf:
-            says += f"; the cliff, where new ones begin to sort it, is at {format_number(begins)} a second"
-        return (
-            f"{says}; from {format_number(self.saturates_at)} a second on the lock may be held half of the time, and "
-            f"{self.remedy()}."
-        )
+    @property
+    def is_bottleneck(self) -> bool:
+        """Whether the shipped store holds its lock for half of the time or more."""
+        return self.designs.prune.utilisation.mean >= HALF
 
-    def remedy(self) -> str:
-        """Name the file to copy or the library to import in place of the shipped store, as part of a sentence."""
-        design = self.design
-        if design == SHIPPED:
-            return "no other design is as accurate and takes less than half of the steps"
-        lines = self.designs.costs["lines_of_go"][design]
-        written = f"copy {design}, {format_count(lines)} lines of Go" if np.isfinite(lines) else f"write {design} in Go"
-        return f"the remedy is to {written}" + (f", or to import {self.library}" if self.library else "")
+    @property
+    def _reaches_the_cap(self) -> bool:
+        return any(found[SHIPPED].totals.cap_evictions for found in self.designs.replications)
+
+    def pruning(self) -> pd.DataFrame:
+        """Say whether pruning is a bottleneck of the shipped store, as text: a row a number, its `value`."""
+        if self.designs.silence:
+            return pd.DataFrame()
+        prune = self.designs.prune
+        cliff, sorts = prune.cliff_simulated.mean, prune.stalled.mean
+        rows = {
+            "new sessions a second": format_number(prune.new_per_second.mean),
+            "share of the time for which the lock is held": format_percent(prune.utilisation.mean),
+            "increments that sort the whole store": format_percent(sorts) if sorts else "none",
+            "time of one of them, without garbage collection": format_duration(self.sort_ns) if sorts else "",
+            "new sessions a second from which on new ones sort the store": (
+                "any" if cliff == 0 else format_number(cliff) if np.isfinite(cliff) else "none that was simulated"
+            ),
+            "new sessions a second from which on the lock may be held half of the time": (
+                format_number(self.saturates_at)
+                if np.isfinite(self.saturates_at)
+                else "none, as without a cap none sorts"
+            ),
+            "library to import": self.library,
+        }
+        return pd.DataFrame({"value": {name: value for name, value in rows.items() if value}}).rename_axis("number")
 
     @cached_property
     def library(self) -> str:
@@ -138,51 +137,115 @@ class Replacement:
     # --- Sentences
 
     def answer(self) -> str:
-        """Answer the notebook's question in two sentences."""
+        """Answer the notebook's question in three short sentences at most: what to take, its gain, and its price."""
         if self.designs.silence:
             return self.designs.silence
-        design, mean = self.design, self.designs.steps["mean"]
-        mine, shipped = format_percent(self._lost(design)), format_percent(self._lost(SHIPPED))
-        bound = f" (the clairvoyant bound: {format_percent(self._lost(BOUND))})" if BOUND else ""
-        if design == SHIPPED:
+        mine, shipped = format_percent(self._lost(self.design)), format_percent(self._lost(SHIPPED))
+        needed = "is a bottleneck" if self.is_bottleneck else "is no bottleneck"
+        if self.design == SHIPPED:
             return (
                 f"Keep {SHIPPED}: no other design is as accurate and takes less than half of its steps. It loses "
-                f"{shipped} of the counts{bound}; mean steps of an operation: {format_number(mean[SHIPPED])}."
+                f"{shipped} of the counts, and pruning {needed}."
             )
         return (
-            f"Take {design}: it loses {mine} of the counts, {SHIPPED} {shipped}{bound}. An operation takes "
-            f"{format_number(mean[design])} steps on average in place of {format_number(mean[SHIPPED])}."
+            f"Take {self.design}, {'as' if self.is_bottleneck else 'though'} pruning {needed} here. "
+            f"It loses {mine} of the counts ({SHIPPED}: {shipped}), and {self._speed()}. {self._price()}"
         )
 
-    def price(self) -> str:
-        """Say what the recommended design costs, in sentences."""
-        if self.designs.silence:
-            return ""
-        design, costs = self.design, self.designs.costs
-        most = self.designs.steps["worst"][design]
-        worst = f"{format_count(most)} step{'s' if most != 1 else ''} in the worst operation"
-        says = f"The price of keeping {design}: {worst}."
-        if design != SHIPPED:
-            more = costs["bytes_an_entry"][design] - costs["bytes_an_entry"][SHIPPED]
-            memory = "bytes in Go that are not measured"
-            if np.isfinite(more):
-                memory = f"{format_number(abs(more))} bytes {'less' if more < 0 else 'more'} an entry than {SHIPPED}"
-            says = f"The price of {design}: {memory}, and {worst}."
-        if design != SHIPPED and np.isfinite(costs["mean_ns"][design]):
-            mine, shipped = (format_duration(costs["mean_ns"][name]) for name in (design, SHIPPED))
-            says += f" In Go an increment that meets a full store takes {mine} on average, in {SHIPPED} {shipped}."
-        if DESIGNS[design].exceeds_cap:
-            says += f" By its rule it may outgrow the cap; here it held {self._peak(design)} entries at most."
-        other = self.beyond_the_cap
-        if other and self._lost(other) < self._lost(design):
-            says += (
-                f" If memory may follow the traffic, {other} loses {format_percent(self._lost(other))} of the counts"
-            )
-            says += f", with {self._peak(other)} entries at the peak."
-        return says
+    def _speed(self) -> str:
+        """Compare the time of the design with the shipped one's, as a clause: in Go, or in steps of this stream."""
+        ns = self.designs.costs["mean_ns"]
+        if self._reaches_the_cap and np.isfinite(ns[self.design]):
+            mine, shipped = format_duration(ns[self.design]), format_duration(ns[SHIPPED])
+            return f"a new session at the cap takes {mine} in Go ({SHIPPED}: {shipped})"
+        mine, shipped = (format_number(self.designs.steps["mean"][name]) for name in (self.design, SHIPPED))
+        return f"an operation takes {mine} steps ({SHIPPED}: {shipped})"
 
-    def _peak(self, design: str) -> str:
-        return format_count(max(found[design].totals.peak_entries for found in self.designs.replications))
+    def _price(self) -> str:
+        """Say what the design costs in code and bytes, in a sentence."""
+        costs, lines = self.designs.costs["bytes_an_entry"], self.designs.costs["lines_of_go"][self.design]
+        says = f"It costs {format_count(lines)} lines of Go" if np.isfinite(lines) else "It costs a version in Go"
+        if np.isfinite(more := costs[self.design] - costs[SHIPPED]):
+            says += f" and {'saves ' if more < 0 else ''}{format_number(abs(more))} bytes an entry"
+        if DESIGNS[self.design].exceeds_cap:
+            peak = max(found[self.design].totals.peak_entries for found in self.designs.replications)
+            says += f", and may outgrow the cap: here it held {format_count(peak)} entries"
+        return f"{says}."
+
+    def lesson(self) -> str:
+        """Show by what was measured in Go why to profile early, in a sentence."""
+        times = {name: cost.design_cost(name) for name in PROFILED}
+        parts = [f"{format_duration(each.mean_ns)} in {name}" for name, each in times.items() if each]
+        return (
+            f"**Profile early**: at {format_count(SHIPPED_CAP)} entries an increment that brings a new session takes "
+            f"{', '.join(parts[:-1])} and {parts[-1]} (mean, measured in Go)."
+        )
+
+    # --- Pictures
+
+    @property
+    def _rival(self) -> str:
+        """The design to compare with the shipped one: the one to take or, where that is itself, the most accurate."""
+        lost = {name: (self._lost(name), name) for name in self.designs.eligible if name != SHIPPED}
+        return self.design if self.design != SHIPPED else min(lost, key=lambda name: lost[name])
+
+    @property
+    def _colours(self) -> dict[str, str]:
+        return {name: design.colour for name, design in DESIGNS.items()}
+
+    def draw_trade_off(self) -> Drawing | LeftOut:
+        """Draw memory and accuracy of every design beside each other."""
+        if self.designs.silence:
+            return LeftOut(self.designs.silence)
+        table = self.designs.table().sort_values(["wrong_answers_percent", "lost_percent"], kind="stable")
+        lost = {name: format_percent(self._lost(name)) for name in (SHIPPED, self._rival)}
+        message = f"{SHIPPED} loses {lost[SHIPPED]} of the counts, {self._rival} {lost[self._rival]}"
+        panels = [Panel("heap at the peak (KiB)", ("heap_kib",))]
+        panels += [
+            panel
+            for panel in (
+                Panel("counts lost (%)", ("lost_percent",), percent=True),
+                Panel("answers wrong (%)", ("wrong_answers_percent",), percent=True),
+            )
+            if table[panel.columns[0]].any()
+        ]
+        table = table.assign(heap_kib=1024 * table["heap_mib"])
+        bounds = {panel.columns[0]: float(table[panel.columns[0]][BOUND]) for panel in panels[1:] if BOUND}
+        return figures.rows(table, panels, self._colours, message, bounds)
+
+    def draw_costs(self) -> Drawing | LeftOut:
+        """Draw the mean, the 99th percentile and the worst of one operation of every design."""
+        if self.designs.silence:
+            return LeftOut(self.designs.silence)
+        costs = self.designs.costs.sort_values("steps_mean", kind="stable")
+        parts = ("mean", "p99", "worst")
+        costs = costs.assign(**{f"{part}_us": costs[f"{part}_ns"] / 1000 for part in parts})
+        panels = (
+            Panel("steps of an operation:\nmean, 99 %, worst", tuple(f"steps_{part}" for part in parts)),
+            Panel("µs of an increment in Go\nat the cap: mean, 99 %, worst", tuple(f"{part}_us" for part in parts)),
+        )
+        ns = costs["mean_ns"][[SHIPPED, self._rival]]
+        if ns.notna().all():
+            times = [format_duration(each) for each in ns]
+            message = f"A new session at the cap takes {times[0]} in {SHIPPED}, {times[1]} in {self._rival}"
+        else:
+            steps = [format_number(each) for each in costs["steps_mean"][[SHIPPED, self._rival]]]
+            message = f"An operation takes {steps[0]} steps in {SHIPPED}, {steps[1]} in {self._rival}"
+        return figures.rows(costs, panels, self._colours, message)
+
+    def draw_regret(self) -> Drawing | LeftOut:
+        """Draw how much more often each design misses than the clairvoyant bound."""
+        if self.designs.silence or BOUND is None:
+            return LeftOut(self.designs.silence or "No figure: no registered design knows the future.")
+        table = self.designs.regret.clip(lower=0).sort_values("misses_percent", kind="stable")
+        misses = table["misses_percent"]
+        if not misses.any():
+            return LeftOut("No figure: no design within the cap misses more often than the clairvoyant one.")
+        message = f"{format_percent(misses[SHIPPED] / 100)} of increments miss needlessly in {SHIPPED}"
+        if self._rival in misses:
+            message += f", {format_percent(misses[self._rival] / 100)} in {self._rival}"
+        panel = Panel("misses beyond the clairvoyant bound (% of increments)", ("misses_percent",), percent=True)
+        return figures.rows(table, [panel], self._colours, message)
 
     # --- Real libraries
 

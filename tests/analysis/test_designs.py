@@ -1,14 +1,18 @@
 """The findings of `05_designs`: outcomes by hand, claims that must hold, and what is said where there is little."""
 
+import re
+
 import numpy as np
 import pytest
 
-from simlib.analysis.designs import Designs, lines_of_go, outcomes
+from simlib.analysis.designs import Designs, as_text, lines_of_go, outcomes
 from simlib.analysis.replacement import HALF, Replacement
 from simlib.calibration.golang import SOURCE
+from simlib.core.numbers import format_duration, format_percent
 from simlib.core.units import SECOND
 from simlib.experiments.experiment import open_experiment
 from simlib.figures.style import LeftOut
+from simlib.models import cost
 from simlib.models.footprint import Footprint
 from simlib.stores.contract import Settings
 from simlib.stores.registry import DESIGNS, LEAKED, SHIPPED
@@ -67,12 +71,12 @@ def test_the_designs_keep_what_is_claimed_of_them(incident):
     assert incident.bound_agrees()
     # The libraries replayed the whole workload, not its first hours.
     assert incident.libraries_agree() is None
-    check_figures(figures_of(incident.designs))
+    check_figures(figures_of(incident))
 
 
 def test_every_design_is_in_every_table(incident):
     designs = incident.designs
-    for table in (designs.table(), designs.costs_table(), designs.flood()):
+    for table in (designs.table(), designs.costs, designs.flood()):
         assert list(table.index) == list(DESIGNS)
     assert (designs.costs["steps_worst"] >= designs.costs["steps_mean"]).all()
 
@@ -82,9 +86,23 @@ def test_a_design_is_recommended_that_may_replace_the_shipped_one(incident):
     assert SHIPPED in incident.designs.eligible
     assert LEAKED not in incident.designs.eligible
     assert incident.design in incident.answer()
-    for sentence in (incident.answer(), incident.price(), incident.bottleneck()):
-        assert "nan" not in sentence
-        assert "inf" not in sentence
+    designs = incident.designs
+    shown = [as_text(table, "not measured") for table in (designs.table(), designs.costs, designs.regret)]
+    for text in (incident.answer(), incident.lesson(), *(t.to_string() for t in (incident.pruning(), *shown))):
+        assert not re.search(r"\b(nan|inf)\b", text, re.IGNORECASE)
+
+
+def test_the_answer_is_three_short_sentences_and_its_numbers_are_those_of_the_figures(incident):
+    assert len(re.findall(r"\.(?= |$)", incident.answer())) <= 3
+    lost = [format_percent(incident.designs.mean(d, lambda o: o.lost_share).mean) for d in (incident.design, SHIPPED)]
+    for number in lost:
+        assert number in incident.answer()
+        assert number in incident.draw_trade_off().message
+
+
+def test_the_lesson_has_the_times_that_were_measured(incident):
+    measured = {name: format_duration(cost.design_cost(name).mean_ns) for name in ("bounded", "heap", "linked_list")}
+    assert all(f"{time} in {name}" in incident.lesson() for name, time in measured.items())
 
 
 def test_the_lock_is_half_used_when_every_increment_sorts_for_half_of_a_second_a_second(incident):
@@ -98,8 +116,8 @@ def test_other_settings_are_answered(chosen):
     replacement = Replacement(Designs(open_experiment("burst", hours=1, compiled=True, **chosen)))
     assert all(holds for _, holds, _ in replacement.designs.claims())
     assert replacement.bound_agrees() in (True, None)
-    check_figures(figures_of(replacement.designs))
-    assert replacement.design in replacement.answer() + replacement.price()
+    check_figures(figures_of(replacement))
+    assert replacement.design in replacement.answer()
 
 
 def test_what_may_outgrow_the_cap_is_taken_only_where_no_other_is_as_accurate():
@@ -110,13 +128,15 @@ def test_what_may_outgrow_the_cap_is_taken_only_where_no_other_is_as_accurate():
 
 def test_without_a_cap_nothing_is_sorted_and_without_increments_nothing_is_said(tmp_path):
     endless = Replacement(Designs(open_experiment("burst", hours=0.5, max_entries=0, compiled=True)))
-    assert endless.bottleneck().endswith("without a cap nothing is ever sorted.")
+    assert endless.pruning()["value"].iloc[-1].startswith("none, as without a cap")
     path = tmp_path / "deletes.csv"
     path.write_text("time,session,op\n0,a,delete\n9,b,delete\n", encoding="utf-8")
     silent = Replacement(Designs(open_experiment(trace=str(path), compiled=True)))
     assert "never incremented" in silent.answer()
     assert silent.libraries_agree() is silent.bound_agrees() is None
-    assert all(isinstance(getattr(silent.designs, f"draw_{name}")(), LeftOut) for name in ("trade_off", "costs"))
+    assert all(isinstance(getattr(silent, f"draw_{name}")(), LeftOut) for name in ("trade_off", "costs", "regret"))
+    assert silent.designs.claims() == []
+    assert silent.pruning().empty
 
 
 @pytest.mark.parametrize("path", [path for path in LOGS if path.name.startswith("elastic")], ids=lambda path: path.name)
@@ -127,5 +147,5 @@ def test_real_logs_are_answered(path):
     # With room for every session, a TTL loses what a design that evicts only when full keeps.
     keeps = [name for name, each in DESIGNS.items() if each.exceeds_cap and name in replacement.designs.within_cap()]
     assert replacement.design in keeps
-    assert "may outgrow the cap" in replacement.price()
-    check_figures(figures_of(replacement.designs))
+    assert "may outgrow the cap" in replacement.answer()
+    check_figures(figures_of(replacement))
