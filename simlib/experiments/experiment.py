@@ -26,6 +26,9 @@ from simlib.workloads.entry import MODELLED, Entry, Limit, check_entry, with_giv
 from simlib.workloads.generator import generate
 from simlib.workloads.schema import LONGEST, Workload, load_workload
 
+MOST_REPLICATIONS = 1000
+"""Far more than any interval needs; all of them are in memory together."""
+
 
 @dataclass(frozen=True, eq=False)
 class Experiment:
@@ -154,6 +157,8 @@ def check_numbers(
     """
     if replications < 1:
         raise InputError(f"replications: {replications} is too few: at least 1")
+    if replications > MOST_REPLICATIONS:
+        raise InputError(f"replications: {replications} is too many: 5 do for most, at most {MOST_REPLICATIONS}")
     if not 0 <= hours <= LONGEST / HOUR:
         raise InputError(f"hours: {hours:g} is out of range: 0 for the workload's own, at most {LONGEST // HOUR}")
     if not 0 <= memory_limit_mib < float("inf"):

@@ -7,11 +7,9 @@ from pathlib import Path
 
 import nbformat
 
-from simlib.report.kernel import Fork, ForkProvisioner
-
 ERRORS = "errors.txt"
 
-PRELOAD = ["nbformat", "jupyter_client.manager", "nbclient", "papermill", "ipykernel.kernelapp"]
+PRELOAD = ["simlib.report.kernel", "jupyter_client.manager", "nbclient", "papermill", "ipykernel.kernelapp"]
 """Modules that every execution needs: they take seconds to import, so all processes share one import."""
 
 
@@ -20,6 +18,8 @@ def execute(source: Path, directory: Path, parameters: dict, cell_timeout: int) 
 
     Returns the `cell` that failed and its `error`, nothing where none did. `cell_timeout` in seconds.
     """
+    from simlib.report.kernel import Fork, ForkProvisioner
+
     # First of all: what papermill starts would not survive the fork.
     fork = Fork()
     import papermill

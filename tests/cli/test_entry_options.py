@@ -6,6 +6,7 @@ import pytest
 
 from simlib.cli import run
 from simlib.cli.entry_options import PARAMETERS, add_entry_options, entry_and_limit, entry_parameters
+from simlib.cli.jobs import plan
 from simlib.cli.main import main
 from simlib.report.notebooks import declared_parameters, default_parameters, notebook_names, notebook_path
 from simlib.workloads.entry import Entry, Limit
@@ -43,10 +44,10 @@ def test_every_notebook_takes_what_the_options_give(notebook):
 def test_a_run_passes_them_on_with_every_default(log):
     parser = argparse.ArgumentParser()
     run.add(parser.add_subparsers())
-    options = ["--entry-bytes", "500", "--memory-limit", "64MiB", "--counter", "no_client", "--parameter", "seed=3"]
+    options = ["--entry-bytes", "500", "--memory-limit", "64MiB", "--counter", "no_client", "--parameter", "ttl=9m"]
     options = parser.parse_args(["run", "--trace", log, "--notebook", "01_memory", *options])
-    (job,) = run._jobs(options, {})
-    given = {"trace": log, "entry_bytes": 500, "memory_limit_mib": 64.0, "counter": "no_client", "seed": 3}
+    (job,) = plan(options).jobs
+    given = {"trace": log, "entry_bytes": 500, "memory_limit_mib": 64.0, "counter": "no_client", "ttl": "9m"}
     assert job.parameters == default_parameters("01_memory") | given
 
 

@@ -75,10 +75,12 @@ def test_notebooks_get_a_log_that_needs_options_as_a_file_that_needs_none(capsys
     for name, options in (("events.log.1", OPTIONS), ("own.csv", [])):
         arguments = ["--trace", tmp_path / name, *options, "--notebook", "01_memory", "--out", tmp_path / "out"]
         assert run(capsys, "run", *arguments)[0] == 0
-    assert [(job.experiment, job.inputs) for job in given] == [
-        ("events.log.1", (tmp_path / "out" / "events.log.1.parquet",)),
-        ("own", (tmp_path / "own.csv",)),
-    ]
+    copied, own = given
+    assert (copied.experiment, own.experiment) == ("events.log.1", "own")
+    assert own.inputs == (tmp_path / "own.csv",)
+    (copy,) = copied.inputs
+    assert copy.is_relative_to(tmp_path / "out")
+    assert copy.name == "events.log.1.parquet"
     assert len(read_trace(given[0].parameters["trace"])) == 3
 
 

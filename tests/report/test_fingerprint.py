@@ -40,12 +40,12 @@ def job(checkout):
     sealed.mkdir(parents=True)
     (sealed / "figure.csv").write_text("1")
     digests = {"figure.csv": file_digest(sealed / "figure.csv")}
-    runner._write(sealed / SEAL, {"fingerprint": job.fingerprint(), "files": digests})
+    runner._write(sealed / SEAL, {**job.seal(), "files": digests})
     return job
 
 
 def is_current(job: Job, checkout: Path) -> bool:
-    return is_complete(job, checkout / "out", job.fingerprint())
+    return is_complete(job, checkout / "out", job.seal())
 
 
 @pytest.mark.parametrize(

@@ -92,14 +92,14 @@ def test_parameters_are_the_same_in_all_notebooks():
         assert {name: parameters[name] for name in shared} == {name: declared[0][name] for name in shared}
 
 
-def test_an_undeclared_parameter_is_refused():
-    assert read_parameters("01_memory", {"seed": "3", "hours": "2", "ttl": "30"}) == {
-        "seed": 3,
-        "hours": 2.0,
-        "ttl": "30",
-    }
-    with pytest.raises(InputError, match=r"01_memory declares no parameter 'sede': it has seed, replications"):
-        read_parameters("01_memory", {"seed": "3", "sede": "3"})
+def test_a_parameter_takes_the_type_that_is_declared_and_one_that_nobody_declares_is_refused():
+    declared = {"1_a": {"seed": (int, 1), "ttl": (str, "30m"), "out": (str, "")}, "2_b": {"hours": (float, 0)}}
+    given = {"seed": "3", "hours": "2", "ttl": "30"}
+    assert read_parameters(declared, given) == {"seed": 3, "hours": 2.0, "ttl": "30"}
+    with pytest.raises(InputError, match=r"the suite declares no parameter 'sede': there are seed, ttl, hours"):
+        read_parameters(declared, {"seed": "3", "sede": "3"})
+    with pytest.raises(InputError, match=r"notebook 2_b declares no parameter 'seed': there are hours"):
+        read_parameters({"2_b": declared["2_b"]}, {"seed": "3"})
 
 
 def test_the_defaults_are_those_of_every_parameter_but_the_folder():

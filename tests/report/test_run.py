@@ -29,12 +29,15 @@ def export(out: Path, *arguments: str) -> int:
     return main(["run", "--profile", "ci", "--out", str(out), *arguments])
 
 
+CASE = "incident.ci,hours=1"
+"""The folder of a run on the worked example that is as brief as this."""
+
 BRIEFLY = ("--parameter", "hours=1", "--notebook", "01_memory")
 ENDINGS = (".svg", ".png", ".csv", ".json", ".html", ".md")
 
 
 def is_current(job: Job, out: Path) -> bool:
-    return is_complete(job, out, job.fingerprint())
+    return is_complete(job, out, job.seal())
 
 
 def contents(out: Path, *endings: str) -> dict:
@@ -51,9 +54,9 @@ def exported(tmp_path_factory) -> Path:
 
 def test_a_workload_is_exported_whole(exported):
     made = contents(exported, *ENDINGS)
-    assert {f"incident/01_memory/{name}" for name in ("heap.svg", "heap.png", "heap.csv", SUMMARY)} <= set(made)
+    assert {f"{CASE}/01_memory/{name}" for name in ("heap.svg", "heap.png", "heap.csv", SUMMARY)} <= set(made)
     assert {"index.html", "claims.json", "manifest.json", "postmortem.md"} <= set(made)
-    assert (exported / "incident/01_memory/01_memory.ipynb").exists()
+    assert (exported / CASE / "01_memory/01_memory.ipynb").exists()
     claims = json.loads(made["claims.json"])
     assert claims
     assert all(claim["holds"] and claim["numbers"] for claim in claims)
@@ -66,7 +69,7 @@ def test_a_workload_is_exported_whole(exported):
 def test_a_complete_result_is_kept(exported, tmp_path, capsys):
     out = shutil.copytree(exported, tmp_path / "out")
     assert export(out, "--workload", "incident", *BRIEFLY) == 0
-    assert "kept   01_memory on incident" in capsys.readouterr().err
+    assert f"kept   01_memory on {CASE}" in capsys.readouterr().err
     assert contents(out, *ENDINGS, ".ipynb") == contents(exported, *ENDINGS, ".ipynb")
 
 
@@ -257,14 +260,14 @@ def test_killed_and_started_again_it_gives_the_same_bytes(exported, tmp_path):
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     assert not (out / "index.html").exists()
-    assert not (out / "incident").exists()
+    assert not (out / CASE).exists()
     again = subprocess.run([*command, *BRIEFLY], capture_output=True, text=True, check=True)
-    assert "done   01_memory on incident" in again.stderr
+    assert f"done   01_memory on {CASE}" in again.stderr
     # What the killed run had begun is gone.
     assert not (out / ".work").exists()
     first, second = contents(exported, *ENDINGS), contents(out, *ENDINGS)
     # The seal also covers the executed copy, in which papermill notes the time.
-    assert {name for name in first if first[name] != second.get(name)} == {"incident/01_memory/seal.json"}
+    assert {name for name in first if first[name] != second.get(name)} == {f"{CASE}/01_memory/seal.json"}
 
 
 def test_interrupted_it_ends_at_once_and_leaves_nothing_half_made(tmp_path):
@@ -279,7 +282,7 @@ def test_interrupted_it_ends_at_once_and_leaves_nothing_half_made(tmp_path):
     errors = process.communicate(timeout=20)[1].decode()
     assert process.returncode == 130
     assert errors.splitlines()[-1].endswith("interrupted; run it again to go on where it stopped")
-    assert not list(out.glob("incident/*.failed"))
+    assert not list(out.glob("*/*.failed"))
     assert not (out / ".work").exists()
 
 
