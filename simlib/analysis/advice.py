@@ -19,6 +19,7 @@ from simlib.core.numbers import (
 )
 from simlib.core.units import HOUR, MINUTE, SECOND, exact_duration
 from simlib.models import peers
+from simlib.models.footprint import Footprint
 from simlib.replay import ledger
 from simlib.replay.observe import replay
 from simlib.stores.registry import SHIPPED, find_design
@@ -27,7 +28,7 @@ from simlib.traces.codes import COUNTERS
 MISSED = {
     "lost": "too large a share of the counts is lost",
     "false": "too large a share of the evictions removes sessions still in use",
-    "memory": "the map takes too much memory",
+    "memory": "the map outgrows its limit",
     "stall": "one increment holds the lock for too long",
     "lock": "the lock is held for over half of the time",
 }
@@ -38,7 +39,7 @@ WIDTH = 80
 
 LEGEND = (
     "lost: share of counts. in use: share of evictions that remove sessions still in use. risk: targets missed, of 4.",
-    "Memory and times are modelled, of one map at its cap. headroom: traffic up to which the targets are met.",
+    "headroom: traffic up to which the targets are met. Times are modelled.",
 )
 """The meaning of the columns of the choices."""
 
@@ -129,7 +130,7 @@ def blocks(advice: Advice, commands: list[str]) -> str:
         "Verdict": _wrapped([verdict(advice), f"Confidence: {advice.confidence}."]),
         "Why": _wrapped(_why(advice)),
         "Evidence": _wrapped(_evidence(advice)),
-        "Choices": [*_choices(advice), *_wrapped(LEGEND)],
+        "Choices": [*_choices(advice), *_wrapped([*LEGEND, _memory(advice)])],
         "Breaks at": _wrapped([breaks_at(advice)]),
         "Do": [*_do(advice), "Reproduce this:", *(f"  {command}" for command in commands)],
     }
@@ -234,6 +235,13 @@ def _choices(advice: Advice) -> list[str]:
     ]
 
 
+def _memory(advice: Advice) -> str:
+    """Say which bytes the memory of the choices stands on."""
+    point, _ = advice.found
+    an_entry = Footprint(advice.entry).an_entry(advice.heap_mib(point), advice.held(point))
+    return f"Memory is that of one map at its cap, at {an_entry}."
+
+
 def breaks_at(advice: Advice) -> str:
     """Say at which traffic the advice stops holding, and which target goes first."""
     times, first = advice.breaks
@@ -272,13 +280,16 @@ def _do(advice: Advice) -> Iterator[str]:
 class Source(NamedTuple):
     """The source of an advice, as it is typed: its names, and the options that say how a log is read.
 
-    `seeds` are those of a workload, none for a log; `hours` of it, 0 for its own.
+    `seeds` are those of a workload, none for a log; `hours` of it, 0 for its own. `entry` are the options of an entry
+    and its limit, `counter` the value of that option, empty without it.
     """
 
     names: Sequence[str]
     how: Sequence[str] = ()
     seeds: Sequence[int] = ()
     hours: float = 0
+    entry: Sequence[str] = ()
+    counter: str = ""
 
     def simulated(self) -> list[str]:
         """Return the options of a workload that differ from the defaults of `advise`."""
@@ -292,10 +303,11 @@ class Source(NamedTuple):
 def commands_for(advice: Advice, source: Source) -> list[str]:
     """List the commands that reproduce an advice, in the order in which to type them."""
     read = source.simulated() if source.seeds else source.how
-    advise = _command("advise", *source.names, *read, *_limits(advice))
+    chosen = ["--counter", source.counter] if source.counter else []
+    advise = _command("advise", *source.names, *read, *chosen, *source.entry, *_limits(advice))
     if advice.refusal:
         return [advise]
-    options = [*setting_options(advice.found[0]), "--counter", counter_of(advice)]
+    options = [*setting_options(advice.found[0]), "--counter", counter_of(advice), *source.entry]
     if not source.seeds:
         return [advise, _command("replay", *source.names, *source.how, *options)]
     hours = ["--hours", f"{source.hours:g}"] if source.hours else []
@@ -313,7 +325,7 @@ def _limits(advice: Advice) -> list[str]:
     given = {
         "--max-lost": (f"{100 * targets.lost:g}%", targets.lost != usual.lost),
         "--max-false": (f"{100 * targets.false:g}%", targets.false != usual.false),
-        "--memory": (f"{targets.memory_mib:g}MiB", targets.memory_mib != usual.memory_mib),
+        "--memory": (f"{targets.memory_mib:g}MiB", targets.memory_mib not in (usual.memory_mib, np.inf)),
         "--max-stall": (exact_duration(int(targets.stall_ns)), targets.stall_ns != usual.stall_ns),
         "--headroom": (f"{targets.headroom:g}", targets.headroom != usual.headroom),
         "--max-entries": (f"{now.max_entries}", now.max_entries != today.max_entries),

@@ -120,7 +120,7 @@ class Advice(Points):
                 for cap in self._caps:
                     point = Point(design, Settings(cap, ttl, every))
                     # More than fits into memory is no choice at all; the smallest cap stays as the nearest.
-                    if nearest and self.heap_mib(point) > self.targets.memory_mib:
+                    if nearest and self.size(point) > 1:
                         break
                     miss = max(self.ratios(point, times).values())
                     known = miss <= 1 and self._believed(point, times)

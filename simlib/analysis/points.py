@@ -37,6 +37,8 @@ class Targets(NamedTuple):
     memory_mib: float = 64.0
     stall_ns: float = MS
     headroom: float = 2.0
+    entries: float = np.inf
+    """Entries that the map may hold, where that is its limit; inf where it is not."""
 
 
 class Point(NamedTuple):
@@ -90,11 +92,19 @@ class Points:
 
         Live heap, or what the given bytes of an entry come to.
         """
+        footprint = Footprint(self.entry)
+        return float(footprint.live_mib(self.held(point, times), point.design) * footprint.churned)
+
+    def held(self, point: Point, times: float = 1.0) -> float:
+        """Entries of one map: at its cap, or at the peak under `times` the traffic where nothing holds it."""
         cap = point.settings.max_entries
         bounded = cap > 0 and not find_design(point.design).exceeds_cap
-        entries = cap if bounded else self.totals(point, times).peak_entries * times
-        footprint = Footprint(self.entry)
-        return float(footprint.live_mib(entries, point.design) * footprint.churned)
+        return cap if bounded else self.totals(point, times).peak_entries * times
+
+    def size(self, point: Point, times: float = 1.0) -> float:
+        """The memory of one map over its limit, or its entries over theirs, whichever is more."""
+        memory = _over(self.heap_mib(point, times), self.targets.memory_mib)
+        return max(memory, self.held(point, times) / self.targets.entries)
 
     def nanoseconds(self, point: Point, times: float = 1.0) -> tuple[float, float]:
         """The mean and the worst time in ns for which an increment holds the lock, under `times` the traffic.
@@ -128,7 +138,7 @@ class Points:
         return {
             "lost": _over(lost_share(totals), self.targets.lost),
             "false": _over(false_share(totals), self.targets.false),
-            "memory": _over(self.heap_mib(point, times), self.targets.memory_mib),
+            "memory": self.size(point, times),
             "stall": _over(worst, self.targets.stall_ns),
             "lock": held / HALF,
         }

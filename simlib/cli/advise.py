@@ -4,16 +4,21 @@ import argparse
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simlib.cli.arguments import duration, factor, memory, seeds, share
+from simlib.cli.entry_options import add_entry_options, entry_and_limit, given_entry_options
 from simlib.cli.log_options import add_log_options, given_log_options, read_log
 from simlib.core.errors import InputError
 from simlib.core.units import HOUR
+from simlib.traces.codes import COUNTERS
 
 if TYPE_CHECKING:
     from simlib.analysis.advice import Source
+    from simlib.analysis.points import Targets
+    from simlib.workloads.entry import Entry, Limit
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -39,7 +44,9 @@ def add(commands: argparse._SubParsersAction) -> None:
         metavar="SHARE",
         help="of evictions that remove sessions still in use (default: 1%%)",
     )
-    targets.add_argument("--memory", type=memory, default=64.0, metavar="SIZE", help="of one map (default: 64MiB)")
+    targets.add_argument(
+        "--memory", type=memory, metavar="SIZE", help="of one map (default: that of --memory-limit, or 64MiB)"
+    )
     targets.add_argument(
         "--max-stall", type=duration, default=1_000_000, metavar="TIME", help="of one increment (default: 1ms)"
     )
@@ -56,21 +63,28 @@ def add(commands: argparse._SubParsersAction) -> None:
     replications.add_argument("--seeds", type=seeds, metavar="N-N,N,…", help="such as 1-5 (default: 1-5)")
     replications.add_argument("--hours", type=float, metavar="H", help="simulated time (default: the workload's own)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument(
+        "--counter", choices=COUNTERS, help="the counter to advise on (default: that with more increments)"
+    )
+    add_entry_options(parser)
     add_log_options(parser)
 
 
 def _advise(options: argparse.Namespace) -> int:
     from simlib.analysis import advice as text
     from simlib.analysis.advise import Advice, busiest
-    from simlib.analysis.points import Point, Targets
+    from simlib.analysis.points import Point
     from simlib.stores.contract import Settings
     from simlib.stores.registry import SHIPPED
+    from simlib.workloads.entry import UNKNOWN
 
-    targets = Targets(options.max_lost, options.max_false, options.memory, options.max_stall, options.headroom)
     now = Point(SHIPPED, Settings(options.max_entries, options.ttl, options.prune_every))
-    with _simulated(options) if _is_workload(options.source) else _log(options) as (traces, source):
-        counter = busiest(traces)
-        advice = Advice([each.only(counter) for each in traces], targets, simulated=bool(source.seeds), now=now)
+    with _simulated(options) if _is_workload(options.source) else _log(options) as (traces, source, entry):
+        counter = options.counter or busiest(traces)
+        traces = [each.only(counter) for each in traces]
+        entry, limit = entry_and_limit(options, replace(entry, key_length=traces[0].key_length), UNKNOWN)
+        targets = _targets(options, limit)
+        advice = Advice(traces, targets, entry, simulated=bool(source.seeds), now=now)
         commands = text.commands_for(advice, source)
         if options.json and advice.refusal:
             print(json.dumps(text.result(advice, commands), indent=2), flush=True)
@@ -78,6 +92,15 @@ def _advise(options: argparse.Namespace) -> int:
             raise InputError(f"{options.source[0]}: {advice.refusal}")
     print(json.dumps(text.result(advice, commands), indent=2) if options.json else text.blocks(advice, commands))
     return 0
+
+
+def _targets(options: argparse.Namespace, limit: "Limit") -> "Targets":
+    """Return the targets; without one for memory its limit, or that in entries alone, stands for it."""
+    from simlib.analysis.points import TARGETS, Targets
+
+    usual = TARGETS.memory_mib if limit.entries is None else float("inf")
+    memory_mib, entries = options.memory or limit.mib or usual, limit.entries or TARGETS.entries
+    return Targets(options.max_lost, options.max_false, memory_mib, options.max_stall, options.headroom, entries)
 
 
 def _is_workload(names: list[str]) -> bool:
@@ -94,8 +117,8 @@ def _is_workload(names: list[str]) -> bool:
 
 
 @contextmanager
-def _simulated(options: argparse.Namespace) -> Iterator[tuple[list, "Source"]]:
-    """Give the replications of a workload, and the source of the advice."""
+def _simulated(options: argparse.Namespace) -> Iterator[tuple[list, "Source", "Entry"]]:
+    """Give the replications of a workload, the source of the advice, and the entry."""
     from simlib.analysis.advice import SEEDS, Source
     from simlib.workloads.generator import generate
     from simlib.workloads.schema import load_workload
@@ -103,15 +126,23 @@ def _simulated(options: argparse.Namespace) -> Iterator[tuple[list, "Source"]]:
     workload, chosen = load_workload(options.source[0]), tuple(options.seeds or SEEDS)
     if options.hours is not None:
         workload = workload.lasting(options.hours * HOUR)
-    yield [generate(workload, seed) for seed in chosen], Source(options.source, (), chosen, options.hours or 0)
+    source = Source(options.source, (), chosen, options.hours or 0, *_chosen(options))
+    yield [generate(workload, seed) for seed in chosen], source, workload.entry
 
 
 @contextmanager
-def _log(options: argparse.Namespace) -> Iterator[tuple[list, "Source"]]:
-    """Give the one trace of a log, and the source of the advice."""
+def _log(options: argparse.Namespace) -> Iterator[tuple[list, "Source", "Entry"]]:
+    """Give the one trace of a log, the source of the advice, and the entry."""
     from simlib.analysis.advice import Source
+    from simlib.workloads.entry import MODELLED
 
     if options.seeds or options.hours is not None:
         raise InputError("--seeds and --hours are for workloads: leave them out with a log")
     with read_log(options.source, options) as (_, trace):
-        yield [trace], Source(options.source, given_log_options(options))
+        source = Source(options.source, given_log_options(options), (), 0, *_chosen(options))
+        yield [trace], source, MODELLED
+
+
+def _chosen(options: argparse.Namespace) -> tuple[list[str], str]:
+    """Return the options of an entry as typed, and the counter that was chosen."""
+    return given_entry_options(options), options.counter or ""

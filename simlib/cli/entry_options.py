@@ -43,6 +43,13 @@ def entry_parameters(options: Namespace) -> dict[str, float]:
     return {name: value for name, value in given.items() if value is not None}
 
 
+def given_entry_options(options: Namespace) -> list[str]:
+    """Return the options that were given, as typed."""
+    given = {option: getattr(options, option) for option in PARAMETERS if getattr(options, option) is not None}
+    written = {option: f"{value:g}MiB" if option == "memory_limit" else f"{value}" for option, value in given.items()}
+    return [part for option, value in written.items() for part in (f"--{option.replace('_', '-')}", value)]
+
+
 def entry_and_limit(options: Namespace, entry: "Entry", limit: "Limit") -> tuple["Entry", "Limit"]:
     """Return an entry and a limit with what was given. Raises InputError for a number that is out of range."""
     from simlib.workloads.entry import check_entry, with_given

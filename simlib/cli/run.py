@@ -11,6 +11,7 @@ from simlib.cli.arguments import positive
 from simlib.cli.entry_options import add_entry_options
 from simlib.cli.log_options import add_log_options
 from simlib.core.errors import InputError
+from simlib.traces.codes import COUNTERS
 
 if TYPE_CHECKING:
     from simlib.report.runner import Result
@@ -40,7 +41,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--parameter", action="append", default=[], metavar="NAME=VALUE", help="a notebook parameter; may be repeated"
     )
-    parser.add_argument("--counter", metavar="NAME", help="look at one counter only: no_client or drops")
+    parser.add_argument("--counter", choices=COUNTERS, help="look at one counter only")
     add_entry_options(parser)
     parser.add_argument(
         "--class",

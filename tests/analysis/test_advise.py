@@ -12,6 +12,7 @@ from simlib.core.units import DAY, HOUR, MINUTE, SECOND
 from simlib.stores.contract import Settings
 from simlib.traces.files import read_trace
 from simlib.traces.trace import Trace
+from simlib.workloads.entry import Entry
 from simlib.workloads.generator import generate
 from simlib.workloads.schema import load_workload, workload_names
 from tests.paths import LOGS
@@ -68,6 +69,30 @@ def test_sessions_that_never_come_back_need_the_least_store():
     assert (met, point.design, point.settings.max_entries) == (True, "bounded", 32)
     assert "so there is no hurry" in text.verdict(advice)
     assert advice.row(point)["lost_count_share"] == 0
+
+
+def test_a_map_is_judged_by_the_given_bytes_and_by_its_limits_in_memory_and_in_entries():
+    trace, entry, point = only_once(5000), Entry(given=1024), Point("bounded", Settings(1024, 0))
+    for targets, size in (
+        (Targets(memory_mib=4.0), 0.25),
+        (Targets(memory_mib=0.5), 2.0),
+        (Targets(memory_mib=4.0, entries=256), 4.0),
+    ):
+        points = Points([trace], targets, entry)
+        # 1024 entries of 1 KiB; unbounded, all 5000.
+        assert points.heap_mib(point) == 1.0
+        assert points.ratios(point)["memory"] == size
+        assert points.heap_mib(Point("unbounded", Settings())) == pytest.approx(5000 / 1024)
+
+
+def test_no_setting_is_recommended_that_outgrows_the_limit():
+    trace = in_turn(3000, rounds=150, gap=10 * MINUTE)
+    for targets in (Targets(memory_mib=2.0), Targets(memory_mib=np.inf, entries=2048)):
+        advice = advised(trace, targets=targets, entry=Entry(given=1024))
+        point, met = advice.found
+        assert not met
+        assert point.settings.max_entries <= 2048
+        assert "at the given 1020 bytes an entry." in " ".join(text.blocks(advice, []).split())
 
 
 def test_what_is_set_now_is_kept_where_nothing_smaller_will_do():

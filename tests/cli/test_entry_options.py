@@ -1,6 +1,7 @@
 """The bytes of an entry and the limit as options of the commands."""
 
 import argparse
+import json
 
 import pytest
 
@@ -57,6 +58,47 @@ def test_replay_judges_a_store_by_them(capsys, log):
     assert "The store held at most 2 sessions (2 MiB, at the given 1,050,000 bytes an entry; above your limit" in out
     assert main(["replay", log, "--max-entries", "1", "--entry-limit", "1"]) == 0
     assert "within your limit of 1 entry" in capsys.readouterr().out
+
+
+def advised(capsys, path, *options):
+    assert main(["advise", str(path), "--json", *options]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.fixture
+def two(tmp_path):
+    """Two sessions of `drops` in turn every second for an hour, and one of `no_client` each hundred seconds."""
+    rows = [f"{n},s{n % 2},drops" for n in range(3600)] + [f"{n},t,no_client" for n in range(0, 3600, 100)]
+    path = tmp_path / "two.csv"
+    path.write_text("\n".join(["time,session,counter", *sorted(rows, key=lambda row: int(row.split(",")[0]))]) + "\n")
+    return path
+
+
+def test_advice_is_of_the_given_bytes_and_within_the_limit(capsys, two):
+    entry = ("--entry-bytes", "1048576", "--memory-limit")
+    found = advised(capsys, two, *entry, "40MiB")
+    assert found["now"]["heap_mib"] == 2048
+    assert found["recommended"]["heap_mib"] == found["recommended"]["max_entries"] == 32
+    assert "--entry-bytes 1048576 --memory-limit 40MiB --memory 40MiB" in found["commands"][0]
+    assert found["commands"][1].endswith("--counter drops --entry-bytes 1048576 --memory-limit 40MiB")
+    assert not advised(capsys, two, *entry, "16MiB")["targets_met"]
+    # A target of its own stands before the limit.
+    assert advised(capsys, two, "--entry-bytes", "1048576", "--memory-limit", "16MiB", "--memory", "40MiB")[
+        "targets_met"
+    ]
+
+
+def test_a_limit_in_entries_stands_instead_of_memory(capsys, two):
+    assert not advised(capsys, two, "--entry-limit", "31")["targets_met"]
+    found = advised(capsys, two, "--entry-limit", "32", "--entry-bytes", "1073741824")
+    assert (found["targets_met"], found["recommended"]["heap_mib"]) == (True, 32 * 1024)
+
+
+def test_advice_is_for_the_counter_with_more_increments_or_for_the_one_that_is_named(capsys, two):
+    assert advised(capsys, two)["evidence"]["counter"] == "drops"
+    found = advised(capsys, two, "--counter", "no_client")
+    assert found["evidence"]["counter"] == "no_client"
+    assert found["commands"][0].endswith("two.csv --counter no_client")
 
 
 def test_a_longer_key_takes_more(capsys, tmp_path):
