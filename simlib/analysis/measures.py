@@ -140,43 +140,15 @@ class Measure(NamedTuple):
 
 
 MEASURES = (
-    Measure("covers_hours", "covers", lambda f: _exactly(f.experiment.first.duration / HOUR), format_hours),
-    Measure(
-        "growth_per_hour",
-        "entries gained an hour unbounded",
-        lambda f: f.memory.oom.growth,
-        _gained,
-        Findings.no_growth,
-    ),
-    Measure("oom_hours", "out of memory unbounded", lambda f: f.memory.oom.hours, format_hours, Findings.no_time),
-    Measure(
-        "unbounded_peak_entries",
-        "most entries unbounded",
-        lambda f: _exactly(f.memory.peak_entries[LEAKED]),
-        format_count,
-    ),
-    Measure(
-        "bounded_peak_entries", "most entries bounded", lambda f: _exactly(f.memory.peak_entries[SHIPPED]), format_count
-    ),
-    Measure("unbounded_peak_mib", "memory unbounded", lambda f: _exactly(f.memory.unbounded_peak_mib), format_memory),
-    Measure("bounded_peak_mib", "memory bounded", lambda f: _exactly(f.memory.bounded_peak_mib), format_memory),
-    Measure(
-        "cap_eviction_share",
-        "bound that evicts",
-        _cap_share,
-        _bounds,
-        lambda f: "" if any(map(sum, f.evictions())) else "neither",
-    ),
+    Measure("oom_hours", "out of memory, unbounded", lambda f: f.memory.oom.hours, format_hours, Findings.no_time),
+    Measure("bounded_peak_mib", "memory, bounded", lambda f: _exactly(f.memory.bounded_peak_mib), format_memory),
+    Measure("lost_count_share", "counts lost", lambda f: f.accuracy.lost_share, format_percent, Findings.no_evictions),
     Measure(
         "false_eviction_share",
         "evicted while still in use",
         lambda f: f.accuracy.false_share,
         format_percent,
         Findings.no_evictions,
-    ),
-    Measure("lost_count_share", "counts lost", lambda f: f.accuracy.lost_share, format_percent, Findings.no_evictions),
-    Measure(
-        "extra_log_lines", "extra log lines", lambda f: f.accuracy.extra_lines, format_number, Findings.no_evictions
     ),
     Measure("mean_ns", "mean increment", lambda f: f.cost.mean_ns, format_duration, Findings.no_increments),
     Measure(
@@ -185,6 +157,14 @@ MEASURES = (
         lambda f: _exactly(max(work.ns.max(initial=0) for work in f.cost.work)),
         format_duration,
         Findings.no_increments,
+    ),
+    Measure("cliff_traffic", "cliff begins at", _cliff, _times, Findings.no_cliff),
+    Measure(
+        "cap_eviction_share",
+        "bound that evicts",
+        _cap_share,
+        _bounds,
+        lambda f: "" if any(map(sum, f.evictions())) else "neither",
     ),
     Measure(
         "sorting_share",
@@ -196,9 +176,32 @@ MEASURES = (
     Measure(
         "utilisation", "time the lock is held", lambda f: f.cost.utilisation, format_percent, Findings.no_increments
     ),
-    Measure("cliff_traffic", "cost cliff begins at", _cliff, _times, Findings.no_cliff),
+    Measure(
+        "extra_log_lines", "extra log lines", lambda f: f.accuracy.extra_lines, format_number, Findings.no_evictions
+    ),
+    Measure("covers_hours", "covers", lambda f: _exactly(f.experiment.first.duration / HOUR), format_hours),
+    Measure(
+        "growth_per_hour",
+        "entries gained an hour, unbounded",
+        lambda f: f.memory.oom.growth,
+        _gained,
+        Findings.no_growth,
+    ),
+    Measure("unbounded_peak_mib", "memory, unbounded", lambda f: _exactly(f.memory.unbounded_peak_mib), format_memory),
+    Measure(
+        "unbounded_peak_entries",
+        "most entries, unbounded",
+        lambda f: _exactly(f.memory.peak_entries[LEAKED]),
+        format_count,
+    ),
+    Measure(
+        "bounded_peak_entries",
+        "most entries, bounded",
+        lambda f: _exactly(f.memory.peak_entries[SHIPPED]),
+        format_count,
+    ),
 )
-"""The columns. Peaks are the largest of all replications; what has an interval is a mean over them."""
+"""The columns, those that decide first. Peaks are the largest of all replications, what has an interval is a mean."""
 
 
 @dataclass(frozen=True)

@@ -21,15 +21,8 @@ from simlib.stores.contract import Settings
 from simlib.stores.registry import LEAKED, SHIPPED, find_design
 from simlib.workloads.schema import WORKED_EXAMPLE, workload_names
 
-DRAWN = {
-    "oom_hours": "out of memory, unbounded",
-    "bounded_peak_mib": "memory, bounded",
-    "false_eviction_share": "evicted while still in use",
-    "lost_count_share": "counts lost",
-    "mean_ns": "mean increment",
-    "cliff_traffic": "cliff begins at",
-}
-"""The measures in the figure, with their labels."""
+DRAWN = ("oom_hours", "bounded_peak_mib", "false_eviction_share", "lost_count_share", "mean_ns", "cliff_traffic")
+"""The measures in the figure."""
 
 SHARES = ("false_eviction_share", "lost_count_share")
 
@@ -199,19 +192,18 @@ class Overview:
         return pd.DataFrame([{m.header: row.texts[m.name] for m in MEASURES} for row in self.rows], index=index)
 
     def draw(self) -> Drawing:
-        """Draw the measures of DRAWN, a small panel each."""
-        panels = []
-        drawn = dict(DRAWN)
+        """Draw DRAWN, a small panel each; growth stands in for out of memory where few limits are known."""
+        panels, first = [], DRAWN[0]
         if 2 * sum(row.is_limited for row in self.rows) < len(self.rows):
-            drawn = {"growth_per_hour": "entries gained an hour, unbounded", **drawn}
-            del drawn["oom_hours"]
-        for name, label in drawn.items():
+            first = "growth_per_hour"
+        headers = {measure.name: measure.header for measure in MEASURES}
+        for name in (first, *DRAWN[1:]):
             found = [row.estimates[name] for row in self.rows]
             ends = (np.array([getattr(each, end) for each in found]) for end in ("mean", "low", "high"))
-            colour = find_design(LEAKED if "unbounded" in label else SHIPPED).colour
+            colour = find_design(LEAKED if name == first else SHIPPED).colour
             mark = (1.0, "this traffic") if name == "cliff_traffic" else None
             texts = [row.texts[name] for row in self.rows]
-            panels.append(figures.Panel(label, *ends, texts, colour, name not in SHARES, mark))
+            panels.append(figures.Panel(headers[name], *ends, texts, colour, name not in SHARES, mark))
         return figures.dots([row.name for row in self.rows], panels, self._message())
 
     def _message(self) -> str:

@@ -61,7 +61,7 @@ def dots(names: Sequence[str], panels: Sequence[Panel], message: str) -> Drawing
 
 
 def _draw(axes: Axes, panel: Panel) -> None:
-    axes.set_title(textwrap.fill(panel.label, 20), fontsize=10)
+    axes.set_title(textwrap.fill(panel.label, 16), fontsize=10)
     axes.spines[:].set_visible(False)
     axes.tick_params(axis="y", length=0, labelsize=10)
     axes.set_xticks([])
