@@ -113,7 +113,7 @@ class Advice(Points):
     @cached_property
     def found(self) -> tuple[Point, bool]:
         """The recommended point and whether it meets the targets; the nearest within the memory where none does."""
-        every, times = self.now.settings.prune_every, self.targets.headroom * self.margin
+        every, times = self.now.settings.prune_every, self.levels[-1]
         nearest: tuple[float, Point] | None = None
         for design in SIMPLEST:
             for ttl in self.ttls:
@@ -123,13 +123,21 @@ class Advice(Points):
                     if nearest and self.size(point) > 1:
                         break
                     miss = max(self.ratios(point, times).values())
-                    known = miss <= 1 and self._believed(point, times)
-                    if known and self.meets(point) and self.meets(point, self.targets.headroom):
+                    if miss <= 1 and self._believed(point, times) and self.meets_all(point):
                         return point, True
                     if nearest is None or miss < nearest[0]:
                         nearest = miss, point
         assert nearest is not None
         return nearest[1], False
+
+    @cached_property
+    def levels(self) -> list[float]:
+        """Times the traffic under which the targets are to be met, ascending; the last has the margin too."""
+        return sorted({1.0, self.targets.headroom, self.targets.headroom * self.margin})
+
+    def meets_all(self, point: Point) -> bool:
+        """Whether a point meets every target at each of `levels`."""
+        return all(self.meets(point, times) for times in self.levels)
 
     def _believed(self, point: Point, times: float) -> bool:
         """Whether there are no evictions, or enough to say that the share of false ones is within its target."""
@@ -178,12 +186,19 @@ class Advice(Points):
     # --- Evidence
 
     @cached_property
+    def parts(self) -> list[Points]:
+        """The streams that are asked one by one whether they agree: the seeds of a workload, or parts of a log."""
+        return self.alone if self.simulated else [self.alike([part]) for part in _parts(self.traces[0])]
+
+    def agreeing(self, point: Point) -> int:
+        """The number of `parts` in which a point meets the targets for accuracy."""
+        found = (each.ratios(point) for each in self.parts)
+        return sum(max(each["lost"], each["false"]) <= 1 for each in found)
+
+    @cached_property
     def agree(self) -> tuple[int, int]:
-        """Parts of a log, or seeds of a workload, that meet the targets for accuracy, and the number of all."""
-        point, _ = self.found
-        parts = self.traces if self.simulated else _parts(self.traces[0])
-        alone = [Points([part], self.targets, self.entry).ratios(point) for part in parts]
-        return sum(max(each["lost"], each["false"]) <= 1 for each in alone), len(parts)
+        """The number of `parts` that agree with the recommended point, and the number of all."""
+        return self.agreeing(self.found[0]), len(self.parts)
 
     @cached_property
     def confidence(self) -> str:

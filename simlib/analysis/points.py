@@ -4,6 +4,7 @@ k times the traffic is simulated exactly as a store of cap C/k and `prune_every`
 (`models.miniature`).
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,6 +18,7 @@ from simlib.models.footprint import Footprint
 from simlib.models.miniature import LEAST_CAP, first_reached
 from simlib.replay.ledger import Totals
 from simlib.replay.links import Links
+from simlib.replay.surface import surface
 from simlib.replay.totals import Spec, stream_totals
 from simlib.stores.contract import Mode, RecencyRule, Settings
 from simlib.stores.registry import SHIPPED, find_design
@@ -61,7 +63,7 @@ class Points:
     traces: Sequence[Trace]
     targets: Targets = TARGETS
     entry: Entry = MODELLED
-    _totals: dict[Point, list[Totals]] = field(default_factory=dict)
+    _totals: dict[int, dict[Point, Totals]] = field(default_factory=lambda: defaultdict(dict))
 
     @cached_property
     def links(self) -> list[Links]:
@@ -74,18 +76,40 @@ class Points:
 
     def totals(self, point: Point, times: float = 1.0) -> Totals:
         """The totals of a point under `times` the traffic, added over the traces, as its miniature counts them."""
-        cap, ttl, every = point.settings.max_entries, point.settings.ttl, point.settings.prune_every
-        small = Settings(max(round(cap / times), 1) if cap > 0 else 0, ttl, max(round(every / times), 1))
-        key = Point(point.design, small)
-        if key not in self._totals:
-            if point.design == SHIPPED:
-                self._totals[key] = [links.totals(small) for links in self.links]
-            else:
-                self._totals[key] = [
-                    stream_totals(stream_of(trace), [Spec(point.design, small, COUNTERS[int(trace.counter[0])])])[0]
-                    for trace in self.traces
-                ]
-        return _added(self._totals[key])
+        small = Point(point.design, _miniature(point.settings, times))
+        for at in range(len(self.traces)):
+            if small not in self._totals[at]:
+                self._totals[at][small] = self._replay(at, small)
+        return _added([self._totals[at][small] for at in range(len(self.traces))])
+
+    def _replay(self, at: int, point: Point) -> Totals:
+        if point.design == SHIPPED:
+            return self.links[at].totals(point.settings)
+        counter = COUNTERS[int(self.traces[at].counter[0])]
+        return stream_totals(stream_of(self.traces[at]), [Spec(point.design, point.settings, counter)])[0]
+
+    def replay_all(self, points: Sequence[Point], times: float = 1.0) -> None:
+        """Keep the totals of each point under `times` the traffic, as `totals` computes them one by one.
+
+        They are of one `prune_every` and of one design for which there is a `surface`; each cap is replayed with every
+        TTL.
+        """
+        small = [Point(each.design, _miniature(each.settings, times)) for each in points]
+        caps, ttls = (sorted({getattr(each.settings, name) for each in small}) for name in ("max_entries", "ttl"))
+        for at, trace in enumerate(self.traces):
+            found = surface(trace, caps, ttls, small[0].settings.prune_every, design=small[0].design)
+            self._totals[at].update({each: found.at(each.settings.max_entries, each.settings.ttl) for each in small})
+
+    @cached_property
+    def alone(self) -> list["Points"]:
+        """Each trace by itself; what is replayed of it is kept for both."""
+        return [
+            Points([trace], self.targets, self.entry, {0: self._totals[at]}) for at, trace in enumerate(self.traces)
+        ]
+
+    def alike(self, traces: Sequence[Trace]) -> "Points":
+        """Points of other traces with the same targets and bytes of an entry."""
+        return Points(traces, self.targets, self.entry)
 
     def heap_mib(self, point: Point, times: float = 1.0) -> float:
         """Memory of one map in MiB: at its cap, or at the peak under `times` the traffic where nothing holds it.
@@ -184,6 +208,12 @@ def lost_share(totals: Totals) -> float:
 def false_share(totals: Totals) -> float:
     """Share of all evictions that removed sessions still in use; 0 where there are none."""
     return totals.false_evictions / max(totals.cap_evictions + totals.ttl_evictions, 1)
+
+
+def _miniature(settings: Settings, times: float) -> Settings:
+    """The settings under the stream itself that stand for these under `times` the traffic."""
+    cap, every = settings.max_entries, settings.prune_every
+    return Settings(max(round(cap / times), 1) if cap > 0 else 0, settings.ttl, max(round(every / times), 1))
 
 
 def _added(each: Sequence[Totals]) -> Totals:

@@ -1,0 +1,158 @@
+"""Every cap beside every TTL: exact figures, where the targets are met, and what a larger cap makes worse."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+
+import numpy as np
+import pandas as pd
+
+from simlib.analysis.advise import Advice
+from simlib.analysis.points import Point, Points, false_share, lost_share
+from simlib.core.numbers import format_count, format_duration
+from simlib.core.units import HOUR, MINUTE, seconds
+from simlib.models.miniature import LEAST_CAP
+from simlib.stores.contract import Settings
+
+TTLS = (
+    *(minutes * MINUTE for minutes in (1, 2, 5, 10, 20, 30)),
+    *(hours * HOUR for hours in (1, 2, 4, 8, 24, 48, 168)),
+)
+"""TTLs of a map, ns, as far as the stream is long; beside them those of the points in question."""
+
+BELOW, ABOVE = 8, 4
+"""Times the smallest cap in question down to which a map reaches, and times the largest up to which."""
+
+AN_OCTAVE = 2
+"""Caps of a map in each doubling, beside those of the points in question."""
+
+WORSE = {
+    "entries created": ("creates", "it overflows less often, and an overflow would have expired what was idle"),
+    "sessions evicted while still in use": ("false_evictions", "its overflows come at other moments"),
+    "counts lost": ("lost_counts", "an entry that stays for longer has counted more when it leaves"),
+    "share of evictions of sessions in use": ("false_share", "it spares entries that nobody needs first"),
+    "counts that go on after the TTL": ("stale_hits", "with fewer overflows what expired stays until the next tick"),
+    "mean time of an increment (ns)": ("mean_ns", "the work of a prune grows with the entries in the store"),
+    "longest stall (ns)": ("worst_ns", "the work of a prune grows with the entries in the store"),
+}
+"""The measures that a larger cap may make worse: the column in `Surfaces.table`, and why."""
+
+
+@dataclass(frozen=True, eq=False)
+class Surfaces:
+    """The exact figures of the design in question at each cap (rows) and TTL (columns).
+
+    Each cell is replayed at today's traffic and at those under which the targets are to be met, so that it is judged as
+    the advice judges. O(operations x cells).
+    """
+
+    advice: Advice
+
+    @cached_property
+    def marked(self) -> dict[str, Point]:
+        """The points in question by name: the one in use, and the recommended one where there is one."""
+        found = {} if self.advice.refusal else {"recommended": self.advice.found[0]}
+        return {"today": self.advice.now} | found
+
+    @cached_property
+    def design(self) -> str:
+        """The recommended design; the one in use where nothing is recommended."""
+        return [*self.marked.values()][-1].design
+
+    @cached_property
+    def caps(self) -> list[int]:
+        """Caps ascending; last 0, for none."""
+        known = {point.settings.max_entries for point in self.marked.values() if point.settings.max_entries > 0}
+        known = known or {Settings().max_entries}
+        low, high = max(min(known) / BELOW, LEAST_CAP), max(known) * ABOVE
+        caps, power = set(known), LEAST_CAP
+        while power <= high:
+            steps = (power + power * step // AN_OCTAVE for step in range(AN_OCTAVE))
+            caps |= {cap for cap in steps if low <= cap <= high}
+            power *= 2
+        return [*sorted(caps), 0]
+
+    @cached_property
+    def ttls(self) -> list[int]:
+        """TTLs in ns ascending; last 0, for none."""
+        known = {point.settings.ttl for point in self.marked.values() if point.settings.ttl > 0}
+        return [*sorted(known | {ttl for ttl in TTLS if ttl <= self.advice.span}), 0]
+
+    @cached_property
+    def points(self) -> list[Point]:
+        """The point of each cell, all TTLs of the first cap first; replayed."""
+        every = self.advice.now.settings.prune_every
+        points = [Point(self.design, Settings(cap, ttl, every)) for cap, ttl in product(self.caps, self.ttls)]
+        for times in self.advice.levels:
+            self.advice.replay_all(points, times)
+        for part in [] if self.advice.simulated else self.advice.parts:
+            part.replay_all(points)
+        return points
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """A row for each cell: `max_entries` and `ttl_seconds` (0 for none) and its figures at today's traffic.
+
+        `meets_all` says whether it meets each target at each of the advice's levels of traffic; without a cap, where
+        nothing limits the size, it never does. `parts_that_agree` is the number of parts in which it is accurate
+        enough, as the advice counts them.
+        """
+        advice = self.advice
+        rows = [
+            {
+                "max_entries": point.settings.max_entries,
+                "ttl_seconds": seconds(point.settings.ttl),
+                **figures(advice, point),
+                "meets_all": point.settings.max_entries > 0 and advice.meets_all(point),
+                "parts_that_agree": advice.agreeing(point),
+            }
+            for point in self.points
+        ]
+        return pd.DataFrame(rows)
+
+    def of(self, column: str) -> np.ndarray:
+        """Return a column of the table, (caps, TTLs)."""
+        return self.table[column].to_numpy().reshape(len(self.caps), len(self.ttls))
+
+    @cached_property
+    def worse(self) -> pd.DataFrame:
+        """The measures that steps to the next larger cap make worse: in how many steps, by how much, and why."""
+        rows = {}
+        for name, (column, why) in WORSE.items():
+            rises = np.diff(self.of(column).astype(float), axis=0)
+            cap, ttl = np.unravel_index(rises.argmax(), rises.shape)
+            step = f"{_cap(self.caps[cap])} to {_cap(self.caps[cap + 1])}, {_ttl(self.ttls[ttl])}"
+            some = rises[cap, ttl] > 0
+            rows[name] = {
+                "steps that raise it": int((rises > 0).sum()),
+                "of": rises.size,
+                "most": rises[cap, ttl] if some else np.nan,
+                "where": step if some else "nowhere",
+                "why": why if some else "",
+            }
+        return pd.DataFrame(rows).T.rename_axis("measure")
+
+
+def figures(points: Points, point: Point) -> dict[str, float]:
+    """The figures of a point at today's traffic, by name."""
+    totals, (mean, worst) = points.totals(point), points.nanoseconds(point)
+    return {
+        "creates": totals.creates,
+        "false_evictions": totals.false_evictions,
+        "lost_counts": totals.lost_counts,
+        "stale_hits": totals.stale_hits,
+        "false_share": false_share(totals),
+        "lost_share": lost_share(totals),
+        "peak_entries": totals.peak_entries,
+        "heap_mib": points.heap_mib(point),
+        "mean_ns": mean,
+        "worst_ns": worst,
+    }
+
+
+def _cap(cap: int) -> str:
+    return f"cap {format_count(cap)}" if cap else "no cap"
+
+
+def _ttl(ttl: int) -> str:
+    return f"TTL {format_duration(ttl)}" if ttl else "no TTL"
