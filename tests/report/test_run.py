@@ -167,7 +167,7 @@ def test_one_failure_is_reported_by_cell_and_stops_no_other(directory, tmp_path)
     assert "ZeroDivisionError" in str(copy.cells)
     write_report(tmp_path / "out")
     html = (tmp_path / "out/index.html").read_text(encoding="utf-8")
-    assert "Failed in cell the-cell: ZeroDivisionError" in html
+    assert "in cell the-cell: ZeroDivisionError" in html
     assert "yes" in html
     # A failure is not taken for complete: it is run again.
     assert not is_current(jobs[0], tmp_path / "out")
