@@ -30,6 +30,14 @@ def _numbers(claim: dict) -> str:
     return "; ".join(number_text(name, value) for name, value in claim["numbers"].items())
 
 
+def _upright(table: dict) -> dict:
+    """Turn a table of one row, of which a narrow screen shows the first columns only, into one of two columns."""
+    if len(table["rows"]) != 1:
+        return table
+    first, *rest = zip(table["columns"], table["rows"][0], strict=True)
+    return {**table, "columns": list(first), "rows": [list(each) for each in rest]}
+
+
 def _shown(value: object) -> object:
     """Make control and bidirectional characters of a text visible, before its markup is escaped."""
     # Markup, which a template made itself, knows its HTML.
@@ -47,7 +55,7 @@ _HTML = jinja2.Environment(
 )
 _MARKDOWN = _HTML.overlay(finalize=None)
 for environment in (_HTML, _MARKDOWN):
-    environment.filters.update(numbers=_numbers, markdown=as_markdown, cell=as_cell)
+    environment.filters.update(numbers=_numbers, upright=_upright, markdown=as_markdown, cell=as_cell)
 
 
 def write_report(out: Path, current: Sequence[str] = ()) -> None:

@@ -185,6 +185,15 @@ def test_numbers_are_for_people_and_what_does_not_hold_has_its_reason(whole):
     assert "0.123456" not in page.text
 
 
+def test_an_overview_of_one_case_stands_upright(whole):
+    write_report(whole, ["b"])
+    first, second = (part.partition("</table>")[0] for part in Page(whole).source.split("<table>")[1:3])
+    assert '<th scope="col">b</th>' in first
+    assert re.search(r'<th scope="row">lost</th>\s*<td>1 %</td>', first)
+    # The whole table, below, is as it was recorded.
+    assert re.search(r'<th scope="row"><a href="#case-b">b</a></th>\s*<td>1 %</td>', second)
+
+
 def test_claims_and_manifest_hold_every_run(whole):
     write_report(whole, ["b"])
     claims = json.loads((whole / "claims.json").read_text(encoding="utf-8"))
