@@ -21,6 +21,7 @@ from simlib.core.numbers import (
 from simlib.core.statistics import Estimate, estimate
 from simlib.core.units import HOUR
 from simlib.experiments.experiment import Experiment
+from simlib.experiments.time_to_limit import TOO_FEW
 from simlib.replay.ledger import Totals
 from simlib.stores.registry import LEAKED, SHIPPED
 from simlib.traces.codes import COUNTERS
@@ -68,7 +69,7 @@ class Findings(NamedTuple):
     # --- Why a measure has no number, as the words that stand in its place; empty where it has one.
 
     def no_growth(self) -> str:
-        return "" if self.experiment.first.duration else TOO_SHORT
+        return "" if self.memory.oom.known else TOO_FEW
 
     def no_time(self) -> str:
         if not self.experiment.limit.known:

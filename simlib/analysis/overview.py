@@ -14,6 +14,7 @@ from simlib.analysis.measures import MEASURES, NO_LIMIT, TOO_SHORT, Row
 from simlib.core.errors import InputError
 from simlib.core.numbers import format_count, format_memory, format_percent
 from simlib.experiments.experiment import describe_bounds, open_experiment
+from simlib.experiments.time_to_limit import TOO_FEW
 from simlib.figures import overview as figures
 from simlib.figures.style import Drawing
 from simlib.replay.ledger import Totals
@@ -100,6 +101,8 @@ class Overview:
     def _one(self) -> str:
         row = self.rows[0]
         does = "do not run out of memory" if row.is_limited else "do not grow"
+        if np.isnan(row.mean("growth_per_hour")):
+            return f"There are {TOO_FEW} whether the maps of {row.name} leak."
         if np.isfinite(row.mean("oom_hours")):
             does = f"{'' if row.oom_is_reached else 'would '}run out of memory in {row.texts['oom_hours']}"
         elif row.grows and not row.is_limited:

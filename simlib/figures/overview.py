@@ -97,7 +97,7 @@ def _draw(axes: Axes, panel: Panel) -> None:
             xytext=(6 if drawn else 0, 0),
             textcoords="offset points",
             va="center",
-            fontsize=10,
+            fontsize=10 if drawn else 9,
             color=BLACK if drawn else GREY,
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8},
         )
