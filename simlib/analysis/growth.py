@@ -43,9 +43,9 @@ class Growth:
         return found[ever].sort_values("growth", ascending=False, kind="stable")
 
     @property
-    def rate(self) -> float:
-        """Entries gained an hour over the second half, NaN where that takes no time."""
-        return float(self.classes["growth"].sum(skipna=False)) if len(self.classes) else 0.0
+    def final(self) -> float:
+        """Entries at the end, the mean over replications."""
+        return float(self.classes["entries"].sum())
 
     def table(self) -> pd.DataFrame:
         """The classes as text."""
@@ -57,24 +57,29 @@ class Growth:
             }
         )
 
-    def answer(self) -> str:
-        """Say how fast the maps grow and who grows them most, in a sentence."""
-        gained = f"They gain {format_number(self.rate)} entries an hour"
-        return f"{gained}; {self.blame()}." if self.blame() else f"{gained}."
+    def answer(self, with_rate: bool = True) -> str:
+        """Say who grows the maps most, and how fast they grow, in a sentence."""
+        rate = f"The growth is {format_number(self.classes['growth'].sum())} entries an hour" if with_rate else ""
+        sentence = "; ".join(filter(None, (rate, self.blame())))
+        return f"{sentence}." if sentence else ""
 
-    def blame(self) -> str:
-        """Say which class grows the maps most, and its share, as a clause; empty where none does."""
-        if not self.classes["share"].any():
+    def blame(self, most: int = 1) -> str:
+        """Say which classes grow the maps most, and their shares of the growth, as a clause; empty where none does."""
+        growers = self.classes["share"][self.classes["share"] > 0][:most]
+        who = [f"{format_percent(share)} from {self._sessions(name)}" for name, share in growers.items()]
+        if not who:
             return ""
-        name, share = self.classes.index[0], self.classes["share"].iloc[0]
-        who = f"“{name}” sessions" if self.experiment.simulated else f"sessions {name}"
-        return f"{format_percent(share)} of the growth comes from {who}"
+        first, *rest = who
+        return ", ".join([first.replace(" from ", " of the growth comes from ", 1), *rest])
+
+    def _sessions(self, name: str) -> str:
+        return f"“{name}” sessions" if self.experiment.simulated else f"sessions {name}"
 
     def draw(self) -> Drawing | LeftOut:
         """Draw the entries of the unbounded maps by class of session."""
         if self.classes.empty:
             return LeftOut("No figure: the unbounded maps stay empty, so nobody grows them.")
-        first, message = self.experiment.first, self.blame() or "the unbounded maps do not grow over the second half"
+        first, message = self.experiment.first, self.blame() or "no class of sessions grows over the second half"
         # The class that grows most lies on top.
         names = self.classes.index[::-1]
         return figures.growth_by_class(

@@ -74,6 +74,8 @@ class Findings(NamedTuple):
     def no_time(self) -> str:
         if not self.experiment.limit.known:
             return NO_LIMIT
+        if not self.memory.oom.known:
+            return TOO_SHORT
         return self.no_growth() or ("" if self.memory.oom.finite else "never")
 
     def no_evictions(self) -> str:

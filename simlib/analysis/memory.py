@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from simlib.analysis.growth import Growth
-from simlib.core.numbers import format_count, format_duration, format_memory, format_number, format_percent
+from simlib.core.numbers import format_count, format_memory, format_percent
 from simlib.experiments.experiment import Experiment
 from simlib.experiments.replication import LIVE_DESIGNS
 from simlib.experiments.time_to_limit import TimeToLimit, time_to_limit
@@ -19,8 +19,6 @@ from simlib.replay import ledger
 from simlib.replay.observe import replay
 from simlib.stores.registry import LEAKED, SHIPPED, find_design
 from simlib.traces.codes import COUNTERS, INCREMENT
-
-NO_LIMIT = "no limit given: add --memory-limit"
 
 
 @dataclass(frozen=True)
@@ -74,17 +72,27 @@ class Memory:
         return max(self.peak_entries[SHIPPED] - cap, 0) if cap > 0 else 0
 
     @cached_property
+    def unbounded_peak(self) -> int:
+        """The largest number of entries in the unbounded maps together over all replications."""
+        return max(int(each.entries(LEAKED).max(initial=0)) for each in self.experiment.replications)
+
+    @property
     def unbounded_peak_mib(self) -> float:
-        """Resident memory of both unbounded maps at their largest over all replications."""
-        peak = max(int(each.entries(LEAKED).max(initial=0)) for each in self.experiment.replications)
-        return float(self.footprint.resident_mib(np.array(peak), LEAKED))
+        """Resident memory of the unbounded maps at their largest over all replications."""
+        return float(self.footprint.resident_mib(np.array(self.unbounded_peak), LEAKED))
+
+    @property
+    def bounded_entries(self) -> int:
+        """Entries in the bounded stores, each at its largest over all replications."""
+        return sum(self._peaks(SHIPPED).values())
 
     @cached_property
     def bounded_peak_mib(self) -> float:
         """Resident memory of both bounded stores, each at its largest over all replications and after much churn."""
-        return float(self._bounded_mib(np.array(list(self._peaks(SHIPPED).values()))).sum())
+        return float(self.bounded_mib(np.array(list(self._peaks(SHIPPED).values()))).sum())
 
-    def _bounded_mib(self, entries: np.ndarray) -> np.ndarray:
+    def bounded_mib(self, entries: np.ndarray) -> np.ndarray:
+        """Resident memory of bounded stores after much churn; same shape as `entries`."""
         return self.footprint.resident_mib(entries, SHIPPED, self.footprint.churned)
 
     @cached_property
@@ -94,44 +102,21 @@ class Memory:
 
     # --- Sentences and tables
 
-    def answer(self) -> str:
-        """Answer the notebook's question in two sentences."""
-        bounded = (
-            f"Bounded, they need {format_memory(self.bounded_peak_mib)}, and no store holds more than "
-            f"{format_count(self.peak_entries[SHIPPED])} entries."
-        )
-        if self.oom.growth.mean <= 0 and not self.oom.finite:
-            return f"The unbounded maps do not grow here. {bounded}"
-        limit, reach = self.experiment.limit, "reach" if self.oom.reached else "would reach"
-        leak = f"they {reach} {limit.text()} in {self.oom.text()}" if limit.known else NO_LIMIT
-        return f"The unbounded maps leak: {leak}. {self.growth.answer()} {bounded}"
-
     def limit_table(self) -> pd.DataFrame:
-        """When the unbounded maps reach the memory limit, a row for each resident memory, as text."""
+        """When the unbounded maps reach the limit, a row for each resident memory, as text."""
         names = {"low": "10 % less", "middle": "as modelled", "high": "10 % more"}
+        if not self.footprint.spread:
+            names = {"middle": "as given"}
+        known = self.experiment.limit.known
         return pd.DataFrame(
             {
-                "resident memory": names[size],
-                "limit reached in": found.text(),
-                "95 % interval": found.interval(),
-                "entries gained an hour": format_number(found.growth.mean),
+                "resident memory": name,
+                "limit reached in": self.oom_at[size].text() if known else "no limit given",
+                "95 % interval": self.oom_at[size].interval(),
+                "entries gained an hour": self.oom_at[size].growth.text(),
             }
-            for size, found in self.oom_at.items()
+            for size, name in names.items()
         ).set_index("resident memory")
-
-    def limit_note(self) -> str:
-        """Say how the figure shows the limit, in a sentence."""
-        if not self.experiment.limit.known:
-            return f"{NO_LIMIT.capitalize()}."
-        limit = self.experiment.limit.text()
-        if self.oom.reached:
-            return f"The cross marks where the limit of {limit} is reached."
-        if not self.oom.finite:
-            return f"The limit of {limit} is not reached."
-        half = format_duration(self.experiment.first.duration / 2)
-        return (
-            f"The limit of {limit} lies beyond the end; the time to it is projected from the growth of the last {half}."
-        )
 
     def table(self) -> pd.DataFrame:
         """The ledgers of the first replication, a column a counter and design."""
@@ -159,10 +144,12 @@ class Memory:
         hours = {f"hours_at_{size}_memory": found.hours.mean for size, found in self.oom_at.items()}
         return {**hours, "interval_low": self.oom.hours.low, "interval_high": self.oom.hours.high}
 
-    def limits_in_order(self) -> bool:
-        """Whether the limit is reached no later at more memory."""
-        low, middle, high = (self.oom_at[size].hours.mean for size in ("low", "middle", "high"))
-        return high <= middle <= low
+    def limits_in_order(self) -> bool | None:
+        """Whether the limit is reached no later at more memory; None without a limit or with too few instants."""
+        low, middle, high = (self.oom_at[size] for size in ("low", "middle", "high"))
+        if not (self.experiment.limit.known and low.known and middle.known and high.known):
+            return None
+        return high.hours.mean <= middle.hours.mean <= low.hours.mean
 
     def final_entries(self) -> int:
         """Entries in both unbounded maps at the end of the first replication."""
@@ -172,6 +159,10 @@ class Memory:
         """Count the sessions, by counter, whose last operation is an increment, from the first trace alone."""
         traces = self.experiment.first.counters.values()
         return sum(int(((trace.next_row == len(trace)) & (trace.op == INCREMENT)).sum()) for trace in traces)
+
+    def created(self) -> int:
+        """Count the entries that the unbounded maps created in the first replication."""
+        return sum(self.experiment.first.totals(counter, LEAKED).creates for counter in COUNTERS)
 
     def replays_alike(self) -> bool:
         """Whether a replay of the first trace gives the ledgers of the stores that received it live."""
@@ -197,23 +188,6 @@ class Memory:
 
     # --- Figures
 
-    def draw_heap(self) -> Drawing:
-        """Draw resident memory over time, unbounded and bounded, with the limit."""
-        replication, at = self.experiment.first, self.experiment.first.grid()
-        unbounded, bounded = (replication.sample(replication.entries(design), at) for design in LIVE_DESIGNS)
-        grows = "do not grow here" if self.oom.growth.mean <= 0 else "grow; no limit is given"
-        if self.oom.finite:
-            grows = f"{'reach' if self.oom.reached else 'would reach'} their limit in {self.oom.text()}"
-        return figures.heap(
-            at - replication.start,
-            {size: self.footprint.resident_mib(unbounded, LEAKED, share) for size, share in self.shares.items()},
-            self._bounded_mib(bounded),
-            (find_design(LEAKED).colour, find_design(SHIPPED).colour),
-            self.experiment.memory_limit_mib,
-            f"The unbounded maps {grows}; bounded, they need {format_memory(self.bounded_peak_mib)}",
-            self.oom.hours.mean if self.oom.reached else None,
-        )
-
     def draw_bound(self) -> Drawing:
         """Draw the entries of the fuller bounded store, against the cap and those that will be used again."""
         replication, cap = self.experiment.first, self.experiment.settings.max_entries
@@ -232,18 +206,25 @@ class Memory:
         colour = find_design(SHIPPED).colour
         return figures.bound(at - replication.start, kept, in_use, colour, cap if cap > 0 else None, message)
 
+    @cached_property
+    def third_mib(self) -> np.ndarray:
+        """Resident memory of the third map, which the fix did not bound, at the grid; zeros where none is known."""
+        first = self.experiment.first
+        if first.high_volume is None or not (entries := first.high_volume.entries_at(first.grid())).any():
+            return np.zeros(first.grid().size)
+        return Footprint(go_version=self.go_version).resident_mib(entries, HIGH_VOLUME)
+
     def draw_left(self) -> Drawing | LeftOut:
-        """Draw the memory of the third map, which the fix did not bound, beside the two bounded stores."""
-        replication, at = self.experiment.first, self.experiment.first.grid()
-        if replication.high_volume is None:
+        """Draw the memory of the third map beside the bounded stores."""
+        first, third = self.experiment.first, self.third_mib
+        if first.high_volume is None:
             return LeftOut("No figure: a log does not record the third map.")
-        entries = replication.high_volume.entries_at(at)
-        if not entries.any():
+        if not third.any():
             return LeftOut("No figure: no session of this workload streams token deltas, so the third map stays empty.")
-        third = Footprint(go_version=self.go_version).resident_mib(entries, HIGH_VOLUME)
-        bounded = sum(self._bounded_mib(replication.kept(counter, at)[0]) for counter in COUNTERS)
+        at = first.grid()
+        bounded = sum(self.bounded_mib(first.kept(counter, at)[0]) for counter in COUNTERS)
         message = (
             f"The third map, never bounded, takes {format_memory(third[-1])} at the end; "
             f"the two stores {format_memory(bounded[-1])}"
         )
-        return figures.left(at - replication.start, bounded, find_design(SHIPPED).colour, third, message)
+        return figures.left(at - first.start, bounded, find_design(SHIPPED).colour, third, message)

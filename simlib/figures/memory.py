@@ -2,17 +2,18 @@
 
 import textwrap
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from simlib.core.numbers import format_count, format_memory, format_percent
-from simlib.core.units import HOUR
+from simlib.core.numbers import format_count, format_percent
 from simlib.figures.style import (
     BLACK,
     GREY,
+    OVER_LINES,
     STYLE,
     VERMILION,
     Drawing,
@@ -24,25 +25,39 @@ from simlib.figures.style import (
     time_unit,
 )
 
+FARTHEST = 30
+"""Times the length of a figure's lines up to which the axis is extended to where the limit is reached."""
+
+
+class Limit(NamedTuple):
+    """A limit of the unbounded maps: MiB, its text, and when they reach it, ns from the start, or None for never."""
+
+    mib: float
+    text: str
+    reached_at: float | None
+
 
 def heap(
     at: np.ndarray,
     unbounded_mib: Mapping[str, np.ndarray],
     bounded_mib: np.ndarray,
     colours: tuple[str, str],
-    limit_mib: float | None,
+    limit: Limit | None,
     message: str,
-    limit_hours: float | None,
 ) -> Drawing:
-    """Draw the resident memory of both maps over time, unbounded and bounded, with the limit.
+    """Draw the resident memory of the maps over time, unbounded and bounded, with the limit.
 
     `at` ns from the start, (n,); `unbounded_mib` holds `low`, `middle`, `high` and `bounded_mib` is one line, each MiB
-    of shape (n,); `colours` are theirs, in this order. `limit_mib` is None where there is no limit. `limit_hours` is
-    when the unbounded line meets it; None where it does not.
+    of shape (n,); `colours` are theirs, in this order. A limit beyond the end is reached by a dashed line, unless that
+    lies too far away.
     """
-    unit, scale = time_unit(at[-1])
-    time, largest = at / scale, max(unbounded_mib["high"].max(), bounded_mib.max(), 1e-6)
+    last, reached_at = float(at[-1]), limit.reached_at if limit else None
+    is_ahead = reached_at is not None and last < reached_at <= FARTHEST * last
+    end = reached_at if is_ahead else last
+    largest = max(unbounded_mib["high"].max(), bounded_mib.max(), limit.mib if is_ahead else 1e-6)
+    unit, scale = time_unit(end)
     of, size = memory_unit(largest)
+    time = at / scale
     low, middle, high, bounded = (
         size * mib for mib in (*(unbounded_mib[name] for name in ("low", "middle", "high")), bounded_mib)
     )
@@ -51,18 +66,21 @@ def heap(
         axes.fill_between(time, low, high, color=colours[0], alpha=0.25, linewidth=0)
         axes.plot(time, middle, color=colours[0])
         axes.plot(time, bounded, color=colours[1], linewidth=2.6, linestyle=(0, (4, 1.2)))
-        top = 1.12 * size * largest
-        if limit_mib is not None:
-            top = _mark_limit(axes, size * limit_mib, size * largest, f"limit {format_memory(limit_mib)}")
-            if limit_hours is not None and limit_hours * HOUR <= at[-1]:
-                axes.plot([limit_hours * HOUR / scale], [size * limit_mib], marker="X", markersize=10, color=BLACK)
-        _over_time(axes, time, top)
-        label_ends(
-            axes,
-            [(float(middle[-1]), "unbounded\n(within 10 %)", colours[0]), (float(bounded[-1]), "bounded", colours[1])],
-        )
+        top, reaches = 1.14 * size * largest, float(size * limit.mib if is_ahead else middle[-1])
+        if is_ahead:
+            for line, to, colour in ((middle, reaches, colours[0]), (bounded, bounded[-1], colours[1])):
+                axes.plot([time[-1], end / scale], [line[-1], to], color=colour, linewidth=1.4, linestyle=(0, (2, 2)))
+        if limit is not None:
+            early = reached_at is not None and reached_at < end / 2
+            top = _mark_limit(axes, size * limit.mib, size * largest, limit.text, early)
+        if reached_at is not None and reached_at <= end:
+            axes.plot([reached_at / scale], [size * limit.mib], marker="X", markersize=10, color=BLACK)
+        _over_time(axes, end / scale * (1.04 if is_ahead else 1), top)
+        band = "\n(within 10 %)" if (low < high).any() else ""
+        ends = [(reaches, f"unbounded{band}", colours[0]), (float(bounded[-1]), "bounded", colours[1])]
+        label_ends(axes, ends)
     data = pd.DataFrame({f"time_{unit}": time, **{f"unbounded_{k}_mib": v for k, v in unbounded_mib.items()}})
-    return Drawing(figure, data.assign(bounded_mib=bounded_mib, limit_mib=limit_mib), message)
+    return Drawing(figure, data.assign(bounded_mib=bounded_mib, limit_mib=limit.mib if limit else None), message)
 
 
 def growth_by_class(at: np.ndarray, entries: pd.DataFrame, shares: np.ndarray, message: str) -> Drawing:
@@ -77,7 +95,7 @@ def growth_by_class(at: np.ndarray, entries: pd.DataFrame, shares: np.ndarray, m
     with matplotlib.rc_context(STYLE):
         figure, axes = new_axes(message, f"time from the start ({unit})", "entries in the unbounded maps")
         axes.stackplot(time, entries.to_numpy().T, colors=colours, edgecolor="white", linewidth=0.8)
-        _over_time(axes, time, max(total.max(), 1) * 1.05)
+        _over_time(axes, time[-1], max(total.max(), 1) * 1.05)
         axes.yaxis.set_major_formatter(thousands)
         last = entries.iloc[-1].to_numpy()
         middles = np.cumsum(last) - last / 2
@@ -104,10 +122,12 @@ def bound(at: np.ndarray, kept: np.ndarray, in_use: np.ndarray, colour: str, cap
         figure, axes = new_axes(message, f"time from the start ({unit})", "entries in the bounded store")
         axes.plot(time, kept, color=colour)
         axes.fill_between(time, in_use, color=GREY, alpha=0.5, linewidth=0)
-        limit = top * 1.12 if cap is None else _mark_limit(axes, cap, top, f"cap {format_count(cap)}")
-        _over_time(axes, time, limit)
+        limit = top * 1.14 if cap is None else _mark_limit(axes, cap, top, f"cap {format_count(cap)}")
+        _over_time(axes, time[-1], limit)
         axes.yaxis.set_major_formatter(thousands)
-        label_ends(axes, [(float(kept[-1]), "kept", colour), (float(in_use[-1]), "of these,\nused again", GREY)])
+        # Near the end nothing is used again, for want of time.
+        again = float(in_use[3 * in_use.size // 4])
+        label_ends(axes, [(float(kept[-1]), "kept", colour), (again, "of these,\nused again", GREY)])
     return Drawing(
         figure, pd.DataFrame({f"time_{unit}": time, "kept": kept, "used_again": in_use, "cap": cap}), message
     )
@@ -125,31 +145,36 @@ def left(at: np.ndarray, bounded_mib: np.ndarray, colour: str, third_mib: np.nda
         figure, axes = new_axes(message, f"time from the start ({unit})", f"resident memory ({of})")
         axes.plot(time, size * third_mib, color=VERMILION)
         axes.plot(time, size * bounded_mib, color=colour, linewidth=2.6, linestyle=(0, (4, 1.2)))
-        _over_time(axes, time, 1.12 * size * largest)
+        _over_time(axes, time[-1], 1.12 * size * largest)
         ends = ((third_mib, "third map,\nnot bounded", VERMILION), (bounded_mib, "two bounded\nstores", colour))
         label_ends(axes, [(size * float(mib[-1]), text, its) for mib, text, its in ends])
     data = pd.DataFrame({f"time_{unit}": time, "bounded_mib": bounded_mib, "third_map_mib": third_mib})
     return Drawing(figure, data, message)
 
 
-def _mark_limit(axes: Axes, limit: float, top: float, text: str) -> float:
-    """Draw a limit where it is near what is shown, else only name it; return the upper end of the axis."""
+def _mark_limit(axes: Axes, limit: float, top: float, text: str, right: bool = False) -> float:
+    """Draw a limit where it is near what is shown, else only name it; return the upper end of the axis.
+
+    Its name stands above it on the left, or below it on the right.
+    """
     if top <= limit / 3:
-        axes.annotate(f"{text}, far above", (0.01, 0.98), xycoords="axes fraction", va="top")
-        return top * 1.12
+        axes.annotate(f"{text}, far above", (0.01, 0.99), xycoords="axes fraction", va="top", bbox=OVER_LINES)
+        return top * 1.14
     axes.axhline(limit, color=BLACK, linewidth=1.2, linestyle=(0, (1, 1)))
     axes.annotate(
         text,
-        (0, limit),
+        (0.99 if right else 0.01, limit),
         xycoords=("axes fraction", "data"),
-        xytext=(3, 3),
+        xytext=(0, -5 if right else 5),
         textcoords="offset points",
-        va="bottom",
+        ha="right" if right else "left",
+        va="top" if right else "bottom",
+        bbox=OVER_LINES,
     )
-    return max(top, limit) * 1.12
+    return max(top, limit) * 1.14
 
 
-def _over_time(axes: Axes, time: np.ndarray, top: float) -> None:
+def _over_time(axes: Axes, end: float, top: float) -> None:
     """Let the axes begin at 0 and end with the time and at `top`."""
     axes.set_ylim(0, top)
-    axes.set_xlim(0, max(time[-1], 1e-9))
+    axes.set_xlim(0, max(end, 1e-9))

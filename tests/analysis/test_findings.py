@@ -11,6 +11,7 @@ from simlib.analysis.accuracy import Accuracy
 from simlib.analysis.caps import Caps
 from simlib.analysis.closed_forms import ClosedForms
 from simlib.analysis.growth import Growth
+from simlib.analysis.leak import Leak
 from simlib.analysis.memory import Memory
 from simlib.analysis.prune import PruneCost
 from simlib.analysis.validation import Validation
@@ -72,7 +73,7 @@ def test_who_grows_the_maps_is_not_who_lies_there():
     assert growth.classes.index[0] == "orphan"
     assert growth.classes.loc["orphan"].tolist() == [1, 1, 1]
     assert growth.classes.loc["worker"].tolist() == [2, 0, 0]
-    assert growth.answer() == "They gain 1 entries an hour; 100 % of the growth comes from sessions orphan."
+    assert growth.answer() == "The growth is 1 entries an hour; 100 % of the growth comes from sessions orphan."
     assert growth.table().loc["early"].tolist() == ["1", "0", "0 %"]
     assert growth.draw().data.columns.tolist() == ["time_minutes", "early", "worker", "orphan"]
 
@@ -139,7 +140,7 @@ def test_figures_take_a_design_s_colour_and_map_from_its_registration(monkeypatc
     experiment = open_experiment("incident", hours=0.1, replications=1)
     memory, validation = Memory(experiment, "1.27"), Validation(experiment)
     for drawing, designs in (
-        (memory.draw_heap(), INCIDENT),
+        (Leak(memory).draw(), INCIDENT),
         (validation.draw_heap(), INCIDENT),
         (memory.draw_bound(), [SHIPPED]),
         (memory.draw_left(), [SHIPPED]),

@@ -1,0 +1,183 @@
+"""The findings of `01_memory` in sentences: who grows the maps, when they reach the limit, and whether the bound holds.
+
+Answer, title, caption and post-mortem take each number from one place.
+"""
+
+from dataclasses import dataclass
+
+from simlib.analysis.memory import Memory
+from simlib.core.numbers import format_count, format_duration, format_memory, format_number
+from simlib.core.units import HOUR
+from simlib.experiments.experiment import describe_bounds
+from simlib.experiments.replication import LIVE_DESIGNS
+from simlib.figures import memory as figures
+from simlib.figures.style import Drawing
+from simlib.stores.registry import LEAKED, SHIPPED, find_design
+
+
+@dataclass(frozen=True)
+class Leak:
+    """The leak of an experiment, in sentences, and the figure that shows it."""
+
+    memory: Memory
+
+    @property
+    def maps(self) -> str:
+        """The word for the maps, of which each counter has one."""
+        return "maps" if len(self.memory.experiment.counters) > 1 else "map"
+
+    @property
+    def grows(self) -> bool:
+        """Whether entries are gained over the second half; False where that cannot be said."""
+        return self.memory.oom.known and self.memory.oom.growth.mean > 0
+
+    @property
+    def fits(self) -> bool:
+        """Whether the bounded stores stay within the limit; also where none is known."""
+        return self.memory.experiment.limit.allows(self.memory.bounded_peak_mib, self.memory.bounded_entries)
+
+    def answer(self) -> str:
+        """Answer the notebook's question: the verdict, who grows the maps, and what the bound changes."""
+        # Where no time is given, the verdict is the growth.
+        who = self.memory.growth.answer(with_rate=self.memory.oom.finite) if self.grows else ""
+        most = format_count(self.memory.peak_entries[SHIPPED])
+        bounded = f"Bounded, {self._enough()}, with at most {most} entries in a store, at {self._an_entry()}."
+        return " ".join(filter(None, (f"{self._outcome()}.", who, bounded)))
+
+    def tile(self) -> tuple[str, str, bool | None]:
+        """Give when the process is out of memory as a few words, a note on it, and whether it is good."""
+        oom, limit = self.memory.oom, self.memory.experiment.limit
+        if oom.finite:
+            after = "never" if self.fits else "still above the limit"
+            return f"{oom.text()} → {after}", "unbounded → bounded", self.fits
+        if not oom.known:
+            return "not known", oom.text(), None
+        if self.grows and not limit.known:
+            return f"+{format_number(oom.growth.mean)} entries/h", "unbounded; no limit given", None
+        return "does not grow", "also without a bound", True
+
+    # --- Sections of the post-mortem
+
+    def summary(self) -> str:
+        """Say what grew, and when it reached the limit."""
+        if not (self.grows and self.memory.oom.finite):
+            return f"{self._outcome()}."
+        return f"{self._outcome()}, growing by {format_number(self.memory.oom.growth.mean)} entries an hour."
+
+    def impact(self) -> list[str]:
+        """Say when the process runs out of memory, and how much the maps took."""
+        memory, lasts = self.memory, format_duration(self.memory.experiment.first.duration)
+        took = (
+            f"Within {lasts} the unbounded {self.maps} took up to {format_memory(memory.unbounded_peak_mib)}; "
+            f"bounded, {self._enough()}."
+        )
+        if memory.oom.finite:
+            when = "ran" if memory.oom.reached else "would run"
+            return [f"The process {when} out of memory {memory.oom.text()} after its start.", took]
+        return [took]
+
+    def root_cause(self) -> list[str]:
+        """Say who grows the maps, and why nobody removes what they leave."""
+        kept, created = self.memory.never_cleaned_up(), self.memory.created()
+        never = (
+            f"any of {format_count(created)}" if kept == created else f"{format_count(kept)} of {format_count(created)}"
+        )
+        removed = f"An entry leaves only when its session is deleted, which never happened to {never}."
+        blame = self.memory.growth.blame(2)
+        return [f"{blame}." if blame else "", removed if kept else ""]
+
+    def resolution(self) -> list[str]:
+        """Say whether the bound holds, and what was left without one."""
+        memory = self.memory
+        held = (
+            f"Bounded ({describe_bounds(memory.experiment.settings)}), no store held more than "
+            f"{format_count(memory.peak_entries[SHIPPED])} entries: {self._enough()}."
+        )
+        third = memory.third_mib
+        left = f"A third map was left without a bound: {format_memory(third[-1])} at the end." if third.any() else ""
+        return [held, left]
+
+    def unknown(self) -> list[str]:
+        """Say what is assumed, and what is modelled."""
+        experiment = self.memory.experiment
+        source = "How many sessions arrive, and how many are never deleted, is assumed in the workload, not measured."
+        if not experiment.simulated:
+            lasts = format_duration(experiment.first.duration)
+            source = f"The log covers {lasts}; what comes after it is a projection from its second half."
+        modelled = "" if experiment.entry.given else f", within 10 % on Go {self.memory.go_version} with GOGC=100"
+        return [source, f"Memory stands on {self._an_entry()}{modelled}."]
+
+    def lesson(self) -> str:
+        """Show why a map needs a cap, by numbers; empty where nothing grows."""
+        if not self.grows:
+            return ""
+        entries, lasts = self.memory.growth.final, format_duration(self.memory.experiment.first.duration)
+        return (
+            f"**Cap**: without one the {self.maps} held {format_number(entries)} entries after {lasts}; "
+            f"bounded, a store held at most {format_count(self.memory.peak_entries[SHIPPED])}."
+        )
+
+    # --- The figure
+
+    def caption(self) -> str:
+        """Say what the figure shows, complete in itself."""
+        memory, limit = self.memory, self.memory.experiment.limit
+        band = "" if memory.experiment.entry.given else "; the band is 10 % either way"
+        shown = f"Resident memory at {self._an_entry()} on Go {memory.go_version}{band}."
+        if not limit.known:
+            return f"{shown} No limit is given (--memory-limit)."
+        if not memory.oom.known:
+            return f"{shown} There are {memory.oom.text()} when the limit of {limit.text()} is reached."
+        if not memory.oom.finite:
+            return f"{shown} The limit of {limit.text()} is not reached."
+        if memory.oom.reached:
+            return f"{shown} The cross marks where the limit of {limit.text()} is reached."
+        half = format_duration(memory.experiment.first.duration / 2)
+        return (
+            f"{shown} The limit of {limit.text()} lies beyond the end: "
+            f"the way to it, dashed, is projected from the growth of the last {half}."
+        )
+
+    def draw(self) -> Drawing:
+        """Draw resident memory over time, unbounded and bounded, with the limit."""
+        memory, first = self.memory, self.memory.experiment.first
+        at = first.grid()
+        unbounded, bounded = (first.sample(first.entries(design), at) for design in LIVE_DESIGNS)
+        return figures.heap(
+            at - first.start,
+            {size: memory.footprint.resident_mib(unbounded, LEAKED, share) for size, share in memory.shares.items()},
+            memory.bounded_mib(bounded),
+            (find_design(LEAKED).colour, find_design(SHIPPED).colour),
+            self._limit(),
+            f"{self._outcome()}; bounded, {self._enough()}",
+        )
+
+    def _limit(self) -> figures.Limit | None:
+        limit, oom, footprint = self.memory.experiment.limit, self.memory.oom, self.memory.footprint
+        if not limit.known:
+            return None
+        mib = float(footprint.resident_mib(footprint.entries_at(limit, LEAKED), LEAKED))
+        when = f", {'reached' if oom.reached else 'projected'} in {oom.text()}" if oom.finite else ""
+        return figures.Limit(mib, f"limit {limit.text()}{when}", oom.first_hours * HOUR if oom.finite else None)
+
+    # --- Parts of sentences
+
+    def _outcome(self) -> str:
+        """The verdict on the unbounded maps, without a full stop."""
+        oom, limit, maps = self.memory.oom, self.memory.experiment.limit, f"unbounded {self.maps}"
+        if oom.finite:
+            return f"The {maps} {'reached' if oom.reached else 'would reach'} {limit.text()} in {oom.text()}"
+        if not oom.known:
+            return f"{oom.text()[0].upper()}{oom.text()[1:]} whether the {maps} would grow"
+        if not self.grows:
+            return f"The {maps} did not grow"
+        rate = format_number(oom.growth.mean)
+        return f"The {maps} gained {rate} entries an hour" + (", not in every replication" if limit.known else "")
+
+    def _enough(self) -> str:
+        """The memory that the bounded stores need, as a clause."""
+        return f"{format_memory(self.memory.bounded_peak_mib)} is {'enough' if self.fits else 'still above the limit'}"
+
+    def _an_entry(self) -> str:
+        memory = self.memory
+        return memory.footprint.an_entry(memory.unbounded_peak_mib, memory.unbounded_peak)
