@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Callable
 
-from simlib.cli import advise, convert, replay, run, simulate, sweep
+from simlib.cli import advise, compare, convert, replay, run, simulate, sweep
 from simlib.core.errors import InputError, Stopped
 
 RESUMES = "; run it again to go on where it stopped"
@@ -64,7 +64,7 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="simlib", description="Per-session state that leaks: simulate, replay, report.")
     commands = parser.add_subparsers(dest="name", metavar="COMMAND")
-    for command in (run, simulate, replay, sweep, advise, convert):
+    for command in (run, compare, simulate, replay, sweep, advise, convert):
         command.add(commands)
     examples = [f"  {each.epilog.partition(': ')[2]}" for each in commands.choices.values() if each.epilog]
     parser.ending = lambda: "\n".join(["examples:", *examples])

@@ -58,13 +58,15 @@ def _run(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from simlib.cli.jobs import plan
+    from simlib.cli.run_text import findings_in, other_verdicts, summary
     from simlib.report.pages import write_report
     from simlib.report.runner import opened, run_jobs
 
     if not options.out:
         raise InputError("--out is empty: name a folder for the pack")
     jobs, leading = plan(options)
-    out, current, results = Path(options.out), list(dict.fromkeys(job.experiment for job in jobs)), []
+    out, results, found = Path(options.out), [], []
+    index, current = out / "index.html", list(dict.fromkeys(job.experiment for job in jobs))
     # A bar is for whoever watches: elsewhere each run is a line.
     watched = sys.stderr.isatty()
     with opened(out), tqdm(total=len(jobs), desc="notebooks", unit="run", file=sys.stderr, disable=not watched) as bar:
@@ -77,8 +79,16 @@ def _run(options: argparse.Namespace) -> int:
         for part in filter(None, (jobs[:leading], jobs[leading:])):
             results += run_jobs(part, out, options.jobs, report)
             write_report(out, current)
+            found = findings_in(out, current)
+            more = len(jobs) - len(results)
+            if len(results) == len(part) and found:
+                bar.write(summary(found[0]))
+            if more:
+                bar.write(f"{index} shows this; {more} more runs go on\n")
+    for line in other_verdicts(found[1:]):
+        print(line)
     failed = [result for result in results if result.error]
-    print(f"{out / 'index.html'}: {len(results) - len(failed)} of {len(results)} runs complete", flush=True)
+    print(f"{index}: {len(results) - len(failed)} of {len(results)} runs complete", flush=True)
     for result in failed:
         print(result, file=sys.stderr)
     return 1 if failed else 0
@@ -86,13 +96,11 @@ def _run(options: argparse.Namespace) -> int:
 
 def _parameters_help() -> str:
     """List the parameters that the notebooks declare, each with its default and its comment."""
-    import nbformat
-
-    from simlib.report.notebooks import GIVEN_BY_OPTION, notebook_names, notebook_path, parameters_cell
+    from simlib.report.notebooks import GIVEN_BY_OPTION, notebook_names, notebook_path, parameters_cell, read_notebook
 
     lines, having = {}, Counter()
     for notebook in notebook_names():
-        for line in parameters_cell(nbformat.read(notebook_path(notebook), as_version=4)).source.splitlines():
+        for line in parameters_cell(read_notebook(notebook_path(notebook)))["source"].splitlines():
             declared, _, comment = line.partition("  # ")
             name, default = declared.partition(":")[0], declared.partition(" = ")[2]
             lines.setdefault(name, f"  {f'{name}={default}':<22}  {comment}")

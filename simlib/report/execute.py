@@ -5,7 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-import nbformat
+from simlib.report.notebooks import read_notebook
 
 ERRORS = "errors.txt"
 
@@ -22,6 +22,7 @@ def execute(source: Path, directory: Path, parameters: dict, cell_timeout: int) 
 
     # First of all: what papermill starts would not survive the fork.
     fork = Fork()
+    import nbformat
     import papermill
     from jupyter_client.manager import AsyncKernelManager
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
@@ -64,8 +65,8 @@ def execute(source: Path, directory: Path, parameters: dict, cell_timeout: int) 
 
 def _last_begun(copy: Path) -> str:
     """The id of the cell that was running when the execution ended."""
-    cells = nbformat.read(copy, as_version=4).cells
-    begun = [cell.id for cell in cells if cell.metadata.get("papermill", {}).get("start_time")]
+    cells = read_notebook(copy)["cells"]
+    begun = [cell["id"] for cell in cells if cell["metadata"].get("papermill", {}).get("start_time")]
     return begun[-1] if begun else "none, the kernel did not start"
 
 

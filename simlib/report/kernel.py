@@ -2,10 +2,14 @@
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
-from jupyter_client.provisioning import LocalProvisioner
+# jsonschema, which nbformat uses, would build the grammar of international web addresses: a second for nothing.
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+
+from jupyter_client.provisioning import LocalProvisioner  # noqa: E402
 
 
 class Fork:

@@ -4,9 +4,11 @@ It computes nothing. Every string from a workload or a log is escaped.
 """
 
 import json
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import jinja2
 
@@ -15,11 +17,17 @@ from simlib.core.files import whole_file
 from simlib.report.markdown import as_cell, as_markdown
 from simlib.report.naming import COMPARISON
 from simlib.report.postmortem import MOST_WORDS, Postmortem
-from simlib.report.readable import number_text
+from simlib.report.readable import label_of, value_text
 from simlib.report.results import OVERVIEW, Outcome, about_models, findings_of, missing, read_outcomes
 
-RESERVED = ("index.html", "postmortem.md", "appendix.md", "claims.json", "manifest.json", COMPARISON)
+if TYPE_CHECKING:
+    from simlib.report.compare import Comparison
+
+RESERVED = ("index.html", "postmortem.md", "appendix.md", "claims.json", "manifest.json", "compare.html", COMPARISON)
 """The pack's own files and directory, whose names no experiment may have."""
+
+TILE_NAMES = {"out_of_memory": "Out of memory", "lost": "Lost", "cost": "Cost", "setting": "Set this"}
+"""The words above each tile."""
 
 IN_MANIFEST = ("source", "settings", "seeds", "streams_sha256", "versions")
 """Fields of a summary that say what a result depends on."""
@@ -27,7 +35,7 @@ IN_MANIFEST = ("source", "settings", "seeds", "streams_sha256", "versions")
 
 def _numbers(claim: dict) -> str:
     """Write the numbers of a claim on one line."""
-    return "; ".join(number_text(name, value) for name, value in claim["numbers"].items())
+    return "; ".join(f"{label_of(name)} {value_text(name, value)}" for name, value in claim["numbers"].items())
 
 
 def _upright(table: dict) -> dict:
@@ -54,6 +62,7 @@ _HTML = jinja2.Environment(
     lstrip_blocks=True,
 )
 _MARKDOWN = _HTML.overlay(finalize=None)
+_HTML.globals["tile_names"] = TILE_NAMES
 for environment in (_HTML, _MARKDOWN):
     environment.filters.update(numbers=_numbers, upright=_upright, markdown=as_markdown, cell=as_cell)
 
@@ -78,6 +87,15 @@ def write_report(out: Path, current: Sequence[str] = ()) -> None:
     _write(out / "index.html", _HTML.get_template("index.html").render(content))
     _write(out / "postmortem.md", postmortem)
     _write(out / "appendix.md", _markdown("appendix.md", left_out=page.left_out if page else [], **content))
+
+
+def write_comparison(comparisons: "Sequence[Comparison]", path: Path) -> None:
+    """Write a page that shows each comparison, with the figures of both sides where they are."""
+
+    def file_of(outcome: Outcome, figure: dict) -> str:
+        return os.path.relpath(outcome.directory / figure["name"], path.resolve().parent)
+
+    _write(path, _HTML.get_template("compare.html").render(comparisons=comparisons, file_of=file_of))
 
 
 def _claims(outcome: Outcome) -> list[dict]:

@@ -24,24 +24,34 @@ _UNITS: dict[str, Callable[[float], str]] = {
 _DECIMAL = re.compile(r"-?\d+\.\d+(e[+-]?\d+)?")
 
 
-def number_text(name: str, value: float | bool | None) -> str:
+def label_of(name: str) -> str:
+    """Write the name of a number as words, without its unit.
+
+    >>> label_of("mean_ns"), label_of("lost_share")
+    ('mean', 'lost share')
+    """
+    return " ".join(word for word in name.split("_") if word not in ("ns", "mib")) or name
+
+
+def is_share(name: str) -> bool:
+    """Whether a number is a share of something, by its name."""
+    return any(_UNITS.get(word) is format_percent for word in name.split("_"))
+
+
+def value_text(name: str, value: float | bool | None) -> str:
     """Format a number by the unit that its name says.
 
-    >>> number_text("mean_ns", 96.94), number_text("lost_share", 0.0699), number_text("entries", 23986)
-    ('mean 96.9 ns', 'lost share 6.99 %', 'entries 23,986')
-    >>> number_text("never", None)
-    'never none'
+    >>> value_text("mean_ns", 96.94), value_text("lost_share", 0.0699), value_text("entries", 23986)
+    ('96.9 ns', '6.99 %', '23,986')
+    >>> value_text("never", None)
+    'none'
     """
-    words = name.split("_")
-    label = " ".join(word for word in words if word not in ("ns", "mib")) or name
-    unit = next((_UNITS[word] for word in words if word in _UNITS), None)
     if value is None:
-        text = "none"
-    elif unit:
-        text = unit(value)
-    else:
-        text = format_count(value) if float(value).is_integer() else format_number(value)
-    return f"{label} {text}"
+        return "none"
+    unit = next((_UNITS[word] for word in name.split("_") if word in _UNITS), None)
+    if unit:
+        return unit(value)
+    return format_count(value) if float(value).is_integer() else format_number(value)
 
 
 def cell_text(text: str) -> str:
