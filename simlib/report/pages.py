@@ -77,6 +77,7 @@ def write_report(out: Path, current: Sequence[str] = ()) -> None:
         "overviews": [each for each in complete if each.notebook == OVERVIEW],
         "models": about_models(complete),
         "failed": [each for each in outcomes if each.error],
+        "shown": {(each.experiment, each.notebook) for each in complete},
         "missing": missing(outcomes),
         "anchors": {each.experiment for each in findings},
     }

@@ -164,4 +164,7 @@ def _read_json(path: Path) -> dict:
 def _read_table(path: Path) -> dict:
     with open(path, encoding="utf-8", newline="") as file:
         columns, *rows = csv.reader(file)
-    return {"columns": columns, "rows": [list(map(cell_text, row)) for row in rows]}
+    return {
+        "columns": [name.replace("_", " ") for name in columns],
+        "rows": [list(map(cell_text, row)) for row in rows],
+    }

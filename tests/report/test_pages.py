@@ -123,6 +123,15 @@ def test_failed_and_missing_runs_are_said_before_the_verdict(whole):
     assert "Not run on a=1.5: 02_eviction_accuracy, 03_prune_cost, 05_designs." in head
 
 
+def test_a_failure_says_where_an_earlier_result_stands_in_its_place(tmp_path):
+    make_run(tmp_path, "a", "01_memory")
+    make_failure(tmp_path, "a", "01_memory")
+    make_failure(tmp_path, "b", "01_memory")
+    write_report(tmp_path)
+    one, other = (f"{case}, 01_memory in cell the-cell: E: no" for case in "ab")
+    assert f"2 failed: {one} (an earlier result is shown); {other} " in Page(tmp_path).text
+
+
 def test_with_failures_alone_there_is_a_page_that_says_so(tmp_path):
     make_failure(tmp_path, "a", "01_memory")
     write_report(tmp_path)

@@ -37,6 +37,6 @@ def test_what_is_not_whole_is_no_run(tmp_path):
 
 
 def test_tables_are_read_with_their_columns(tmp_path):
-    make_run(tmp_path, "a", "05_designs", tables={"prices": "design,ns\nheap,5\n"})
+    make_run(tmp_path, "a", "05_designs", tables={"prices": "design,mean_ns\nheap_,5\n"})
     (table,) = read_outcomes(tmp_path)[0].of("tables")
-    assert (table["name"], table["columns"], table["rows"]) == ("prices", ["design", "ns"], [["heap", "5"]])
+    assert (table["name"], table["columns"], table["rows"]) == ("prices", ["design", "mean ns"], [["heap_", "5"]])
