@@ -2,7 +2,7 @@
 
 Prints a table and writes `build/bench.json`: a list `figures` of objects with `name`, `value` (median), `unit`,
 `target`, `met`, whether the target is the `least` or the `most`, and the samples behind them. A figure without a target
-is there to be known. `python -m tests.bench --readme` copies the table into README.md.
+is there to be known. `python -m tests.bench --page` copies the table into docs/benchmarks.md.
 """
 
 import json
@@ -51,7 +51,7 @@ from tests.bench_designs import speeds
 ROUNDS = 5
 ROOT = Path(__file__).parents[1]
 OUT = ROOT / "build" / "bench.json"
-README = ROOT / "README.md"
+PAGE = ROOT / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- figures of make bench -->", "<!-- end of figures -->"
 
 
@@ -520,13 +520,13 @@ def table(figures: Sequence[dict]) -> list[str]:
     return rows
 
 
-def write_readme() -> None:
-    """Put the table of the last run into README.md, between its marks."""
+def write_page() -> None:
+    """Put the table of the last run into docs/benchmarks.md, between its marks."""
     figures = json.loads(OUT.read_text(encoding="utf-8"))["figures"]
-    text = README.read_text(encoding="utf-8")
+    text = PAGE.read_text(encoding="utf-8")
     before, rest = text.split(BEGIN)
     after = rest.split(END)[1]
-    with whole_file(README) as file:
+    with whole_file(PAGE) as file:
         file.write_text("\n".join([before + BEGIN, "", *table(figures), "", END]) + after, encoding="utf-8")
 
 
@@ -550,7 +550,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["--readme"]:
-        write_readme()
+    if sys.argv[1:] == ["--page"]:
+        write_page()
     else:
         main()

@@ -1,14 +1,23 @@
-"""The golden results. `make goldens` (`python -m tests.goldens`) rewrites them; nothing else does."""
+"""The golden results. `make goldens` (`python -m tests.goldens`) rewrites them; nothing else does.
+
+They are hashes of streams, and the picture at the top of the README.
+"""
 
 import json
+import tempfile
 from pathlib import Path
 
+from simlib.analysis.memory import Memory
 from simlib.core.files import whole_file
 from simlib.core.units import HOUR
+from simlib.experiments.experiment import open_experiment
+from simlib.figures.style import save
+from simlib.models.heap import GO_VERSIONS
 from simlib.workloads.churn import simulate
 from simlib.workloads.schema import load_workload, workload_names
 
 FILE = Path(__file__).parent / "golden.json"
+PICTURE = Path(__file__).parents[1] / "docs" / "heap.svg"
 
 
 def stream_digest(workload: str, seed: int) -> str:
@@ -21,6 +30,16 @@ def compute() -> dict:
     return {"streams of 2 h, seed 1": {name: stream_digest(name, 1) for name in workload_names()}}
 
 
+def picture() -> bytes:
+    """The memory of the incident's maps, unbounded and bounded, as `01_memory` draws it."""
+    incident = open_experiment("incident", replications=5, compiled=True)
+    with tempfile.TemporaryDirectory() as directory:
+        save(Memory(incident, GO_VERSIONS[-1]).draw_heap(), Path(directory), PICTURE.stem)
+        return Path(directory, PICTURE.name).read_bytes()
+
+
 if __name__ == "__main__":
+    with whole_file(PICTURE) as file:
+        file.write_bytes(picture())
     with whole_file(FILE) as file:
         file.write_text(json.dumps(compute(), indent=1) + "\n", encoding="utf-8")

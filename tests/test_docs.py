@@ -1,4 +1,4 @@
-"""The pages in `docs/`: their programs do what they say."""
+"""Runs every command of the README, and the programs of the pages in `docs/`."""
 
 import re
 import shlex
@@ -8,7 +8,22 @@ import pytest
 
 from simlib.calibration import golang
 from simlib.cli.main import main
+from tests.goldens import PICTURE, picture
 from tests.paths import ROOT
+
+README = ROOT / "README.md"
+COMMANDS = [
+    line
+    for block in re.findall(r"^```\n(.*?)^```", README.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    for line in block.splitlines()
+    if line.startswith(("make ", "python "))
+]
+SMALL = {
+    "make run": ["PROFILE=ci", "ARGS=--workload steady --notebook 01_memory"],
+    "make test": ["ARGS=-n 0 tests/core/test_units.py"],
+    "make run TRACE=events.csv.gz": ["ARGS=--notebook 01_memory"],
+}
+"""Variables that make a target of the README small enough for a test; `.ci/run` runs them whole."""
 
 RECORDER = ROOT / "docs" / "recorder"
 
@@ -46,3 +61,42 @@ def test_the_pattern_for_lines_of_a_service_reads_them(tmp_path, capsys):
 def test_a_page_links_to_what_there_is(page):
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8"))
     assert not [link for link in links if not (page.parent / link).exists()]
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory):
+    path = tmp_path_factory.mktemp("readme") / "events.csv.gz"
+    assert main(["simulate", "dormant", "--out", str(path)]) == 0
+    return path
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_of_the_readme_runs(command, log, tmp_path, monkeypatch, capsys):
+    if command.startswith("make "):
+        out = tmp_path / "build"
+        # .venv stands: the test runs in it.
+        words = ["make", "-o", ".venv/.ready", *shlex.split(command)[1:], *SMALL[command], f"OUT={out}"]
+        words = [f"TRACE={log}" if word.startswith("TRACE=") else word for word in words]
+        done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert (out / "index.html").exists() == command.startswith("make run")
+    else:
+        monkeypatch.chdir(log.parent)
+        assert main(shlex.split(command)[3:]) == 0
+        assert capsys.readouterr().out
+
+
+def test_the_readme_has_its_commands():
+    assert {"make run", "make test", "make run TRACE=events.csv.gz"} <= set(COMMANDS)
+    assert any(command.startswith("python -m simlib advise") for command in COMMANDS)
+
+
+def test_the_example_for_large_streams_runs(capsys):
+    text = (ROOT / "docs" / "large-streams.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    exec(compile(example, "large-streams.md", "exec"), {})
+    assert "evictions" in capsys.readouterr().out
+
+
+def test_the_picture_of_the_readme_is_as_the_lab_draws_it():
+    assert PICTURE.read_bytes() == picture()

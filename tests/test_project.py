@@ -136,9 +136,3 @@ def test_the_tests_mirror_the_packages():
     """Each package has tests of its own, and tests that are not of one package stand beside the packages."""
     tested = {path.parent.name for path in ROOT.glob("tests/*/test_*.py")}
     assert tested == set(LAYER)
-
-
-def test_the_example_of_the_readme_runs(capsys):
-    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
-    exec(compile(example, "README.md", "exec"), {})
-    assert "evictions" in capsys.readouterr().out
