@@ -69,10 +69,12 @@ class Accuracy:
     @property
     def silence(self) -> str:
         """Why there is no rate to give, in a sentence; empty where there is one."""
-        if not any(t.cap_evictions + t.ttl_evictions for t in self._totals):
+        if not self._evicts:
             return "Nothing is evicted here, so nothing is lost: neither the cap nor the TTL is reached."
         if np.isnan(self.false_share.mean):
             return "All evictions come in the warm-up: this is too short to give a rate."
+        if not self.false_share.mean and (undecided := self.undecided_share.mean) >= MOST:
+            return f"Too early to say: {format_percent(undecided)} of the evictions came too near the end to decide."
         return ""
 
     @property
@@ -85,8 +87,6 @@ class Accuracy:
             return self.silence
         share, undecided = self.false_share.mean, self.undecided_share.mean
         early = f"; {format_percent(undecided)} came too near the end to decide" if undecided >= FEW else ""
-        if undecided >= MOST and not share:
-            return f"Too early to say: {format_percent(undecided)} of the evictions came too near the end to decide."
         if not any(t.false_evictions for t in self._totals):
             return f"Yes: no evicted session was seen in use again{early}. No count in use was lost."
         verdict = "Yes, nearly all" if share < FEW else "Mostly" if share < SOME else "No"
@@ -98,32 +98,40 @@ class Accuracy:
             f"{lines}."
         )
 
+    @property
+    def _evicts(self) -> bool:
+        return any(t.cap_evictions + t.ttl_evictions for t in self._totals)
+
     def tile(self) -> tuple[str, str]:
-        """Give what is lost as a few words, and a note on it."""
+        """Give the counts lost as a few words, and a note on them."""
+        if not self._evicts:
+            return "0 %", "of counts; no session is evicted"
         if self.silence:
-            nothing = not any(t.false_evictions for t in self._totals)
-            return (
-                ("0 %", "of counts; no session in use is evicted") if nothing else ("not known", "too short a stream")
-            )
-        return (
-            format_percent(self.lost_share.mean),
-            f"of counts; {format_percent(self.false_share.mean)} of evictions hit sessions in use",
-        )
+            return "not known", "evictions too near an end to judge"
+        false = format_percent(self.false_share.mean)
+        return format_percent(self.lost_share.mean), f"of counts; {false} of evictions hit sessions in use"
 
     def price(self) -> list[str]:
-        """Say what the bound loses, and whom it hits, in two sentences at most."""
-        if self.silence or not self.harm.loc["all", "lost_percent"]:
-            return [self.silence or "The bound evicts no session still in use, so no count is lost."]
+        """Say what the bound loses, and whom it hits, in two sentences at most; nothing where that is not known."""
+        if self.silence:
+            return [] if self._evicts else [self.silence]
+        if not self.lost_share.mean:
+            return ["The bound evicts no session still in use, so no count is lost."]
         lost, false = format_percent(self.lost_share.mean), format_percent(self.false_share.mean)
-        says = [f"The bound loses {lost} of all counts: {false} of its evictions remove a session still in use."]
         gone = {name: format_percent(value / 100) for name, value in self.harm["repeats_gone_percent"].items()}
-        hit = f", and {gone[name]} of those of {name}, the hardest hit" if (name := hardest_hit(self.harm)) else ""
-        return [*says, f"{gone['all']} of repeat calls find their count gone{hit}."]
+        says = f"{gone['all']} of repeat calls find their count gone"
+        if (name := hardest_hit(self.harm)) and gone[name] != gone["all"]:
+            says += f'; of those of the class "{name}", {gone[name]}'
+        return [
+            f"The bound loses {lost} of all counts: {false} of its evictions remove a session still in use.",
+            f"{says}.",
+        ]
 
     def unknown(self) -> str:
         """Say in a sentence how much the end of the stream leaves open; empty where that is little."""
-        undecided = self.undecided_share.mean
-        if not undecided >= FEW:
+        if self.silence:
+            return self.silence if self._evicts else ""
+        if (undecided := self.undecided_share.mean) < FEW:
             return ""
         return f"{format_percent(undecided)} of the evictions come too near the end to say whether the session returns."
 
@@ -197,7 +205,7 @@ class Accuracy:
             part = table["in_use"][worst] / table["in_use"].sum()
             message = f"{format_percent(self.false_share.mean)} of evictions removed a session still in use, "
             message += f"{format_percent(part) if part < 1 else 'all'} of them by the {_CAUSES[worst]}"
-        return figures.causes(table.rename(index=_CAUSES), message)
+        return figures.causes(table[table.any(axis=1)].rename(index=_CAUSES), message)
 
     def draw_idle(self) -> Drawing | LeftOut:
         """Draw how long evicted sessions had been idle, by truth; first replication, the undecided left out."""
@@ -208,9 +216,11 @@ class Accuracy:
         if not table["idle"].any():
             return LeftOut("No figure: every evicted entry was last used in the instant of its eviction.")
         idle = {truth: np.sort(table["idle"][table["dead"] == (truth == "dead")]) for truth in ("dead", "in_use")}
-        message = f"Entries leave after {format_duration(table['idle'].min())} idle or more"
-        if len(idle["in_use"]):
-            message += f"; half of those still in use within {format_duration(float(np.median(idle['in_use'])))}"
+        least = format_duration(table["idle"].min())
+        message = f"Entries leave after {least} idle or more" if table["idle"].min() else "Some entries leave at once"
+        half = format_duration(float(np.median(idle["in_use"]))) if len(idle["in_use"]) else least
+        if half != least:
+            message += f"; half of those still in use within {half}"
         return figures.idle(idle, self.experiment.settings.ttl, message)
 
     @cached_property

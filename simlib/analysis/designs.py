@@ -134,7 +134,9 @@ class Designs:
     @property
     def silence(self) -> str:
         """Why there is nothing to compare, in a sentence; empty where there is something."""
-        return self.prune.silence
+        counter = self.experiment.counter
+        counted = any(each.totals(counter, SHIPPED).increments for each in self.experiment.replications)
+        return "" if counted else f"The {counter} counter is never incremented, so there are no stores to compare."
 
     def mean(self, design: str, number: Callable[[Outcome], float]) -> Estimate:
         """Estimate a number of a design over the replications."""

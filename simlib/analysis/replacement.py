@@ -147,9 +147,10 @@ class Replacement:
                 f"Keep {SHIPPED}: no other design is as accurate and takes less than half of its steps. It loses "
                 f"{shipped} of the counts, and pruning {needed}."
             )
+        than = f"as {SHIPPED} does" if mine == shipped else f"{SHIPPED} {shipped}"
         return (
             f"Take {self.design}, {'as' if self.is_bottleneck else 'though'} pruning {needed} here. "
-            f"It loses {mine} of the counts ({SHIPPED}: {shipped}), and {self._speed()}. {self._price()}"
+            f"It loses {mine} of the counts, {than}, and {self._speed()}. {self._price()}"
         )
 
     def _speed(self) -> str:
@@ -159,27 +160,22 @@ class Replacement:
             mine, shipped = format_duration(ns[self.design]), format_duration(ns[SHIPPED])
             return f"a new session at the cap takes {mine} in Go ({SHIPPED}: {shipped})"
         mine, shipped = (format_number(self.designs.steps["mean"][name]) for name in (self.design, SHIPPED))
-        return f"an operation takes {mine} steps ({SHIPPED}: {shipped})"
+        return f"the mean operation takes {mine} step{'s' if mine != '1' else ''} ({SHIPPED}: {shipped})"
 
     def _price(self) -> str:
         """Say what the design costs in code and bytes, in a sentence."""
         costs, lines = self.designs.costs["bytes_an_entry"], self.designs.costs["lines_of_go"][self.design]
-        says = f"It costs {format_count(lines)} lines of Go" if np.isfinite(lines) else "It costs a version in Go"
+        says = f"It costs {format_count(lines)} lines of Go"
+        if np.isnan(lines):
+            says = (
+                f"There is no file to copy: import {self.library}" if self.library else "It must be written in Go first"
+            )
         if np.isfinite(more := costs[self.design] - costs[SHIPPED]):
             says += f" and {'saves ' if more < 0 else ''}{format_number(abs(more))} bytes an entry"
         if DESIGNS[self.design].exceeds_cap:
             peak = max(found[self.design].totals.peak_entries for found in self.designs.replications)
             says += f", and may outgrow the cap: here it held {format_count(peak)} entries"
         return f"{says}."
-
-    def lesson(self) -> str:
-        """Show by what was measured in Go why to profile early, in a sentence."""
-        times = {name: cost.design_cost(name) for name in PROFILED}
-        parts = [f"{format_duration(each.mean_ns)} in {name}" for name, each in times.items() if each]
-        return (
-            f"**Profile early**: at {format_count(SHIPPED_CAP)} entries an increment that brings a new session takes "
-            f"{', '.join(parts[:-1])} and {parts[-1]} (mean, measured in Go)."
-        )
 
     # --- Pictures
 
@@ -200,6 +196,8 @@ class Replacement:
         table = self.designs.table().sort_values(["wrong_answers_percent", "lost_percent"], kind="stable")
         lost = {name: format_percent(self._lost(name)) for name in (SHIPPED, self._rival)}
         message = f"{SHIPPED} loses {lost[SHIPPED]} of the counts, {self._rival} {lost[self._rival]}"
+        if lost[SHIPPED] == lost[self._rival]:
+            message = f"{self._rival} loses {lost[SHIPPED]} of the counts, as {SHIPPED} does"
         panels = [Panel("heap at the peak (KiB)", ("heap_kib",))]
         panels += [
             panel
@@ -241,8 +239,10 @@ class Replacement:
         misses = table["misses_percent"]
         if not misses.any():
             return LeftOut("No figure: no design within the cap misses more often than the clairvoyant one.")
-        message = f"{format_percent(misses[SHIPPED] / 100)} of increments miss needlessly in {SHIPPED}"
-        if self._rival in misses:
+        message = f"{SHIPPED} misses no more often than the clairvoyant design"
+        if misses[SHIPPED]:
+            message = f"{format_percent(misses[SHIPPED] / 100)} of increments miss needlessly in {SHIPPED}"
+        if misses[SHIPPED] and self._rival in misses:
             message += f", {format_percent(misses[self._rival] / 100)} in {self._rival}"
         panel = Panel("misses beyond the clairvoyant bound (% of increments)", ("misses_percent",), percent=True)
         return figures.rows(table, [panel], self._colours, message)
@@ -279,3 +279,13 @@ class Replacement:
             if design in found and library in self.replays.index
         ]
         return all(row[name] == getattr(mine, name) for row, mine in pairs for name in peers.TOTALS) if pairs else None
+
+
+def lesson() -> str:
+    """Show by what was measured in Go why to profile early, in a sentence."""
+    times = {name: cost.design_cost(name) for name in PROFILED}
+    parts = [f"{format_duration(each.mean_ns)} in {name}" for name, each in times.items() if each]
+    return (
+        f"**Profile early**: at {format_count(SHIPPED_CAP)} entries an increment that brings a new session takes "
+        f"{', '.join(parts[:-1])} and {parts[-1]} (mean, measured in Go)."
+    )

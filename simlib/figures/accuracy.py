@@ -41,14 +41,7 @@ def causes(table: pd.DataFrame, message: str) -> Drawing:
             left += table[truth].to_numpy()
         for place, (_, row) in enumerate(table.iterrows()):
             parts = ", ".join(f"{format_count(count)} {TRUTHS[truth]}" for truth, count in row.items() if count > 0)
-            axes.annotate(
-                parts or "none",
-                (0, place + (0.43 if parts else 0)),
-                xytext=(3, 0),
-                textcoords="offset points",
-                va="bottom" if parts else "center",
-                fontsize=10,
-            )
+            axes.annotate(parts, (0, place + 0.43), xytext=(3, 0), textcoords="offset points", va="bottom", fontsize=10)
         axes.set_xlim(0, top * 1.05)
         axes.set_ylim(-0.6, len(table) - 0.2)
         axes.set_yticks(range(len(table)), [f"by the {cause}" for cause in table.index])
