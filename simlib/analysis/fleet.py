@@ -19,16 +19,19 @@ from simlib.figures.style import Drawing, LeftOut
 ROUTINGS = {True: "affinity", False: "no affinity"}
 
 QUANTITIES = {
-    "entries": "unbounded maps: entries at the end",
-    "mib": "unbounded maps: MiB at the end",
-    "hours": "unbounded maps: time to the limit (projection)",
-    "peak": "bounded stores: peak entries",
-    "bounded_mib": "bounded stores: MiB at the peak",
-    "utilisation": "bounded store in most use: lock held, share of the time",
-    "false_share": "bounded store in most use: false evictions, share of all",
-    "lost_share": "bounded store in most use: counts lost, share of all",
+    "entries": "unbounded {maps}: entries at the end",
+    "mib": "unbounded {maps}: MiB at the end",
+    "hours": "unbounded {maps}: time to the limit (projection)",
+    "peak": "bounded {stores}: peak entries",
+    "bounded_mib": "bounded {stores}: MiB at the peak",
+    "utilisation": "{one_store}: lock held, share of the time",
+    "false_share": "{one_store}: false evictions, share of all",
+    "lost_share": "{one_store}: counts lost, share of all",
 }
-"""The rows of the table, an instance each; shares and hours have no sum, but that of locks is in processors."""
+"""The rows of the table, named by `Fleet.quantity`, an instance each.
+
+Shares and hours have no sum, but that of locks is in processors.
+"""
 
 MOST = TRAFFIC[-1]
 
@@ -51,6 +54,16 @@ class Fleet:
         """An average instance at `traffic` times the experiment's traffic on the whole fleet."""
         return self.scale.point(traffic / self.scale.instances, affinity)
 
+    def quantity(self, name: str) -> str:
+        """Name one of QUANTITIES for people: each counter of the experiment has a map and a store."""
+        experiment = self.scale.experiment
+        several = len(experiment.counters) > 1
+        return QUANTITIES[name].format(
+            maps=experiment.named("map"),
+            stores=experiment.named("store"),
+            one_store="bounded store in most use" if several else "bounded store",
+        )
+
     def table(self) -> pd.DataFrame:
         """Per instance and in sum by routing (rows), by traffic (columns, which say what is a projection)."""
         columns = {}
@@ -59,10 +72,10 @@ class Fleet:
             for affinity, routing in ROUTINGS.items():
                 for name, value in self._values(traffic, affinity).items():
                     least = "at least " if name == "utilisation" and not simulated and value > 0 else ""
-                    column[routing, QUANTITIES[name], "per instance"] = least + _shown(name, value, simulated)
+                    column[routing, self.quantity(name), "per instance"] = least + _shown(name, value, simulated)
                     if name in ADDS_UP:
                         total = _shown(name, self.scale.instances * value, simulated, in_sum=True)
-                        column[routing, QUANTITIES[name], "in sum"] = least + total
+                        column[routing, self.quantity(name), "in sum"] = least + total
             columns[f"{format_count(traffic)} x{'' if simulated else ' (projection)'}"] = column
         return pd.DataFrame(columns).rename_axis(["routing", "of an instance", ""]) if columns else pd.DataFrame()
 

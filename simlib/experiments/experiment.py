@@ -75,6 +75,10 @@ class Experiment:
         used = [c for c in COUNTERS if any(len(each.counters[c]) for each in self.replications)]
         return tuple(used) or COUNTERS[:1]
 
+    def named(self, noun: str) -> str:
+        """Return a noun for what each counter has one of, such as `map`, in their number."""
+        return noun if len(self.counters) == 1 else f"{noun}s"
+
     @property
     def counter(self) -> str:
         """The counter that is looked at in detail: the first that the streams use."""

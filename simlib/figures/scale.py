@@ -27,7 +27,7 @@ SHOWN = 1e-6
 
 
 def memory(table: pd.DataFrame, cap_reached_at: float, message: str) -> Drawing:
-    """Entries of both maps of one process against its traffic; columns as of `Scale.curve`."""
+    """Entries in the maps of one process against its traffic; columns as of `Scale.curve`."""
     with matplotlib.rc_context(STYLE):
         figure, axes = new_axes(message, "traffic (times its own)", "entries in a process")
         labels = []

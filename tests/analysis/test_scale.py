@@ -103,10 +103,29 @@ def test_beyond_what_is_simulated_it_says_at_least_or_nothing():
     assert far.values["peak"].mean == 2048
     assert math.isnan(far.values["false_share"].mean)
     column = fleet.table()["1,000,000 x (projection)"]
-    assert column["affinity", QUANTITIES["utilisation"], "per instance"].startswith("at least ")
-    assert column["affinity", QUANTITIES["false_share"], "per instance"] == "not known"
+    assert column["affinity", fleet.quantity("utilisation"), "per instance"].startswith("at least ")
+    assert column["affinity", fleet.quantity("false_share"), "per instance"] == "not known"
     assert "at least" in fleet.answer()
     assert "at least" in fleet.draw_time().message
+
+
+def test_one_counter_has_one_map_and_several_have_several(tmp_path):
+    named = {}
+    for last in ("no_client", "drops"):
+        path = tmp_path / f"{last}.csv"
+        path.write_text(f"time,session,counter\n0,a,no_client\n1,b,{last}\n")
+        fleet = Fleet(Scale(open_experiment(trace=str(path))))
+        named[last] = [fleet.quantity(name) for name in ("entries", "peak", "utilisation")]
+    assert named["no_client"] == [
+        "unbounded map: entries at the end",
+        "bounded store: peak entries",
+        "bounded store: lock held, share of the time",
+    ]
+    assert named["drops"] == [
+        "unbounded maps: entries at the end",
+        "bounded stores: peak entries",
+        "bounded store in most use: lock held, share of the time",
+    ]
 
 
 @pytest.mark.parametrize("instances", [0, 1_000_001])
@@ -178,7 +197,7 @@ def test_the_notebook_runs_on_them(tmp_path, shape):
     if FIGURES[shape]:
         # What a fleet does stands where the answers are, not in the notebook alone.
         html = (out / "index.html").read_text(encoding="utf-8")
-        assert "<td>unbounded maps: entries at the end</td>" in html
+        assert "<td>unbounded map: entries at the end</td>" in html
 
 
 def test_with_history_in_memory_the_notebooks_say_that_other_traffic_is_not_estimated(tmp_path):
