@@ -8,7 +8,8 @@ import numpy as np
 
 from simlib.analysis.accuracy import Accuracy
 from simlib.analysis.memory import Memory
-from simlib.analysis.prune import PruneCost, only_own
+from simlib.analysis.prune import PruneCost
+from simlib.analysis.traffic import in_memory
 from simlib.core.numbers import (
     YEAR,
     format_count,
@@ -84,22 +85,22 @@ class Findings(NamedTuple):
         return TOO_SHORT if np.isnan(self.accuracy.false_share.mean) else ""
 
     def no_increments(self) -> str:
-        if self.cost.silence:
+        if not self.cost.counted:
             return NONE
-        return "" if any(work.ns.size for work in self.cost.work) else TOO_SHORT
+        return TOO_SHORT if self.cost.silence else ""
 
     def no_new_sessions(self) -> str:
         return self.no_increments() or ("" if any(work.creates for work in self.cost.work) else NONE)
 
     def no_cliff(self) -> str:
-        if self.cost.silence:
+        if not self.cost.counted:
             return NONE
-        if only_own(self.experiment):
-            return "not estimated"
-        begins = self.cost.cliff_simulated.mean
+        if self.cost.cliff.fixed:
+            return "not estimated" if in_memory(self.experiment) else TOO_SHORT
+        begins = self.cost.cliff.simulated.mean
         if np.isinf(begins):
             short = self.experiment.first.duration < 2 * self.experiment.settings.ttl
-            return TOO_SHORT if short else f"beyond {format_number(max(self.cost.steps, default=1.0))} times"
+            return TOO_SHORT if short else f"beyond {format_number(self.cost.cliff.steps[-1])} times"
         return "" if begins else "at any traffic"
 
 
@@ -116,7 +117,7 @@ def _bounds(cap_share: float) -> str:
 
 def _cliff(findings: Findings) -> Estimate:
     """Times the traffic at which one new session in 20 sorts the store."""
-    cliff, here = findings.cost.cliff_simulated, findings.cost.new_per_second.mean
+    cliff, here = findings.cost.cliff.simulated, findings.cost.cliff.new_per_second.mean
     return Estimate(cliff.mean / here, cliff.low / here, cliff.high / here, cliff.n) if here else estimate([])
 
 
@@ -157,7 +158,7 @@ MEASURES = (
     Measure(
         "worst_ns",
         "worst increment",
-        lambda f: _exactly(max(work.ns.max(initial=0) for work in f.cost.work)),
+        lambda f: _exactly(f.cost.worst_ns),
         format_duration,
         Findings.no_increments,
     ),

@@ -89,9 +89,9 @@ class Replacement:
         Within 5 %. None where no other traffic is simulated, or no full store is ever sorted.
         """
         prune, cap = self.designs.prune, self.designs.experiment.settings.max_entries
-        if self.designs.silence or not (self.designs.experiment.simulated and prune.steps) or cap <= 0:
+        if self.designs.silence or not (self.designs.experiment.simulated and not prune.cliff.fixed) or cap <= 0:
             return None
-        return bool((prune.cliff["mean_ns"] <= 1.05 * self.sort_ns).all())
+        return bool((prune.cliff.table["mean_ns"] <= 1.05 * self.sort_ns).all())
 
     @property
     def is_bottleneck(self) -> bool:
@@ -107,9 +107,9 @@ class Replacement:
         if self.designs.silence:
             return pd.DataFrame()
         prune = self.designs.prune
-        cliff, sorts = prune.cliff_simulated.mean, prune.stalled.mean
+        cliff, sorts = prune.cliff.simulated.mean, prune.stalled.mean
         rows = {
-            "new sessions a second": format_number(prune.new_per_second.mean),
+            "new sessions a second": format_number(prune.cliff.new_per_second.mean),
             "share of the time for which the lock is held": format_percent(prune.utilisation.mean),
             "increments that sort the whole store": format_percent(sorts) if sorts else "none",
             "time of one of them, without garbage collection": format_duration(self.sort_ns) if sorts else "",

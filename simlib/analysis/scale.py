@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from simlib.analysis.prune import is_the_store, only_own, recorded
+from simlib.analysis.traffic import is_the_store, only_own, recorded
 from simlib.core.numbers import format_duration, format_number, format_percent
 from simlib.core.statistics import Estimate, estimate
 from simlib.core.units import HOUR
@@ -32,7 +32,8 @@ from simlib.models.miniature import (
     simulate,
     unbounded_growth,
 )
-from simlib.traces.codes import COUNTERS, INCREMENT
+from simlib.stores.registry import LEAKED, SHIPPED
+from simlib.traces.codes import COUNTERS
 from simlib.traces.routing import check_instances
 
 TRAFFIC = (1, 10, 1_000, 1_000_000)
@@ -49,9 +50,6 @@ AGREES, CHECKED_AT = 0.10, (4, 16)
 
 LEAST_SHOWN = 1e-5
 """Utilisation below which it is not worth projecting."""
-
-LEAST_INSTANTS = 10
-"""Different times of increments below which a stream has no rate of anything."""
 
 STEPS = [float(f"{step}e{power}") for power in range(-7, 8) for step in (1, 2, 5)]
 
@@ -113,18 +111,14 @@ class Scale:
     @cached_property
     def counter(self) -> str:
         """The counter with more increments, whose lock is looked at."""
-        return max(COUNTERS, key=lambda counter: self.experiment.first.totals(counter, "unbounded").increments)
+        return max(COUNTERS, key=lambda counter: self.experiment.first.totals(counter, LEAKED).increments)
 
     @cached_property
     def silence(self) -> str:
         """Why there is nothing to predict, in a sentence; empty where there is."""
-        of = self.experiment.first.counters[self.counter]
-        instants = np.unique(of.time[of.op == INCREMENT]).size
-        if not instants:
+        if not self.experiment.first.totals(self.counter, LEAKED).increments:
             return "Nothing is ever incremented, so no store holds anything at any traffic."
-        if instants < LEAST_INSTANTS:
-            return "The events fall into too few instants to estimate a rate."
-        return only_own(self.experiment)
+        return only_own(self.experiment, self.counter)
 
     @cached_property
     def reach(self) -> float:
@@ -196,19 +190,19 @@ class Scale:
         if not self.experiment.limit.known:
             return np.nan
         per_hour = traffic * np.mean([growth.per_hour for growth in self.growth[affinity]])
-        limit = self.footprint.entries_at(self.experiment.limit, "unbounded")
+        limit = self.footprint.entries_at(self.experiment.limit, LEAKED)
         return float(limit / per_hour) if per_hour > 0 else np.inf
 
     def unbounded_mib(self, traffic: float, affinity: bool) -> float:
         """Resident memory of both unbounded maps at the end."""
         entries = traffic * np.mean([growth.entries for growth in self.growth[affinity]], axis=0)
-        return float(self.footprint.resident_mib(entries, "unbounded").sum())
+        return float(self.footprint.resident_mib(entries, LEAKED).sum())
 
     def bounded_mib(self, peaks: Sequence[float]) -> float:
         """Resident memory of both bounded stores at their peak, after much churn."""
         if np.isnan(peaks).any():
             return np.nan
-        return float(self.footprint.resident_mib(np.array(peaks), "bounded", self.footprint.churned).sum())
+        return float(self.footprint.resident_mib(np.array(peaks), SHIPPED, self.footprint.churned).sum())
 
     def curve(self, affinity: bool = True) -> pd.DataFrame:
         """A row for each traffic of `grid`: `traffic`, `simulated`, and COLUMNS, each with `_low` and `_high`."""

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from simlib.analysis.prune import Work
+from simlib.analysis.work import Work
 from simlib.calibration import calibrate, golang
 from simlib.core.errors import InputError
 from simlib.core.numbers import format_count, format_hours, format_percent

@@ -15,7 +15,7 @@ from simlib.models.heap import HIGH_VOLUME, KEY_LENGTH
 from simlib.replay import ledger
 from simlib.replay.observe import replay
 from simlib.stores.contract import Settings
-from simlib.stores.registry import DESIGNS
+from simlib.stores.registry import DESIGNS, find_design
 from simlib.traces.codes import COUNTERS
 from simlib.traces.trace import Trace
 from simlib.workloads.churn import simulate
@@ -93,8 +93,8 @@ def measure(program: Path) -> pd.DataFrame:
 
     The times in ns are as callers see them (`go/increments.go`), for a number of `goroutines` that share the store.
     `garbage_bytes` and `allocs` are means of an increment. `heap_bytes_entry` is for a store grown to `entries`, its
-    cap. `stale_only` has a TTL of 1 ns: with the shipped one nothing would be stale, and it would grow. `unbounded`
-    grows in any case.
+    cap. A design that may outgrow its cap has a TTL of 1 ns: with the shipped one nothing would be stale, and it would
+    grow. `unbounded` grows in any case.
     """
     traffic, rows = traffics(), []
     with golang.Program(program) as go:
@@ -102,7 +102,7 @@ def measure(program: Path) -> pd.DataFrame:
         origin = {"go": go.version(), "processor": golang.processor(), "date": datetime.date.today().isoformat()}
         for repeat, design in tqdm([(n, design) for n in range(REPEATS) for design in names], desc="designs"):
             heap_bytes = {entries: _heap_bytes(go, design, entries) for entries in (CAP, LARGE)}
-            settings = Settings(ttl=1) if design == "stale_only" else Settings()
+            settings = Settings(ttl=1) if _may_grow(design) else Settings()
             measured = [
                 {"goroutines": n, "traffic": name, "entries": CAP, **go.increments(trace, design, settings, FILL, n)}
                 for name, trace in traffic.items()
@@ -113,6 +113,12 @@ def measure(program: Path) -> pd.DataFrame:
                 for each in (*measured, {"entries": LARGE})
             ]
     return pd.DataFrame(rows)
+
+
+def _may_grow(design: str) -> bool:
+    """Whether a design exceeds its cap where nothing is stale, and no regular prune brings it back."""
+    found = find_design(design)
+    return found.exceeds_cap and "prune_every" not in found.settings
 
 
 def _heap_bytes(go: golang.Program, design: str, entries: int) -> float:

@@ -22,6 +22,7 @@ _TIMES = (
     ("µs", US, 1),
     ("ns", NS, 0),
 )
+_RATES = (("a second", 1), ("a minute", 60), ("an hour", 3600), ("a day", 86_400))
 _MEMORY = (("TiB", 1 << 20, 1), ("GiB", 1 << 10, 1), ("MiB", 1, 1), ("KiB", 1 / 1024, 0))
 
 
@@ -83,6 +84,20 @@ def format_hours(hours: float, digits: int = 3) -> str:
     ('30 min', '33.3 h', 'never')
     """
     return format_duration(hours * HOUR, digits)
+
+
+def format_rate(per_second: float, of: str) -> str:
+    """Format a rate of something in the unit that fits: the first in which it is at least 0.1.
+
+    >>> format_rate(1.0554, "new sessions"), format_rate(0.05, "new sessions")
+    ('1.06 new sessions a second', '3 new sessions a minute')
+    >>> format_rate(1 / 86_400, "restarts"), format_rate(0, "restarts")
+    ('1 restarts a day', 'no restarts')
+    """
+    if not per_second:
+        return f"no {of}"
+    unit, seconds = next((each for each in _RATES if per_second * each[1] >= 0.1), _RATES[-1])
+    return f"{format_number(per_second * seconds)} {of} {unit}"
 
 
 def format_memory(mib: float) -> str:

@@ -24,6 +24,7 @@ from simlib.models.heap import GO_VERSIONS
 from simlib.replay.ledger import Totals
 from simlib.replay.totals import Spec, totals_at
 from simlib.stores.contract import Settings
+from simlib.stores.registry import LEAKED, SHIPPED
 from simlib.traces.chunks import Chunk, Stream, stream_of
 from simlib.traces.codes import COUNTERS
 from simlib.traces.routing import instance_of, rows_of
@@ -233,7 +234,7 @@ def simulate(source: Source, miniature: Miniature, counter: str = COUNTERS[0], i
     ttl = miniature.target.ttl
     warm_up = min(ttl if ttl > 0 else source.lasts, source.lasts // 2)
     stream = spread(source.stream(miniature.share), instances)
-    found = totals_at(stream, Spec("bounded", miniature.settings, counter), source.begins + warm_up)
+    found = totals_at(stream, Spec(SHIPPED, miniature.settings, counter), source.begins + warm_up)
     return Prediction(miniature, *map(miniature.scaled, found), max(source.lasts - warm_up, SECOND))
 
 
@@ -285,7 +286,7 @@ def unbounded_growth(source: Source, instances: int = 1) -> Growth:
     """The unbounded maps of one process, or of one instance without session affinity, at the traffic of a source."""
     share, middle = min(max(1.0, source.least), source.enough), source.begins + source.lasts // 2
     stream = spread(source.stream(share), instances)
-    found = [totals_at(stream, Spec("unbounded", counter=counter), middle) for counter in COUNTERS]
+    found = [totals_at(stream, Spec(LEAKED, counter=counter), middle) for counter in COUNTERS]
     created, deleted = (sum(getattr(late, name) for _, late in found) for name in ("creates", "deletes_hit"))
     deletes, hit = (sum(getattr(whole, name) for whole, _ in found) for name in ("deletes", "deletes_hit"))
     # The gain of that number of arrivals and departures by chance (two standard deviations) is no leak.

@@ -15,6 +15,7 @@ from simlib.analysis.leak import Leak
 from simlib.analysis.memory import Memory
 from simlib.analysis.prune import PruneCost
 from simlib.analysis.validation import Validation
+from simlib.analysis.work import PLAIN, SORTS, VISITS
 from simlib.core.units import SECOND
 from simlib.experiments.experiment import Experiment, open_experiment
 from simlib.experiments.replication import Replication
@@ -102,6 +103,50 @@ def test_costs_by_hand():
     assert prune.miniature_is_the_store()
 
 
+def test_increments_by_what_they_do_to_the_store_by_hand():
+    # A cap of 1 and a TTL of 10 s, looked for on every third increment: b at 1 is over the cap, the third visits a's
+    # entry too early, a at 3 goes on, c at 20 finds a expired and sorts nothing, d is deleted in time.
+    operations = [(0, "a", "increment"), (1, "b", "increment"), (2, "b", "increment"), (3, "b", "increment")]
+    operations += [(20, "c", "increment"), (40, "z", "delete")]
+    settings = Settings(max_entries=1, ttl=10 * SECOND, prune_every=3)
+    prune = PruneCost(experiment_of(operations, settings))
+    # The warm-up ends with the first entry, when the store is full.
+    kinds = prune.kinds
+    assert kinds.index.tolist() == [PLAIN, VISITS, SORTS]
+    assert kinds["increments_percent"].tolist() == pytest.approx([40, 40, 20])
+    # The third increment visits one entry, that of c two, and so does that of b.
+    assert kinds["entries_visited"].tolist() == pytest.approx([0, 1.5, 2])
+    assert kinds["time_percent"].sum() == pytest.approx(100)
+    assert prune.worst_ns == kinds["worst_ns"].max()
+    assert prune.stalled.mean == pytest.approx(0.2)
+    assert prune.kinds_text().loc["visits and sorts all entries", "share of increments"] == "20 %"
+    assert "20 % of them sort the whole store" in prune.answer()
+    assert prune.tile()[1].endswith("20 % sort the store")
+
+
+def test_the_lesson_of_pruning_has_its_number():
+    operations = [(number, f"s{number}", "increment") for number in range(4000)]
+    over = PruneCost(experiment_of(operations, Settings(max_entries=32, ttl=100 * SECOND, prune_every=16)))
+    share = over.kinds["time_percent"][SORTS]
+    assert over.lesson().startswith(f"Prune proactively: {share:.3g} % of the time")
+    below = PruneCost(experiment_of(operations, Settings(max_entries=2048, ttl=100 * SECOND)))
+    assert "none takes longer than" in below.lesson()
+
+
+def test_where_nothing_is_counted_or_known_it_says_so_and_has_no_rate():
+    silent = PruneCost(experiment_of([(0, "a", "delete"), (1, "a", "delete")], Settings()))
+    assert silent.answer() == silent.tile()[1]
+    assert silent.lesson() == silent.unknown() == ""
+    assert silent.answer().endswith("never incremented, so its store is never pruned.")
+    assert silent.kinds.empty
+    assert silent.kinds_text().empty
+    one = PruneCost(experiment_of([(0, "a", "increment")], Settings()))
+    assert one.answer().endswith("none prunes the store. The events fall into too few instants to estimate a rate.")
+    assert one.cliff.draw().reason == one.cliff.fixed
+    late = PruneCost(experiment_of([(0, "a", "increment"), (90_000, "b", "delete")], Settings()))
+    assert late.answer() == "No increment comes after the warm-up."
+
+
 def test_a_prune_that_scans_and_sorts_costs_what_was_measured_of_one():
     operations = [(number, f"s{number}", "increment") for number in range(2049)]
     experiment = experiment_of(operations, Settings(ttl=10**6 * SECOND))
@@ -114,14 +159,14 @@ def test_the_cliff_in_closed_form_is_where_miniatures_fall_off_it():
     """Steady arrivals of one event each: occupancy is rate x TTL, so the cap is reached at cap / TTL a second."""
     operations = [(number, f"s{number}", "increment") for number in range(4000)]
     prune = PruneCost(experiment_of(operations, Settings(max_entries=320, ttl=100 * SECOND, prune_every=16)))
-    assert prune.cliff_traffic == pytest.approx(3.2, rel=0.01)
-    assert prune.cliff_per_second == pytest.approx(3.2, rel=0.01)
-    table = prune.cliff.set_index("traffic")["sorted_percent"]
+    assert prune.cliff.closed_form == pytest.approx(3.2, rel=0.01)
+    assert prune.cliff.closed_form_per_second == pytest.approx(3.2, rel=0.01)
+    table = prune.cliff.table.set_index("traffic")["sorted_percent"]
     assert table[2.0] == 0
-    assert table[0.8 * prune.cliff_traffic] == 0
+    assert table[0.8 * prune.cliff.closed_form] == 0
     assert table[8.0] > 95
-    assert prune.sorts_more_with_traffic()
-    assert prune.cliff_simulated.mean == pytest.approx(3.2, rel=0.05)
+    assert prune.cliff.sorts_more_with_traffic()
+    assert prune.cliff.simulated.mean == pytest.approx(3.2, rel=0.05)
     # Beyond ten times the miniature would be too small.
     assert table.index.max() <= 10
 
@@ -129,8 +174,8 @@ def test_the_cliff_in_closed_form_is_where_miniatures_fall_off_it():
 @pytest.mark.parametrize("settings", [Settings(max_entries=0), Settings(ttl=0)])
 def test_without_a_cap_or_a_ttl_there_is_no_cliff(settings):
     prune = PruneCost(experiment_of(OPERATIONS, settings))
-    assert prune.cliff_per_second == math.inf
-    assert prune.answer().endswith("no traffic up to 64 times falls off the cliff.")
+    assert prune.cliff.closed_form_per_second == math.inf
+    assert prune.cliff.simulated.mean == math.inf
 
 
 def test_figures_take_a_design_s_colour_and_map_from_its_registration(monkeypatch):
@@ -197,9 +242,7 @@ def test_a_figure_has_a_short_title_and_all_its_numbers(workload):
 
 
 def test_a_figure_of_pruning_has_all_its_numbers(flood):
-    for drawing in figures_of(PruneCost(flood)):
-        assert len(drawing.data) > 0
-        assert not drawing.data.isna().to_numpy().any()
+    check_figures([PruneCost(flood).cliff.draw()])
 
 
 def test_a_figure_of_what_was_measured_has_a_short_title_and_all_its_numbers(flood):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from simlib.analysis.closed_forms import ClosedForms
-from simlib.analysis.prune import Work
+from simlib.analysis.work import Work
 from simlib.core.distributions import Distribution
 from simlib.core.units import HOUR, MINUTE, SECOND
 from simlib.experiments.experiment import open_experiment
