@@ -113,8 +113,10 @@ def growth_in_windows(replication: Replication, design: str) -> np.ndarray:
 
 
 def _projected(replication: Replication, entries: np.ndarray, growth: float, limit: float) -> float:
-    late = replication.trace.time > replication.start + replication.duration // 2
-    if np.unique(replication.trace.time[late]).size < FEW_INSTANTS:
+    time, middle = replication.trace.time, replication.start + replication.duration // 2
+    late = time[np.searchsorted(time, middle, side="right") :]
+    # In order of time, an instant is new where the time changes: far quicker to count than unique values.
+    if np.count_nonzero(np.diff(late, prepend=middle)) < FEW_INSTANTS:
         return np.nan
     if growth <= 0:
         return np.inf
