@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from simlib.core.numbers import format_number, format_percent
+from simlib.core.statistics import estimate
 from simlib.experiments.experiment import Experiment
 from simlib.experiments.time_to_limit import growth_by_class
 from simlib.figures import memory as figures
@@ -29,18 +30,20 @@ class Growth:
     def classes(self) -> pd.DataFrame:
         """The classes of sessions that ever have entries, those that grow the maps most first.
 
-        A row a class: `entries` at the end, `growth` in entries an hour over the second half, and the `share` of it
-        among the classes that grow, NaN where none does. Means over replications.
+        A row a class: `entries` at the end, `growth` in entries an hour over the second half, means over replications,
+        and the `share` of the growth among the classes that grow, NaN where none does. A class that gains
+        less than half of what it moves by, window for window, goes up and down, unless it surely gains.
         """
-        growth = growth_by_class(self.experiment.replications, LEAKED).mean()
+        windows = growth_by_class(self.experiment.replications, LEAKED)
         ends = [each.entries_by_class(LEAKED, each.grid(1)).iloc[-1] for each in self.experiment.replications]
-        grows = growth.clip(lower=0)
-        found = pd.DataFrame(
-            {"entries": sum(ends) / len(ends), "growth": growth, "share": grows / (grows.sum() or np.nan)}
-        )
+        growth = windows.mean()
+        surely = np.array([estimate(each).low > 0 for _, each in windows.items()])
+        grown = growth.clip(lower=0).where(surely | (growth >= windows.abs().mean() / 2), 0)
+        share = grown / (grown.sum() or np.nan)
+        found = pd.DataFrame({"entries": sum(ends) / len(ends), "growth": growth, "share": share})
         found.index.name = "sessions"
         ever = (found["entries"] > 0) | self.entries.any()
-        return found[ever].sort_values("growth", ascending=False, kind="stable")
+        return found[ever].sort_values(["share", "growth"], ascending=False, kind="stable")
 
     @property
     def final(self) -> float:
@@ -53,9 +56,14 @@ class Growth:
             {
                 "entries at the end": self.classes["entries"].map(format_number),
                 "entries gained an hour": self.classes["growth"].map(format_number),
-                "share of the growth": self.classes["share"].map(format_percent),
+                "share of the growth": self._parts(),
             }
         )
+
+    def _parts(self) -> pd.Series:
+        """The share of each class in the growth, as text."""
+        still = np.where(self.classes["growth"] == 0, "does not grow", "up and down")
+        return self.classes["share"].map(format_percent).where(self.classes["share"] > 0, still)
 
     def answer(self, with_rate: bool = True) -> str:
         """Say who grows the maps most, and how fast they grow, in a sentence."""
@@ -85,6 +93,6 @@ class Growth:
         return figures.growth_by_class(
             first.grid() - first.start,
             self.entries[names],
-            self.classes["share"][names].to_numpy(),
+            self._parts()[names].str.replace("%", "% of growth").tolist(),
             message[0].upper() + message[1:],
         )

@@ -94,15 +94,15 @@ def time_to_limit(replications: Sequence[Replication], design: str, limit: float
 
 
 def growth_by_class(replications: Sequence[Replication], design: str) -> pd.DataFrame:
-    """Measure the entries gained an hour over the second half, a column a class, a row a replication.
+    """Measure the entries gained an hour in each window of the second halves, a row a window, a column a class.
 
     NaN where a replication takes no time. Only for a design that never evicts.
     """
-    growths = []
+    windows = []
     for replication in replications:
-        gained = replication.entries_by_class(design, replication.grid(2)[1:]).diff().iloc[-1]
-        growths.append(gained / (replication.duration / 2 / HOUR or np.nan))
-    return pd.DataFrame(growths).reset_index(drop=True)
+        gained = replication.entries_by_class(design, replication.grid(2 * WINDOWS)[WINDOWS:]).diff()[1:]
+        windows.append(gained / (replication.duration / (2 * WINDOWS) / HOUR or np.nan))
+    return pd.concat(windows, ignore_index=True)
 
 
 def growth_in_windows(replication: Replication, design: str) -> np.ndarray:

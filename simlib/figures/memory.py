@@ -1,7 +1,7 @@
 """The figures of `01_memory`."""
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import matplotlib
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from simlib.core.numbers import format_count, format_percent
+from simlib.core.numbers import format_count
 from simlib.figures.style import (
     BLACK,
     GREY,
@@ -83,11 +83,10 @@ def heap(
     return Drawing(figure, data.assign(bounded_mib=bounded_mib, limit_mib=limit.mib if limit else None), message)
 
 
-def growth_by_class(at: np.ndarray, entries: pd.DataFrame, shares: np.ndarray, message: str) -> Drawing:
+def growth_by_class(at: np.ndarray, entries: pd.DataFrame, parts: Sequence[str], message: str) -> Drawing:
     """Draw the entries of the unbounded maps over time, stacked by class of session.
 
-    `at` ns from the start, (n,); `entries` a column a class, (n, classes); `shares` of the growth over the second half,
-    (classes,), NaN where nothing grows.
+    `at` ns from the start, (n,); `entries` a column a class, (n, classes); `parts` say of each what it does.
     """
     unit, scale = time_unit(at[-1])
     time, total = at / scale, entries.sum(axis=1).to_numpy()
@@ -100,15 +99,11 @@ def growth_by_class(at: np.ndarray, entries: pd.DataFrame, shares: np.ndarray, m
         last = entries.iloc[-1].to_numpy()
         middles = np.cumsum(last) - last / 2
         labels = [
-            (float(y), f"{textwrap.fill(name, 18)}\n{_part(share)}", BLACK)
-            for y, name, share in zip(middles, entries.columns, shares, strict=True)
+            (float(y), f"{textwrap.fill(name, 18)}\n{part}", BLACK)
+            for y, name, part in zip(middles, entries.columns, parts, strict=True)
         ]
         label_ends(axes, labels, lines=2, swatches=colours)
     return Drawing(figure, entries.assign(**{f"time_{unit}": time})[[f"time_{unit}", *entries.columns]], message)
-
-
-def _part(share: float) -> str:
-    return f"{format_percent(share)} of growth" if share > 0 else "does not grow"
 
 
 def bound(at: np.ndarray, kept: np.ndarray, in_use: np.ndarray, colour: str, cap: int | None, message: str) -> Drawing:

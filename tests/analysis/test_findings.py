@@ -75,8 +75,22 @@ def test_who_grows_the_maps_is_not_who_lies_there():
     assert growth.classes.loc["orphan"].tolist() == [1, 1, 1]
     assert growth.classes.loc["worker"].tolist() == [2, 0, 0]
     assert growth.answer() == "The growth is 1 entries an hour; 100 % of the growth comes from sessions orphan."
-    assert growth.table().loc["early"].tolist() == ["1", "0", "0 %"]
+    assert growth.table().loc["early"].tolist() == ["1", "0", "does not grow"]
     assert growth.draw().data.columns.tolist() == ["time_minutes", "early", "worker", "orphan"]
+
+
+def test_what_goes_up_and_down_grows_nothing():
+    # A visitor comes each seven minutes and leaves after three, the last at the end; an orphan each ten minutes.
+    rows = [(420 * number, f"v{number}", "increment") for number in range(18)]
+    rows += [(420 * number + 180, f"v{number}", "delete") for number in range(17)]
+    rows += [(600 * number + 1, f"o{number}", "increment") for number in range(12)]
+    experiment = experiment_of(sorted(rows), Settings())
+    of = np.array([int(name[0] == "o") for name in experiment.first.trace.ids])
+    first = replace(experiment.first, classes=("visitor", "orphan"), class_of=of)
+    growth = Growth(replace(experiment, replications=(first,)))
+    assert growth.classes["share"].to_dict() == {"orphan": 1, "visitor": 0}
+    assert growth.classes.loc["visitor", "growth"] > 0
+    assert growth.table().loc["visitor", "share of the growth"] == "up and down"
 
 
 def test_the_warm_up_ends_once_the_store_is_full():

@@ -8,7 +8,7 @@ import pytest
 from simlib.core.statistics import Estimate, estimate
 from simlib.core.units import HOUR, MINUTE
 from simlib.experiments.replication import Replication
-from simlib.experiments.time_to_limit import TimeToLimit, growth_by_class, time_to_limit
+from simlib.experiments.time_to_limit import WINDOWS, TimeToLimit, growth_by_class, time_to_limit
 from simlib.replay.observe import replay
 from simlib.traces.trace import Trace
 from tests.builders import trace_of
@@ -82,7 +82,8 @@ def test_the_class_that_grows_is_not_the_one_that_lies_there():
     rows += [(HOUR, "o60", "delete")]
     of = {name: int(name.startswith("o")) for _, name, _ in rows}
     growth = growth_by_class([replication_of(rows, HOUR, ("worker", "orphan"), of)], "unbounded")
-    assert growth.mean().to_dict() == {"worker": 0.0, "orphan": 58.0}
+    assert growth.mean().to_dict() == pytest.approx({"worker": 0, "orphan": 58})
+    assert len(growth) == WINDOWS
     instant = replication_of([(0, "w1", "increment")], 0)
     assert growth_by_class([instant], "unbounded").isna().all(axis=None)
 
