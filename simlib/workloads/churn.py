@@ -91,7 +91,7 @@ def simulate_all(
 
 
 def _kind_of(trace: Trace, ids: Iterable[list[np.ndarray]]) -> np.ndarray:
-    kind_of, places = np.zeros(trace.ids.size, dtype=np.int64), pd.Index(trace.ids)
+    kind_of, places = np.zeros(trace.ids.size, dtype=np.int64), pd.Index(trace.ids, dtype=object)
     for number, arrays in enumerate(ids):
         for each in arrays:
             found = places.get_indexer(pd.Index(each, dtype=object))
