@@ -89,6 +89,27 @@ def test_a_log_is_exported_and_its_strings_are_harmless(tmp_path):
         assert (tmp_path / "out" / target).exists()
 
 
+def test_runs_accumulate_whatever_the_log_or_the_setting(tmp_path, capsys):
+    out, logs = tmp_path / "out", [tmp_path / place / "access.csv" for place in ("web1", "web2")]
+    for number, log in enumerate(logs):
+        log.parent.mkdir()
+        log.write_text(LOG.replace("s<b>", f"s{number}-"), encoding="utf-8")
+    one = ("--notebook", "01_memory")
+    assert export(out, *one, "--trace", str(logs[0])) == 0
+    first = contents(out / "access", *ENDINGS)
+    assert export(out, *one, "--trace", str(logs[0]), "--parameter", "max_entries=7") == 0
+    assert export(out, *one, "--trace", str(logs[1])) == 0
+    other, *rest = sorted(path.name for path in out.iterdir() if path.is_dir() and path.name.startswith("web"))
+    assert not rest
+    assert other.startswith("web2_access-")
+    html = (out / "index.html").read_text(encoding="utf-8")
+    assert all(f'id="case-{name}"' in html for name in ("access", "access.max_entries=7", other))
+    assert contents(out / "access", *ENDINGS) == first
+    capsys.readouterr()
+    assert export(out, *one, "--trace", str(logs[1])) == 0
+    assert f"kept   01_memory on {other}" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("rows", ["5,a,delete,\n", "5,a,delete,drops\n6,,increment,drops\n6,b,,drops\n"])
 @pytest.mark.parametrize("name", notebooks.notebook_names())
 @pytest.mark.filterwarnings("default")  # As in a kernel, which shows a warning and goes on.
