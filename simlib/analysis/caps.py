@@ -83,7 +83,9 @@ class Caps:
         elif now := self.evicted(cap).mean:
             message = f"Today's cap evicts {format_count(now)} sessions still in use"
             message += (
-                f"; from {enough} on it evicts none" if np.isfinite(self.none_from) else ", and so do larger ones"
+                f"; from {enough} on it evicts none"
+                if np.isfinite(self.none_from)
+                else "; no larger one tried evicts none"
             )
         else:
             message = f"Today's cap evicts no session still in use; one below {enough} would"

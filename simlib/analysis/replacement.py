@@ -99,8 +99,9 @@ class Replacement:
         return self.designs.prune.utilisation.mean >= HALF
 
     @property
-    def _reaches_the_cap(self) -> bool:
-        return any(found[SHIPPED].totals.cap_evictions for found in self.designs.replications)
+    def _measured_cap(self) -> bool:
+        """Whether the cap in use is that at which the designs were measured in Go."""
+        return self.designs.experiment.settings.max_entries == SHIPPED_CAP
 
     def pruning(self) -> pd.DataFrame:
         """Say whether pruning is a bottleneck of the shipped store, as text: a row a number, its `value`."""
@@ -155,8 +156,11 @@ class Replacement:
 
     def _speed(self) -> str:
         """Compare the time of the design with the shipped one's, as a clause: in Go, or in steps of this stream."""
-        ns = self.designs.costs["mean_ns"]
-        if self._reaches_the_cap and np.isfinite(ns[self.design]):
+        ns, reached = (
+            self.designs.costs["mean_ns"],
+            any(found[SHIPPED].totals.cap_evictions for found in self.designs.replications),
+        )
+        if reached and self._measured_cap and np.isfinite(ns[self.design]):
             mine, shipped = format_duration(ns[self.design]), format_duration(ns[SHIPPED])
             return f"a new session at the cap takes {mine} in Go ({SHIPPED}: {shipped})"
         mine, shipped = (format_number(self.designs.steps["mean"][name]) for name in (self.design, SHIPPED))
@@ -220,10 +224,10 @@ class Replacement:
         costs = costs.assign(**{f"{part}_us": costs[f"{part}_ns"] / 1000 for part in parts})
         panels = (
             Panel("steps of an operation:\nmean, 99 %, worst", tuple(f"steps_{part}" for part in parts)),
-            Panel("µs of an increment in Go\nat the cap: mean, 99 %, worst", tuple(f"{part}_us" for part in parts)),
+            Panel(f"µs in Go, {SHIPPED_CAP} entries:\nmean, 99 %, worst", tuple(f"{part}_us" for part in parts)),
         )
         ns = costs["mean_ns"][[SHIPPED, self._rival]]
-        if ns.notna().all():
+        if self._measured_cap and ns.notna().all():
             times = [format_duration(each) for each in ns]
             message = f"A new session at the cap takes {times[0]} in {SHIPPED}, {times[1]} in {self._rival}"
         else:

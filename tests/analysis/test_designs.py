@@ -118,6 +118,9 @@ def test_other_settings_are_answered(chosen):
     assert replacement.bound_agrees() in (True, None)
     check_figures(figures_of(replacement))
     assert replacement.design in replacement.answer()
+    # Go was measured at another cap.
+    assert "in Go (" not in replacement.answer()
+    assert "steps" in replacement.draw_costs().message or "max_entries" not in chosen
 
 
 def test_what_may_outgrow_the_cap_is_taken_only_where_no_other_is_as_accurate():
