@@ -86,7 +86,7 @@ class Growth:
     def draw(self) -> Drawing | LeftOut:
         """Draw the entries of the unbounded maps by class of session."""
         if self.classes.empty:
-            return LeftOut("No figure: the unbounded maps stay empty, so nobody grows them.")
+            return LeftOut(f"No figure: the unbounded {self.experiment.named('map')} never held an entry.")
         first, message = self.experiment.first, self.blame() or "no class of sessions grows over the second half"
         # The class that grows most lies on top.
         names = self.classes.index[::-1]

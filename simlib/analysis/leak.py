@@ -24,7 +24,7 @@ class Leak:
     @property
     def maps(self) -> str:
         """The word for the maps, of which each counter has one."""
-        return "maps" if len(self.memory.experiment.counters) > 1 else "map"
+        return self.memory.experiment.named("map")
 
     @property
     def grows(self) -> bool:
@@ -49,7 +49,8 @@ class Leak:
         oom, limit = self.memory.oom, self.memory.experiment.limit
         if oom.finite:
             after = "never" if self.fits else "still above the limit"
-            return f"{oom.text()} → {after}", "unbounded → bounded", self.fits
+            note = "" if limit.mib else f"{limit.text()}: "
+            return f"{oom.text()} → {after}", f"{note}unbounded → bounded", self.fits
         if not oom.known:
             return "not known", oom.text(), None
         if self.grows and not limit.known:
@@ -72,8 +73,10 @@ class Leak:
             f"bounded, {self._enough()}."
         )
         if memory.oom.finite:
-            when = "ran" if memory.oom.reached else "would run"
-            return [f"The process {when} out of memory {memory.oom.text()} after its start.", took]
+            event = "ran out of memory" if memory.oom.reached else "would run out of memory"
+            if not memory.experiment.limit.mib:
+                event = "reached its limit" if memory.oom.reached else "would reach its limit"
+            return [f"The process {event} {memory.oom.text()} after its start.", took]
         return [took]
 
     def root_cause(self) -> list[str]:
@@ -122,8 +125,8 @@ class Leak:
     def caption(self) -> str:
         """Say what the figure shows, complete in itself."""
         memory, limit = self.memory, self.memory.experiment.limit
-        band = "" if memory.experiment.entry.given else "; the band is 10 % either way"
-        shown = f"Resident memory at {self._an_entry()} on Go {memory.go_version}{band}."
+        band = "" if memory.experiment.entry.given else f" on Go {memory.go_version}; the band is 10 % either way"
+        shown = f"Resident memory at {self._an_entry()}{band}."
         if not limit.known:
             return f"{shown} No limit is given (--memory-limit)."
         if not memory.oom.known:

@@ -23,7 +23,7 @@ from simlib.traces.codes import COUNTERS, INCREMENT
 
 @dataclass(frozen=True)
 class Memory:
-    """Entries and memory of the two maps of an experiment, on one Go version."""
+    """Entries and memory of the maps of an experiment, on one Go version."""
 
     experiment: Experiment
     go_version: str
@@ -62,7 +62,7 @@ class Memory:
         """The largest number of entries of each counter's store, over all replications."""
         return {
             counter: max(each.totals(counter, design).peak_entries for each in self.experiment.replications)
-            for counter in COUNTERS
+            for counter in self.experiment.counters
         }
 
     @cached_property
@@ -88,7 +88,7 @@ class Memory:
 
     @cached_property
     def bounded_peak_mib(self) -> float:
-        """Resident memory of both bounded stores, each at its largest over all replications and after much churn."""
+        """Resident memory of the bounded stores, each at its largest over all replications and after much churn."""
         return float(self.bounded_mib(np.array(list(self._peaks(SHIPPED).values()))).sum())
 
     def bounded_mib(self, entries: np.ndarray) -> np.ndarray:
@@ -124,7 +124,7 @@ class Memory:
         return pd.DataFrame(
             {
                 (counter, design): ledger.report(design, self.experiment.settings, replication.totals(counter, design))
-                for counter in COUNTERS
+                for counter in self.experiment.counters
                 for design in LIVE_DESIGNS
             }
         ).drop(index="design")
@@ -222,9 +222,9 @@ class Memory:
         if not third.any():
             return LeftOut("No figure: no session of this workload streams token deltas, so the third map stays empty.")
         at = first.grid()
-        bounded = sum(self.bounded_mib(first.kept(counter, at)[0]) for counter in COUNTERS)
+        bounded = sum(self.bounded_mib(first.kept(counter, at)[0]) for counter in self.experiment.counters)
         message = (
             f"The third map, never bounded, takes {format_memory(third[-1])} at the end; "
-            f"the two stores {format_memory(bounded[-1])}"
+            f"the bounded {self.experiment.named('store')} {format_memory(bounded[-1])}"
         )
         return figures.left(at - first.start, bounded, find_design(SHIPPED).colour, third, message)

@@ -92,7 +92,7 @@ def growth_by_class(at: np.ndarray, entries: pd.DataFrame, parts: Sequence[str],
     time, total = at / scale, entries.sum(axis=1).to_numpy()
     colours = layer_colours(entries.shape[1])
     with matplotlib.rc_context(STYLE):
-        figure, axes = new_axes(message, f"time from the start ({unit})", "entries in the unbounded maps")
+        figure, axes = new_axes(message, f"time from the start ({unit})", "entries without a bound")
         axes.stackplot(time, entries.to_numpy().T, colors=colours, edgecolor="white", linewidth=0.8)
         _over_time(axes, time[-1], max(total.max(), 1) * 1.05)
         axes.yaxis.set_major_formatter(thousands)
@@ -129,7 +129,7 @@ def bound(at: np.ndarray, kept: np.ndarray, in_use: np.ndarray, colour: str, cap
 
 
 def left(at: np.ndarray, bounded_mib: np.ndarray, colour: str, third_mib: np.ndarray, message: str) -> Drawing:
-    """Draw the resident memory of the two bounded stores and of the third map over time.
+    """Draw the resident memory of the bounded stores and of the third map over time.
 
     `at` ns from the start; all (n,). `colour` is that of the bounded stores.
     """
@@ -141,7 +141,7 @@ def left(at: np.ndarray, bounded_mib: np.ndarray, colour: str, third_mib: np.nda
         axes.plot(time, size * third_mib, color=VERMILION)
         axes.plot(time, size * bounded_mib, color=colour, linewidth=2.6, linestyle=(0, (4, 1.2)))
         _over_time(axes, time[-1], 1.12 * size * largest)
-        ends = ((third_mib, "third map,\nnot bounded", VERMILION), (bounded_mib, "two bounded\nstores", colour))
+        ends = ((third_mib, "third map,\nnot bounded", VERMILION), (bounded_mib, "bounded", colour))
         label_ends(axes, [(size * float(mib[-1]), text, its) for mib, text, its in ends])
     data = pd.DataFrame({f"time_{unit}": time, "bounded_mib": bounded_mib, "third_map_mib": third_mib})
     return Drawing(figure, data, message)

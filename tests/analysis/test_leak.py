@@ -37,6 +37,14 @@ def test_a_limit_that_was_reached():
     assert "band" not in leak.caption()
 
 
+def test_two_counters_have_two_maps():
+    experiment = replace(experiment_of(STEADY, SETTINGS, drops=[1, 2]), memory_limit_mib=601.0)
+    leak = Leak(Memory(replace(experiment, entry=Entry(given=MIB)), "1.27"))
+    assert leak.answer().startswith("The unbounded maps reached 601 MiB in 1 h.")
+    assert {counter for counter, _ in leak.memory.table().columns} == {"no_client", "drops"}
+    assert {counter for counter, _ in leak_of().memory.table().columns} == {"no_client"}
+
+
 def test_a_limit_beyond_the_end_is_reached_by_a_dashed_line_at_the_time_that_the_title_names():
     leak = leak_of(mib=6001)
     assert leak.tile()[0] == "10 h → never"
@@ -58,7 +66,8 @@ def test_a_limit_too_far_away_is_only_named():
 
 def test_a_limit_in_entries():
     leak = leak_of(entries=301)
-    assert leak.tile()[0] == "30 min → never"
+    assert leak.tile() == ("30 min → never", "301 entries: unbounded → bounded", True)
+    assert leak.impact()[0] == "The process reached its limit 30 min after its start."
     assert leak.draw().data["limit_mib"].iloc[0] == pytest.approx(301)
 
 
