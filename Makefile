@@ -28,6 +28,8 @@ $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --requirement requirements.lock
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+	@# Compiles the engines, so that the first run does not wait for it.
+	$(BIN)/python -c 'import simlib.analysis.overview, simlib.analysis.designs, simlib.analysis.fleet'
 	@touch $@
 
 run: $(READY) ## run every notebook on every workload (or on TRACE=FILE) and export the pack to build/

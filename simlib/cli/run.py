@@ -1,6 +1,7 @@
 """Command `run`: executes the notebooks on workloads or on a log, exports the pack, and prints what it decides."""
 
 import argparse
+import contextlib
 import os
 import sys
 from collections import Counter
@@ -76,15 +77,20 @@ def _run(options: argparse.Namespace) -> int:
             if not (watched or result.error):
                 print(result, file=sys.stderr)
 
+        def show(text: str) -> None:
+            # Whoever reads no further, as `head`, still wants the report.
+            with contextlib.suppress(BrokenPipeError), bar.external_write_mode():
+                print(text, flush=True)
+
         for part in filter(None, (jobs[:leading], jobs[leading:])):
             results += run_jobs(part, out, options.jobs, report)
             write_report(out, current)
             found = findings_in(out, current)
             more = len(jobs) - len(results)
             if len(results) == len(part) and found:
-                bar.write(summary(found[0]))
+                show(summary(found[0]))
             if more:
-                bar.write(f"{index} shows this; {more} more runs go on\n")
+                show(f"{index} shows this; {more} more runs go on\n")
     for line in other_verdicts(found[1:]):
         print(line)
     failed = [result for result in results if result.error]
