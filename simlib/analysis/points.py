@@ -6,7 +6,7 @@ k times the traffic is simulated exactly as a store of cap C/k and `prune_every`
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ from simlib.replay.links import Links
 from simlib.replay.surface import surface
 from simlib.replay.totals import Spec, stream_totals
 from simlib.stores.contract import Mode, RecencyRule, Settings
-from simlib.stores.registry import SHIPPED, find_design
+from simlib.stores.registry import SHIPPED, decides_as_shipped, find_design
 from simlib.traces.chunks import stream_of
 from simlib.traces.codes import COUNTERS
 from simlib.traces.trace import Trace
@@ -76,7 +76,7 @@ class Points:
 
     def totals(self, point: Point, times: float = 1.0) -> Totals:
         """The totals of a point under `times` the traffic, added over the traces, as its miniature counts them."""
-        small = Point(point.design, _miniature(point.settings, times))
+        small = _replayed(point, times)
         for at in range(len(self.traces)):
             if small not in self._totals[at]:
                 self._totals[at][small] = self._replay(at, small)
@@ -88,17 +88,20 @@ class Points:
         counter = COUNTERS[int(self.traces[at].counter[0])]
         return stream_totals(stream_of(self.traces[at]), [Spec(point.design, point.settings, counter)])[0]
 
-    def replay_all(self, points: Sequence[Point], times: float = 1.0) -> None:
-        """Keep the totals of each point under `times` the traffic, as `totals` computes them one by one.
+    def replay_all(self, points: Sequence[Point], multiples: Sequence[float] = (1.0,)) -> None:
+        """Keep the totals of each point under each multiple of the traffic, as `totals` computes them one by one.
 
-        They are of one `prune_every` and of one design for which there is a `surface`; each cap is replayed with every
-        TTL.
+        They are of designs for which there is a `surface`; each cap is replayed with every TTL.
         """
-        small = [Point(each.design, _miniature(each.settings, times)) for each in points]
-        caps, ttls = (sorted({getattr(each.settings, name) for each in small}) for name in ("max_entries", "ttl"))
-        for at, trace in enumerate(self.traces):
-            found = surface(trace, caps, ttls, small[0].settings.prune_every, design=small[0].design)
-            self._totals[at].update({each: found.at(each.settings.max_entries, each.settings.ttl) for each in small})
+        small = {_replayed(point, times) for point in points for times in multiples}
+        for design, every in sorted({(each.design, each.settings.prune_every) for each in small}):
+            alike = [each for each in small if (each.design, each.settings.prune_every) == (design, every)]
+            caps, ttls = (sorted({getattr(each.settings, name) for each in alike}) for name in ("max_entries", "ttl"))
+            for at, trace in enumerate(self.traces):
+                found = surface(trace, caps, ttls, every, design=design)
+                self._totals[at].update(
+                    {each: found.at(each.settings.max_entries, each.settings.ttl) for each in alike}
+                )
 
     @cached_property
     def alone(self) -> list["Points"]:
@@ -155,16 +158,20 @@ class Points:
         worst = max(sort if sorts_once else 0.0, scan) + price("known", held) + creating
         return mean, worst
 
+    def lock_share(self, point: Point, times: float = 1.0) -> float:
+        """Share of the time for which the lock is held, under `times` the traffic."""
+        held = self.nanoseconds(point, times)[0] * self.totals(point, times).increments * times
+        return held / max(self.span * len(self.traces), 1)
+
     def ratios(self, point: Point, times: float = 1.0) -> dict[str, float]:
         """Each figure over its limit under `times` the traffic: above 1 it is missed; `lock` is over half its time."""
-        totals, (mean, worst) = self.totals(point, times), self.nanoseconds(point, times)
-        held = mean * totals.increments * times / max(self.span * len(self.traces), 1)
+        totals, (_, worst) = self.totals(point, times), self.nanoseconds(point, times)
         return {
             "lost": _over(lost_share(totals), self.targets.lost),
             "false": _over(false_share(totals), self.targets.false),
             "memory": self.size(point, times),
             "stall": _over(worst, self.targets.stall_ns),
-            "lock": held / HALF,
+            "lock": self.lock_share(point, times) / HALF,
         }
 
     def meets(self, point: Point, times: float = 1.0) -> bool:
@@ -210,10 +217,15 @@ def false_share(totals: Totals) -> float:
     return totals.false_evictions / max(totals.cap_evictions + totals.ttl_evictions, 1)
 
 
-def _miniature(settings: Settings, times: float) -> Settings:
-    """The settings under the stream itself that stand for these under `times` the traffic."""
-    cap, every = settings.max_entries, settings.prune_every
-    return Settings(max(round(cap / times), 1) if cap > 0 else 0, settings.ttl, max(round(every / times), 1))
+def _replayed(point: Point, times: float) -> Point:
+    """The point whose replay of the stream itself stands for a point under `times` the traffic.
+
+    Designs that decide alike are replayed once, and so are points that differ only in settings that are not used.
+    """
+    cap, ttl, every = astuple(point.settings)
+    small = Settings(max(round(cap / times), 1) if cap > 0 else 0, ttl, max(round(every / times), 1))
+    design = SHIPPED if decides_as_shipped(point.design) else point.design
+    return Point(design, find_design(design).used(small))
 
 
 def _added(each: Sequence[Totals]) -> Totals:

@@ -83,8 +83,7 @@ class Surfaces:
         """The point of each cell, all TTLs of the first cap first; replayed."""
         every = self.advice.now.settings.prune_every
         points = [Point(self.design, Settings(cap, ttl, every)) for cap, ttl in product(self.caps, self.ttls)]
-        for times in self.advice.levels:
-            self.advice.replay_all(points, times)
+        self.advice.replay_all(points, self.advice.levels)
         for part in [] if self.advice.simulated else self.advice.parts:
             part.replay_all(points)
         return points

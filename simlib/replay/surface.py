@@ -42,8 +42,8 @@ from simlib.replay.watermark import (
     replay_lanes,
     watermarks,
 )
-from simlib.stores.contract import Mode, OwnRule, RecencyRule, Settings
-from simlib.stores.registry import SHIPPED, find_design
+from simlib.stores.contract import Mode, RecencyRule, Settings
+from simlib.stores.registry import SHIPPED, decides_as_shipped, find_design
 from simlib.traces.codes import DELETE
 from simlib.traces.trace import Trace
 
@@ -96,12 +96,13 @@ def surface(
     if not (len(caps) and len(ttls) and threads > 0):
         raise ValueError("a surface needs at least one cap, one TTL and one thread")
     settings = [[Settings(index(cap), index(ttl), prune_every) for ttl in ttls] for cap in caps]
-    rule, shipped = _rule(design), _rule(SHIPPED)
+    compiled = find_design(design).compiled
+    rule = compiled(Settings()) if compiled else None
     if isinstance(rule, RecencyRule) and rule.mode == Mode.LISTS:
         with ThreadPoolExecutor(threads) as pool:
             columns = list(pool.map(lambda ttl: stack_totals(trace, caps, ttl), ttls))
         return _of_rows([[column[row] for column in columns] for row in range(len(caps))], caps, ttls, prune_every)
-    if rule != shipped or find_design(design).retires:
+    if not decides_as_shipped(design):
         raise ValueError(f"there is no surface of {design}: its decisions are those of neither {SHIPPED} nor exact LRU")
     links = Links.of(trace)
     lanes = _Lanes.of(links, ttls, prune_every) if len(set(ttls)) > FEW else None
@@ -112,12 +113,6 @@ def surface(
     with ThreadPoolExecutor(threads) as pool:
         rows = list(pool.map(of_cap, settings))
     return _of_rows(rows, caps, ttls, prune_every)
-
-
-def _rule(design: str) -> RecencyRule | OwnRule | None:
-    """The compiled rule of a design under settings that show what it uses."""
-    compiled = find_design(design).compiled
-    return compiled(Settings(3, 5, 7)) if compiled else None
 
 
 def _of_rows(rows: Sequence[Sequence[Totals]], caps: Sequence[int], ttls: Sequence[int], prune_every: int) -> Surface:

@@ -155,3 +155,7 @@ def test_a_design_that_needs_the_future_gets_it_from_a_trace_and_nowhere_else(mo
         observe.Observed("seer")
     with pytest.raises(InputError, match="design 'seer' takes no chunks"):
         totals.StreamedStore(totals.Spec("seer"))
+
+
+def test_designs_with_the_whole_ledger_of_the_shipped_store():
+    assert [name for name in registry.DESIGNS if registry.decides_as_shipped(name)] == ["bounded", "heap"]
