@@ -10,6 +10,7 @@ from pathlib import Path
 
 from simlib.core.errors import InputError, quoted
 from simlib.core.numbers import format_count, format_duration, format_number, format_percent
+from simlib.report.notebooks import default_parameters, notebook_names
 from simlib.report.pack import SUMMARY, TILES
 from simlib.report.readable import is_share, label_of, value_text
 from simlib.report.results import OVERVIEW, Findings, Outcome, findings_of, read_outcomes
@@ -19,6 +20,13 @@ BOUNDS = {"max_entries": "cap", "ttl": "TTL", "prune_every": "prune every"}
 
 PATHS = ("workload", "workloads", "trace", "traces", "out")
 """Parameters that name files: what is in these is said by the source and the streams."""
+
+
+USUAL = "as usual"
+"""Stands for the default of a parameter, which may be 0 for what the workload says."""
+
+TIMES = 10
+"""Ratio from which a growth is given as a multiple, not as per cent."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +62,13 @@ class Number:
         direction = "more" if change > 0 else "less"
         if is_share(self.name):
             return f"{format_number(100 * abs(change))} points {direction}"
-        share = f" ({format_percent(abs(change / self.a))})" if self.a else ""
-        return f"{value_text(self.name, abs(change))} {direction}{share}"
+        text = f"{value_text(self.name, abs(change))} {direction}"
+        if not self.a:
+            return text
+        ratio = self.b / self.a
+        return (
+            f"{text} ({format_number(ratio)} times)" if ratio >= TIMES else f"{text} ({format_percent(abs(ratio - 1))})"
+        )
 
 
 @dataclass(frozen=True)
@@ -84,8 +97,7 @@ class Side:
             "TTL": format_duration(bounds["ttl"]) if bounds["ttl"] > 0 else "none",
             "prune every": f"{format_count(bounds['prune_every'])} increments",
         }
-        given = {name: str(value) for each in self.findings.outcomes for name, value in each.parameters.items()}
-        rest = {name: text for name, text in given.items() if name not in (*BOUNDS, *PATHS)}
+        rest = {name: text for each in self.findings.outcomes for name, text in _parameters(each).items()}
         return {"source": self.about["source"], **texts, **rest}
 
     @cached_property
@@ -116,7 +128,7 @@ class Comparison:
     def settings(self) -> list[Pair]:
         """The settings that differ; a parameter that one side was not given has its usual value there."""
         names = dict.fromkeys([*self.a.settings, *self.b.settings])
-        pairs = [Pair(name, *(side.settings.get(name, "as usual") for side in (self.a, self.b))) for name in names]
+        pairs = [Pair(name, *(side.settings.get(name, USUAL) for side in (self.a, self.b))) for name in names]
         return [pair for pair in pairs if pair.a != pair.b]
 
     @cached_property
@@ -191,6 +203,16 @@ def compare(a: str, b: str) -> list[Comparison]:
         if not one.by_notebook.keys() & two.by_notebook.keys():
             raise InputError(f"{one.label} and {two.label}: no notebook was run on both")
     return [Comparison(*pair) for pair in pairs]
+
+
+def _parameters(outcome: Outcome) -> dict[str, str]:
+    """The parameters of a run as texts, but for the bounds and for names of files."""
+    usual = default_parameters(outcome.notebook) if outcome.notebook in notebook_names() else {}
+    return {
+        name: USUAL if value == usual.get(name) else f"{value:g}" if isinstance(value, float) else str(value)
+        for name, value in outcome.parameters.items()
+        if name not in (*BOUNDS, *PATHS)
+    }
 
 
 def _differ(a: Outcome, b: Outcome, figure: str) -> bool:

@@ -115,6 +115,14 @@ def test_the_difference_of_what_there_is_not_is_nothing():
     assert Number("n", "c", "hours", None, 2.0).pair.difference == ""
     assert Number("n", "c", "entries", 0, 2).pair.difference == "2 more"
     assert Number("n", "c", "mean_ns", 2000, 500).pair.difference == "1.5 µs less (75 %)"
+    assert Number("n", "c", "entries", 2, 50).pair.difference == "48 more (25 times)"
+
+
+def test_a_parameter_that_has_its_default_is_as_usual(tmp_path):
+    make_run(tmp_path, "a", "01_memory", {"hours": 3.0, "seed": 1}, settings=SETTINGS, source="s", streams_sha256=[])
+    make_run(tmp_path, "b", "01_memory", {"hours": 0, "seed": 1}, settings=SETTINGS, source="s", streams_sha256=[])
+    (found,) = compare(str(tmp_path / "a"), str(tmp_path / "b"))
+    assert [(pair.name, pair.a, pair.b) for pair in found.settings] == [("hours", "3", "as usual")]
 
 
 def test_the_command_prints_a_table_and_writes_a_page_whose_links_hold(pack, tmp_path, capsys):
