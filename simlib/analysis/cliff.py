@@ -1,4 +1,4 @@
-"""The cliff, for `03_prune_cost`: the traffic at which new sessions begin to sort the whole `no_client` store."""
+"""The cliff, for `03_prune_cost`: the traffic at which new sessions begin to sort the whole store."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,8 +19,6 @@ from simlib.models.heap import GO_VERSIONS
 from simlib.models.miniature import Prediction, Recorded, first_reached, most_traffic
 from simlib.replay import ledger
 from simlib.stores.registry import LEAKED
-
-COUNTER = "no_client"
 
 TRAFFIC = tuple(2.0**power for power in range(-4, 7))
 """Times the traffic at which the cliff is looked for, as far as it can be simulated."""
@@ -45,9 +43,14 @@ class Cliff:
         return estimate(self._rates(1.0 for _ in self.experiment.replications), 0)
 
     @property
+    def counter(self) -> str:
+        """The counter whose store is looked at."""
+        return self.experiment.counter
+
+    @property
     def fixed(self) -> str:
         """Why nothing is estimated for other traffic, in a sentence; empty where it is."""
-        return only_own(self.experiment, COUNTER)
+        return only_own(self.experiment, self.counter)
 
     @cached_property
     def sources(self) -> list[Recorded]:
@@ -73,7 +76,7 @@ class Cliff:
         cap, ttl = self.experiment.settings.max_entries, self.experiment.settings.ttl
         if cap <= 0 or ttl <= 0 or self.fixed:
             return np.inf
-        held = np.mean([ledger.occupancy(each.counters[COUNTER], ttl) for each in self.experiment.replications])
+        held = np.mean([ledger.occupancy(each.counters[self.counter], ttl) for each in self.experiment.replications])
         return float(cap / held) if held > 0 else np.inf
 
     @cached_property
@@ -127,7 +130,7 @@ class Cliff:
     def _predicted(self, at: int, traffic: float) -> Prediction:
         if (at, traffic) not in self._predictions:
             self._predictions[at, traffic] = miniature.predict(
-                self.sources[at], traffic, self.experiment.settings, COUNTER
+                self.sources[at], traffic, self.experiment.settings, self.counter
             )
         return self._predictions[at, traffic]
 
@@ -139,7 +142,7 @@ class Cliff:
         """New sessions a second of each replication at some times its traffic."""
         pairs = zip(traffic, self.experiment.replications, strict=True)
         return [
-            times * replication.totals(COUNTER, LEAKED).creates / (max(replication.duration, SECOND) / SECOND)
+            times * replication.totals(self.counter, LEAKED).creates / (max(replication.duration, SECOND) / SECOND)
             for times, replication in pairs
         ]
 

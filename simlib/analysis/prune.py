@@ -1,11 +1,11 @@
-"""The findings of `03_prune_cost`, for the `no_client` store: the cost of pruning, whom it stalls, and the cliff."""
+"""The findings of `03_prune_cost`, for the store of one counter: the cost of pruning, whom it stalls, and the cliff."""
 
 from dataclasses import dataclass
 from functools import cached_property
 
 import pandas as pd
 
-from simlib.analysis.cliff import COUNTER, Cliff
+from simlib.analysis.cliff import Cliff
 from simlib.analysis.traffic import is_the_store
 from simlib.analysis.work import SORTS, Work, as_text, by_kind
 from simlib.core.numbers import format_duration, format_percent
@@ -18,7 +18,7 @@ from simlib.stores.registry import SHIPPED
 
 @dataclass(frozen=True)
 class PruneCost:
-    """The time that the bounded `no_client` store of an experiment spends on pruning while it holds the lock.
+    """The time that the bounded store of a counter of an experiment spends on pruning while it holds the lock.
 
     Rates are of what happens after the warm-up (see `Replication.warm_up`).
     """
@@ -26,10 +26,15 @@ class PruneCost:
     experiment: Experiment
     go_version: str = GO_VERSIONS[-1]
 
+    @property
+    def counter(self) -> str:
+        """The counter whose store is looked at."""
+        return self.experiment.counter
+
     @cached_property
     def plain_ns(self) -> float:
         """Time in ns of an increment of a known session in a store of the usual size, without a prune."""
-        largest = max(each.totals(COUNTER, SHIPPED).peak_entries for each in self.experiment.replications)
+        largest = max(each.totals(self.counter, SHIPPED).peak_entries for each in self.experiment.replications)
         return float(cost.prices(self.go_version).of("known", max(largest, 1)))
 
     @cached_property
@@ -37,8 +42,8 @@ class PruneCost:
         """The work of the store in each replication after the warm-up."""
         return [
             Work.of(
-                replication.counters[COUNTER],
-                replication.observed[COUNTER, SHIPPED],
+                replication.counters[self.counter],
+                replication.observed[self.counter, SHIPPED],
                 replication.start + replication.warm_up,
                 replication.end,
                 self.go_version,
@@ -74,7 +79,7 @@ class PruneCost:
     @property
     def counted(self) -> bool:
         """Whether the counter is ever incremented."""
-        return any(each.totals(COUNTER, SHIPPED).increments for each in self.experiment.replications)
+        return any(each.totals(self.counter, SHIPPED).increments for each in self.experiment.replications)
 
     @cached_property
     def pruned(self) -> bool:
@@ -85,7 +90,7 @@ class PruneCost:
     def silence(self) -> str:
         """Why there is nothing to report, in a sentence; empty where there is something."""
         if not self.counted:
-            return f"The {COUNTER} counter is never incremented, so its store is never pruned."
+            return f"The {self.counter} counter is never incremented, so its store is never pruned."
         return "" if any(work.ns.size for work in self.work) else "No increment comes after the warm-up."
 
     @cached_property
@@ -97,7 +102,7 @@ class PruneCost:
 
     def miniature_is_the_store(self) -> bool:
         """Whether at its own traffic a miniature has the ledger of the store that received the stream live."""
-        return is_the_store(self.experiment, [COUNTER])
+        return is_the_store(self.experiment, [self.counter])
 
     # --- In words and pictures
 

@@ -147,6 +147,15 @@ def test_the_lesson_of_pruning_has_its_number():
     assert "none takes longer than" in below.lesson()
 
 
+def test_the_only_counter_is_looked_at_whichever_it_is():
+    operations, settings = [(n, f"s{n}", "increment") for n in range(2000)], Settings(max_entries=32, ttl=100 * SECOND)
+    drops = PruneCost(experiment_of(operations, settings, drops=range(2000)))
+    no_client = PruneCost(experiment_of(operations, settings))
+    assert (drops.counter, no_client.counter) == ("drops", "no_client")
+    assert drops.kinds.equals(no_client.kinds)
+    assert drops.answer() == no_client.answer()
+
+
 def test_where_nothing_is_counted_or_known_it_says_so_and_has_no_rate():
     silent = PruneCost(experiment_of([(0, "a", "delete"), (1, "a", "delete")], Settings()))
     assert silent.answer() == silent.tile()[1]
