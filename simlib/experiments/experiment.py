@@ -3,12 +3,10 @@
 Both look alike to a notebook: replications, each with its trace, the stores that received it, and classes of sessions.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-
-import numpy as np
 
 from simlib.core.errors import InputError, quoted
 from simlib.core.numbers import format_count, format_duration
@@ -21,13 +19,16 @@ from simlib.traces.codes import COUNTERS
 from simlib.traces.files import Log, read_labels, trace_of
 from simlib.traces.source import log_name
 from simlib.traces.trace import Trace
-from simlib.workloads.churn import simulate_all
+from simlib.workloads.churn import Simulation, simulate_all
 from simlib.workloads.entry import MODELLED, Entry, Limit, check_entry, with_given
-from simlib.workloads.generator import generate
+from simlib.workloads.generator import Traffic, generate_all
 from simlib.workloads.schema import LONGEST, Workload, load_workload
 
 MOST_REPLICATIONS = 1000
 """Far more than any interval needs; all of them are in memory together."""
+
+MOST_READABLE = 1_000_000
+"""Operations up to which SimPy and the readable stores, the definition of what is right, take under a minute or two."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,8 +127,8 @@ def open_experiment(
 
     `hours`, the limits and the bytes of an entry leave the workload's own where they are 0; a log is taken whole, has
     no limit of its own, and the keys that it has. `counter` leaves only the operations of one counter, `session_class`
-    divides the sessions of a log (see `classes_of`). `compiled` engines give the same traces and ledgers some 50 times
-    as fast, but record neither the kinds of the sessions nor the third map.
+    divides the sessions of a log (see `classes_of`). `compiled` engines give the same some 50 times as fast; more than
+    MOST_READABLE operations are left to them anyway.
 
     Raises InputError for input that cannot be used.
     """
@@ -184,6 +185,7 @@ def _simulated(
 ) -> Experiment:
     workload = workload.lasting(hours * HOUR) if hours else workload
     seeds = tuple(range(seed, seed + replications))
+    compiled = compiled or Traffic(workload, seed).expected_operations > MOST_READABLE
     simulated = _generated_replication if compiled else _simulated_replication
     found = tuple(simulated(workload, each, settings) for each in seeds)
     if counter:
@@ -212,16 +214,17 @@ def _simulated(
 def _simulated_replication(workload: Workload, seed: int, settings: Settings) -> Replication:
     observed = {(counter, design): Observed(design, settings) for counter in COUNTERS for design in LIVE_DESIGNS}
     receivers = {counter: [observed[counter, design] for design in LIVE_DESIGNS] for counter in COUNTERS}
-    found = simulate_all(workload, seed, receivers)
-    return Replication(
-        found.trace, 0, workload.duration, observed, tuple(workload.kinds), found.kind_of, found.high_volume
-    )
+    return _replication(workload, simulate_all(workload, seed, receivers), observed)
 
 
 def _generated_replication(workload: Workload, seed: int, settings: Settings) -> Replication:
-    trace = generate(workload, seed)
-    observed = _replayed(trace, settings, replay)
-    return Replication(trace, 0, workload.duration, observed, ("all",), np.zeros(trace.ids.size, dtype=np.int64))
+    found = generate_all(workload, seed)
+    return _replication(workload, found, _replayed(found.trace, settings, replay))
+
+
+def _replication(workload: Workload, found: Simulation, observed: Mapping[tuple[str, str], Observation]) -> Replication:
+    kinds = tuple(workload.kinds)
+    return Replication(found.trace, 0, workload.duration, observed, kinds, found.kind_of, found.high_volume)
 
 
 def _replayed(
@@ -247,7 +250,7 @@ def _log(path: Path, settings: Settings, counter: str, session_class: str, compi
         trace = trace.only(counter)
         if len(trace) == 0:
             raise InputError(f"{path}: the log has no rows of counter {counter!r}")
-    observed = _replayed(trace, settings, replay if compiled else reference)
+    observed = _replayed(trace, settings, replay if compiled or len(trace) > MOST_READABLE else reference)
     classes = classes_of(trace, session_class, labels)
     start = int(trace.time[0])
     return Experiment(

@@ -20,6 +20,7 @@ from simlib.traces.chunks import Chunk, Stream
 from simlib.traces.codes import IS_DELETE, IS_DROPS, NONE
 from simlib.traces.trace import Trace
 from simlib.workloads.broadcaster import Entries, MemoryHistory, Timeline
+from simlib.workloads.churn import Simulation
 from simlib.workloads.kernels import DONE, KIND, MORE_BLOCKS, MORE_PARKING, fill
 from simlib.workloads.kinds import InMemory, Kind
 from simlib.workloads.schema import Workload
@@ -60,6 +61,7 @@ class Traffic:
             self._kinds[place]["deltas"] &= third_map
             sessions = expected[-1] / ARRIVAL_UNIT / bounds[-1] * workload.duration
             operations += sessions * (1 + kind.events.lasts.mean / kind.events.gap.mean)
+        self.expected_operations = operations
         width = workload.duration / min(max(operations / rows, 1), _MOST_SLICES)
         self._width_bits = max(int(np.ceil(np.log2(width))), 0)
         self._slices = ((workload.duration - 1) >> self._width_bits) + 1
@@ -208,12 +210,18 @@ def generated(workload: Workload, seed: int, rows: int = ROWS) -> Stream:
 
 def generate(workload: Workload, seed: int) -> Trace:
     """Return the trace that `churn.simulate` records, all in memory."""
-    traffic = Traffic(workload, seed)
+    return generate_all(workload, seed, third_map=False).trace
+
+
+def generate_all(workload: Workload, seed: int, third_map: bool = True) -> Simulation:
+    """Return what `churn.simulate_all` records, all in memory; the third map is empty unless it is asked for."""
+    traffic = Traffic(workload, seed, third_map=third_map)
     chunks = list(traffic.until()) or [traffic._chunk(NONE, NONE, np.empty(0, np.uint8))]
     time, session, code = (np.concatenate([getattr(c, name) for c in chunks]) for name in ("time", "session", "code"))
     codes, sessions = pd.factorize(session)
     ids = traffic.ids(sessions).to_numpy(zero_copy_only=False)
-    return Trace(time, codes.astype(np.int32), code & np.uint8(IS_DELETE), (code & np.uint8(IS_DROPS)) >> 1, ids)
+    trace = Trace(time, codes.astype(np.int32), code & np.uint8(IS_DELETE), (code & np.uint8(IS_DROPS)) >> 1, ids)
+    return Simulation(trace, sessions >> NUMBER_BITS, traffic.high_volume() if third_map else Timeline(NONE, NONE))
 
 
 def _kind(kind: Kind, stream: int, steps: int, marked: bool) -> tuple:

@@ -71,3 +71,11 @@ def test_an_unknown_or_absent_counter_is_refused(tmp_path):
         open_experiment(trace=log(tmp_path), counter="drops")
     with pytest.raises(InputError, match="workload flood: nothing is counted within 6 min"):
         open_experiment("flood", hours=0.1, counter="drops", compiled=True)
+
+
+def test_compiled_engines_record_what_the_readable_ones_do():
+    readable, compiled = (open_experiment("incident", hours=0.5, compiled=each).first for each in (False, True))
+    assert compiled.classes == readable.classes
+    assert compiled.class_of.tolist() == readable.class_of.tolist()
+    assert compiled.high_volume.peak == readable.high_volume.peak > 0
+    assert compiled.ledgers == readable.ledgers

@@ -15,7 +15,7 @@ from simlib.stores.contract import Settings
 from simlib.traces.codes import COUNTERS, INCREMENT
 from simlib.traces.trace import Trace
 from simlib.workloads.churn import simulate, simulate_all
-from simlib.workloads.generator import Traffic, generate, generated
+from simlib.workloads.generator import Traffic, generate_all, generated
 from simlib.workloads.kinds import History
 from simlib.workloads.schema import load_workload, workload_names
 from tests.builders import kind, workload
@@ -28,10 +28,10 @@ def in_memory(chosen, sessions=100, age="1h"):
 
 
 def assert_alike(chosen, seed):
-    simulation, compiled = simulate_all(chosen, seed), generate(chosen, seed)
-    expected, traffic = simulation.trace, Traffic(chosen, seed, third_map=True)
-    assert sum(chunk.time.size for chunk in traffic.until()) == len(expected)
-    for ours, theirs in zip(traffic.high_volume(), simulation.high_volume, strict=True):
+    simulation, (compiled, kind_of, high_volume) = simulate_all(chosen, seed), generate_all(chosen, seed)
+    expected = simulation.trace
+    np.testing.assert_array_equal(kind_of, simulation.kind_of)
+    for ours, theirs in zip(high_volume, simulation.high_volume, strict=True):
         np.testing.assert_array_equal(ours, theirs)
     for column in ("time", "session", "op", "counter", "ids"):
         np.testing.assert_array_equal(getattr(compiled, column), getattr(expected, column))
