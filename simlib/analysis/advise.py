@@ -59,6 +59,11 @@ class Advice(Points):
     simulated: bool = False
     now: Point = TODAY
 
+    @property
+    def counter(self) -> str:
+        """The counter that the advice is for."""
+        return COUNTERS[int(self.traces[0].counter[0])]
+
     @cached_property
     def gaps(self) -> np.ndarray:
         """Idle gaps between two increments of a session, ns, ascending; int64, (gaps,)."""

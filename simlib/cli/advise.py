@@ -16,7 +16,7 @@ from simlib.core.units import HOUR
 from simlib.traces.codes import COUNTERS
 
 if TYPE_CHECKING:
-    from simlib.analysis.advice import Source
+    from simlib.analysis.commands import Source
     from simlib.analysis.points import Targets
     from simlib.workloads.entry import Entry, Limit
 
@@ -73,6 +73,7 @@ def add(commands: argparse._SubParsersAction) -> None:
 def _advise(options: argparse.Namespace) -> int:
     from simlib.analysis import advice as text
     from simlib.analysis.advise import Advice, busiest
+    from simlib.analysis.commands import commands_for
     from simlib.analysis.points import Point
     from simlib.stores.contract import Settings
     from simlib.stores.registry import SHIPPED
@@ -85,7 +86,7 @@ def _advise(options: argparse.Namespace) -> int:
         entry, limit = entry_and_limit(options, replace(entry, key_length=traces[0].key_length), UNKNOWN)
         targets = _targets(options, limit)
         advice = Advice(traces, targets, entry, simulated=bool(source.seeds), now=now)
-        commands = text.commands_for(advice, source)
+        commands = commands_for(advice, source)
         if options.json and advice.refusal:
             print(json.dumps(text.result(advice, commands), indent=2), flush=True)
         if advice.refusal:
@@ -119,7 +120,7 @@ def _is_workload(names: list[str]) -> bool:
 @contextmanager
 def _simulated(options: argparse.Namespace) -> Iterator[tuple[list, "Source", "Entry"]]:
     """Give the replications of a workload, the source of the advice, and the entry."""
-    from simlib.analysis.advice import SEEDS, Source
+    from simlib.analysis.commands import SEEDS, Source
     from simlib.workloads.generator import generate
     from simlib.workloads.schema import load_workload
 
@@ -133,7 +134,7 @@ def _simulated(options: argparse.Namespace) -> Iterator[tuple[list, "Source", "E
 @contextmanager
 def _log(options: argparse.Namespace) -> Iterator[tuple[list, "Source", "Entry"]]:
     """Give the one trace of a log, the source of the advice, and the entry."""
-    from simlib.analysis.advice import Source
+    from simlib.analysis.commands import Source
     from simlib.workloads.entry import MODELLED
 
     if options.seeds or options.hours is not None:

@@ -9,6 +9,7 @@ from simlib.analysis import advice as text
 from simlib.analysis.advise import MOST_MARGIN, Advice
 from simlib.analysis.held_out import held_out
 from simlib.analysis.points import Point, Points, Targets
+from simlib.analysis.verdict import verdict
 from simlib.core.units import DAY, HOUR, MINUTE, SECOND
 from simlib.stores.contract import Settings
 from simlib.traces.files import read_trace
@@ -69,14 +70,17 @@ def test_sessions_that_all_go_on_get_room_for_all_of_them_and_for_the_traffic_to
     allowed = 3000 * 2 * advice.margin
     assert allowed <= point.settings.max_entries <= 1.25 * allowed
     assert not advice.meets(advice.now)
-    assert "too large a share of the counts is lost" in text.verdict(advice)
+    assert verdict(advice).startswith(
+        f"Set a cap of {point.settings.max_entries:,} entries and a TTL of 15 min: with a cap"
+    )
+    assert verdict(advice).endswith("% of the evictions remove sessions still in use, above the limit of 1 %.")
 
 
 def test_sessions_that_never_come_back_need_the_least_store():
     advice = advised(only_once(20_000))
     point, met = advice.found
     assert (met, point.design, point.settings.max_entries) == (True, "bounded", 32)
-    assert "so there is no hurry" in text.verdict(advice)
+    assert verdict(advice).startswith("Keep a cap of 2048 entries and a TTL of 30 min, as they meet every target")
     assert advice.row(point)["lost_count_share"] == 0
 
 
@@ -108,13 +112,14 @@ def test_what_is_set_now_is_kept_where_nothing_smaller_will_do():
     trace = only_once(20_000)
     point, _ = advised(trace).found
     advice = advised(trace, now=point)
-    assert text.verdict(advice).startswith("Keep bounded with a cap of 32 entries")
+    assert verdict(advice).startswith("Keep a cap of 32 entries")
+    assert "no smaller setting" in verdict(advice)
     assert "Change nothing." in text.blocks(advice, [])
 
 
 def test_a_store_without_a_cap_is_never_called_safe():
     advice = advised(only_once(20_000), now=Point("bounded", Settings(0, 0)))
-    assert text.verdict(advice).endswith("but nothing limits its size.")
+    assert verdict(advice).endswith("without a cap, as now, nothing limits the size of the store.")
 
 
 def test_a_pause_longer_than_the_ttl_lengthens_it():
@@ -143,7 +148,7 @@ def test_it_says_when_no_setting_meets_the_targets_and_names_the_nearest():
     advice = advised(in_turn(1000, rounds=150, gap=10 * MINUTE), targets=Targets(memory_mib=0.1))
     point, met = advice.found
     assert not met
-    assert text.verdict(advice).startswith("No setting meets the targets; the nearest is ")
+    assert verdict(advice).startswith("No setting meets every target; with the nearest, a cap of ")
     result = text.result(advice, [])
     assert (result["targets_met"], result["recommended"]["max_entries"]) == (False, point.settings.max_entries)
 

@@ -1,0 +1,80 @@
+"""The commands that reproduce an advice, ready to be typed."""
+
+import math
+import shlex
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from simlib.analysis.advise import Advice
+from simlib.analysis.points import TARGETS, TODAY, Point
+from simlib.core.units import exact_duration
+
+SEEDS = (1, 2, 3, 4, 5)
+"""Replications of a workload that `advise` is for: those of a notebook."""
+
+SIMULATED = "simulated.parquet"
+"""File to which the commands write a simulated stream."""
+
+
+class Source(NamedTuple):
+    """The source of an advice, as it is typed: its names, and the options that say how a log is read.
+
+    `seeds` are those of a workload, none for a log; `hours` of it, 0 for its own. `entry` are the options of an entry
+    and its limit, `counter` the value of that option, empty without it.
+    """
+
+    names: Sequence[str]
+    how: Sequence[str] = ()
+    seeds: Sequence[int] = ()
+    hours: float = 0
+    entry: Sequence[str] = ()
+    counter: str = ""
+
+    def simulated(self) -> list[str]:
+        """Return the options of a workload that differ from the defaults of `advise`."""
+        first, last = self.seeds[0], self.seeds[-1]
+        in_a_row = len(self.seeds) > 1 and [*self.seeds] == [*range(first, last + 1)]
+        seeds = f"{first}-{last}" if in_a_row else ",".join(map(str, self.seeds))
+        given = ["--seeds", seeds] if tuple(self.seeds) != SEEDS else []
+        return given + (["--hours", f"{self.hours:g}"] if self.hours else [])
+
+
+def commands_for(advice: Advice, source: Source) -> list[str]:
+    """List the commands that reproduce an advice, in the order in which to type them."""
+    read = source.simulated() if source.seeds else source.how
+    chosen = ["--counter", source.counter] if source.counter else []
+    advise = _command("advise", *source.names, *read, *chosen, *source.entry, *_limits(advice))
+    if advice.refusal:
+        return [advise]
+    options = [*setting_options(advice.found[0]), "--counter", advice.counter, *source.entry]
+    if not source.seeds:
+        return [advise, _command("replay", *source.names, *source.how, *options)]
+    hours = ["--hours", f"{source.hours:g}"] if source.hours else []
+    simulate = _command("simulate", *source.names, "--seed", f"{source.seeds[0]}", *hours, "--out", SIMULATED)
+    return [advise, simulate, _command("replay", SIMULATED, *options)]
+
+
+def _command(*words: str) -> str:
+    return shlex.join(["python", "-m", "simlib", *words])
+
+
+def _limits(advice: Advice) -> list[str]:
+    """The options of the targets and of what is set now that differ from the defaults of `advise`."""
+    targets, now, usual, today = advice.targets, advice.now.settings, TARGETS, TODAY.settings
+    given = {
+        "--max-lost": (f"{100 * targets.lost:g}%", targets.lost != usual.lost),
+        "--max-false": (f"{100 * targets.false:g}%", targets.false != usual.false),
+        "--memory": (f"{targets.memory_mib:g}MiB", targets.memory_mib not in (usual.memory_mib, math.inf)),
+        "--max-stall": (exact_duration(int(targets.stall_ns)), targets.stall_ns != usual.stall_ns),
+        "--headroom": (f"{targets.headroom:g}", targets.headroom != usual.headroom),
+        "--max-entries": (f"{now.max_entries}", now.max_entries != today.max_entries),
+        "--ttl": (exact_duration(now.ttl), now.ttl != today.ttl),
+        "--prune-every": (f"{now.prune_every}", now.prune_every != today.prune_every),
+    }
+    return [part for name, (value, differs) in given.items() if differs for part in (name, value)]
+
+
+def setting_options(point: Point) -> list[str]:
+    """A point as options of `replay`."""
+    cap, ttl, every = point.settings.max_entries, exact_duration(point.settings.ttl), point.settings.prune_every
+    return ["--design", point.design, "--max-entries", f"{cap}", "--ttl", ttl, "--prune-every", f"{every}"]

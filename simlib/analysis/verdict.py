@@ -1,0 +1,129 @@
+"""The advice in sentences: what to set and why, where it breaks, and what to do."""
+
+from simlib.analysis.advise import Advice
+from simlib.analysis.points import HALF, Point, false_share, lost_share
+from simlib.core.numbers import format_count, format_duration, format_memory, format_number, format_percent
+from simlib.core.units import HOUR, MINUTE, SECOND
+from simlib.models import peers
+from simlib.stores.registry import SHIPPED, find_design
+
+MISSED = {
+    "lost": "too large a share of the counts is lost",
+    "false": "too large a share of the evictions removes sessions still in use",
+    "memory": "the map outgrows its limit",
+    "stall": "one increment holds the lock for too long",
+    "lock": "the lock is held for over half of the time",
+}
+"""A target that is missed, by its key in `Advice.ratios`, as part of a sentence."""
+
+ALERT_AT = 0.8
+"""Share of the breaking rate at which to alert, so that there is time to change the setting."""
+
+GO = "simlib/calibration/go"
+"""Where the Go files to copy are."""
+
+
+def setting(point: Point) -> str:
+    """A point in words, its design only where it is not the shipped one."""
+    settings, used = point.settings, find_design(point.design).settings
+    cap = f"a cap of {format_count(settings.max_entries)} entries" if settings.max_entries > 0 else "no cap"
+    ttl = f"a TTL of {format_duration(settings.ttl)}" if settings.ttl > 0 and "ttl" in used else "no TTL"
+    return f"{cap} and {ttl}" if point.design == SHIPPED else f"{point.design} with {cap} and {ttl}"
+
+
+def keeps_today(advice: Advice) -> bool:
+    """Whether the setting in use meets every target with the headroom, so that there is nothing to change."""
+    bounded = advice.now.settings.max_entries > 0
+    return bounded and advice.meets(advice.now) and advice.meets(advice.now, advice.targets.headroom)
+
+
+def verdict(advice: Advice) -> str:
+    """Say what to set, against what is set now, in a sentence."""
+    if advice.refusal:
+        return f"No advice: {advice.refusal}."
+    (point, met), now, headroom = advice.found, advice.now, advice.targets.headroom
+    do = f"{'Set' if point.design == SHIPPED else 'Take'} {setting(point)}"
+    up_to = f"up to {format_number(headroom)} times the traffic"
+    if not met:
+        return f"No setting meets every target; with the nearest, {setting(point)}, {missed(advice, point)}."
+    if point == now:
+        return f"Keep {setting(now)}: no smaller setting meets every target {up_to}."
+    if keeps_today(advice):
+        return f"Keep {setting(now)}, as they meet every target {up_to}; {setting(point)} would be enough."
+    if now.settings.max_entries <= 0 and advice.meets(now) and advice.meets(now, headroom):
+        return f"{do}: without a cap, as now, nothing limits the size of the store."
+    return f"{do}: with {setting(now)}, as now, {missed(advice, now, headroom)}."
+
+
+def missed(advice: Advice, point: Point, times: float | None = None) -> str:
+    """Name the target that a point misses by most, with its figure and its limit, as part of a sentence.
+
+    At today's traffic; where all are met there, at `times` the traffic, by default that which the advice allows for.
+    """
+    times = 1.0 if not advice.meets(point) else times or advice.levels[-1]
+    ratios, targets, totals = advice.ratios(point, times), advice.targets, advice.totals(point, times)
+    figures = {
+        "lost": (f"{format_percent(lost_share(totals))} of the counts are lost", format_percent(targets.lost)),
+        "false": (
+            f"{format_percent(false_share(totals))} of the evictions remove sessions still in use",
+            format_percent(targets.false),
+        ),
+        "memory": (
+            f"the map takes {format_memory(advice.heap_mib(point, times))}",
+            format_memory(targets.memory_mib),
+        ),
+        "entries": (
+            f"the map holds {format_count(advice.held(point, times))} entries",
+            f"{format_count(targets.entries)} entries",
+        ),
+        "stall": (
+            f"one increment holds the lock for {format_duration(advice.nanoseconds(point, times)[1])}",
+            format_duration(targets.stall_ns),
+        ),
+        "lock": (f"the lock is held for {format_percent(ratios['lock'] * HALF)} of the time", format_percent(HALF)),
+    }
+    worst = max(ratios, key=lambda name: ratios[name])
+    by_number = advice.held(point, times) / targets.entries > advice.heap_mib(point, times) / targets.memory_mib
+    says, limit = figures["entries" if worst == "memory" and by_number else worst]
+    at = "" if times == 1 else f"at {format_number(times)} times the traffic "
+    return f"{at}{says}, above the limit of {limit}"
+
+
+def breaks_at(advice: Advice) -> str:
+    """Say at which traffic the advice stops holding, and which target goes first."""
+    times, first = advice.breaks
+    rate = times * advice.new_per_second
+    text = f"{format_number(rate)} new sessions a second"
+    if rate < 1:
+        text = f"{format_number(rate * HOUR / SECOND)} new sessions an hour"
+    if not times:
+        return f"The recommended setting misses a target at any traffic: {MISSED[first]}."
+    if not first:
+        return f"Nowhere that was tried, up to {format_number(times)} times the traffic, {text}."
+    return f"{text}, {format_number(times)} times the traffic: beyond that {MISSED[first]}."
+
+
+def change(advice: Advice) -> str:
+    """Say what to change in the code, in a sentence."""
+    point, met = advice.found
+    ttl = point.settings.ttl
+    time = f"{ttl // HOUR} * time.Hour" if ttl % HOUR == 0 else f"{ttl // MINUTE} * time.Minute"
+    numbers = f"maxEntries = {point.settings.max_entries}, ttl = {time if ttl > 0 else '0'}"
+    if point == advice.now:
+        return "Change nothing." if met else "Change nothing before a target is relaxed: no setting meets them all."
+    if point.design == SHIPPED:
+        needed = "Change nothing now; enough would be" if met and keeps_today(advice) else "Set in the store in use:"
+        return f"{needed} {numbers}."
+    package = point.design.replace("_", "")
+    library = next(each.module for each in peers.PEERS.values() if each.design == point.design)
+    return f"Copy {GO}/{package}/{package}.go or import {library}; set {numbers}."
+
+
+def alert_rate(advice: Advice) -> float:
+    """Return the new sessions a second at which to alert; 0 where the advice holds at no traffic."""
+    return ALERT_AT * advice.breaks[0] * advice.new_per_second
+
+
+def alert(rate: float) -> str:
+    """Return the expression of the alert at a rate of new sessions a second."""
+    return f"rate(session_counter_creates_total[10m]) > {rate:.3g}"
