@@ -32,35 +32,40 @@ def setting(point: Point) -> str:
 
 
 def keeps_today(advice: Advice) -> bool:
-    """Whether the setting in use meets every target with the headroom, so that there is nothing to change."""
-    bounded = advice.now.settings.max_entries > 0
-    return bounded and advice.meets(advice.now) and advice.meets(advice.now, advice.targets.headroom)
+    """Whether the setting in use has a cap and meets all that the recommended one meets: there is nothing to change."""
+    return advice.now.settings.max_entries > 0 and advice.found[1] and advice.meets_all(advice.now)
 
 
 def verdict(advice: Advice) -> str:
     """Say what to set, against what is set now, in a sentence."""
     if advice.refusal:
         return f"No advice: {advice.refusal}."
-    (point, met), now, headroom = advice.found, advice.now, advice.targets.headroom
+    (point, met), now = advice.found, advice.now
     do = f"{'Set' if point.design == SHIPPED else 'Take'} {setting(point)}"
-    up_to = f"up to {format_number(headroom)} times the traffic"
+    up_to = f"up to {format_number(advice.levels[-1])} times the traffic"
     if not met:
         return f"No setting meets every target; with the nearest, {setting(point)}, {missed(advice, point)}."
     if point == now:
         return f"Keep {setting(now)}: no smaller setting meets every target {up_to}."
     if keeps_today(advice):
-        return f"Keep {setting(now)}, as they meet every target {up_to}; {setting(point)} would be enough."
-    if now.settings.max_entries <= 0 and advice.meets(now) and advice.meets(now, headroom):
+        enough = f"; {setting(point)} would be enough" if is_smaller(point, now) else ""
+        return f"Keep {setting(now)}, as they meet every target {up_to}{enough}."
+    if advice.meets_all(now):
         return f"{do}: without a cap, as now, nothing limits the size of the store."
-    return f"{do}: with {setting(now)}, as now, {missed(advice, now, headroom)}."
+    return f"{do}: with {setting(now)}, as now, {missed(advice, now)}."
 
 
-def missed(advice: Advice, point: Point, times: float | None = None) -> str:
+def is_smaller(point: Point, now: Point) -> bool:
+    """Whether a point has a smaller cap than the one in use."""
+    return point.settings.max_entries < now.settings.max_entries
+
+
+def missed(advice: Advice, point: Point) -> str:
     """Name the target that a point misses by most, with its figure and its limit, as part of a sentence.
 
-    At today's traffic; where all are met there, at `times` the traffic, by default that which the advice allows for.
+    At the least traffic of `Advice.levels` at which it misses one.
     """
-    times = 1.0 if not advice.meets(point) else times or advice.levels[-1]
+    times = next((times for times in advice.levels if not advice.meets(point, times)), advice.levels[-1])
     ratios, targets, totals = advice.ratios(point, times), advice.targets, advice.totals(point, times)
     figures = {
         "lost": (f"{format_percent(lost_share(totals))} of the counts are lost", format_percent(targets.lost)),
@@ -109,11 +114,12 @@ def change(advice: Advice) -> str:
     ttl = point.settings.ttl
     time = f"{ttl // HOUR} * time.Hour" if ttl % HOUR == 0 else f"{ttl // MINUTE} * time.Minute"
     numbers = f"maxEntries = {point.settings.max_entries}, ttl = {time if ttl > 0 else '0'}"
-    if point == advice.now:
-        return "Change nothing." if met else "Change nothing before a target is relaxed: no setting meets them all."
+    if not met:
+        return f"Relax a target, as no setting meets them all; the nearest is {setting(point)}."
+    if keeps_today(advice):
+        return f"Change nothing; {numbers} would be enough." if is_smaller(point, advice.now) else "Change nothing."
     if point.design == SHIPPED:
-        needed = "Change nothing now; enough would be" if met and keeps_today(advice) else "Set in the store in use:"
-        return f"{needed} {numbers}."
+        return f"Set in the store in use: {numbers}."
     package = point.design.replace("_", "")
     library = next(each.module for each in peers.PEERS.values() if each.design == point.design)
     return f"Copy {GO}/{package}/{package}.go or import {library}; set {numbers}."
