@@ -138,6 +138,11 @@ class Designs:
         counted = any(each.totals(counter, SHIPPED).increments for each in self.experiment.replications)
         return "" if counted else f"The {counter} counter is never incremented, so there are no stores to compare."
 
+    def an_entry(self) -> str:
+        """Say which bytes of an entry the memory of the shipped store stands on, at its peak."""
+        found = self.replications[0][SHIPPED]
+        return self.footprint.an_entry(found.heap_mib, found.totals.peak_entries)
+
     def mean(self, design: str, number: Callable[[Outcome], float]) -> Estimate:
         """Estimate a number of a design over the replications."""
         return estimate(number(found[design]) for found in self.replications)

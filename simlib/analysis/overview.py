@@ -100,14 +100,14 @@ class Overview:
 
     def _one(self) -> str:
         row = self.rows[0]
-        does = "do not run out of memory" if row.is_limited else "do not grow"
+        does = "does not run out of memory" if row.is_limited else "does not grow"
         if np.isnan(row.mean("growth_per_hour")):
-            return f"There are {TOO_FEW} whether the maps of {row.name} leak."
+            return f"There are {TOO_FEW} whether {row.name} leaks."
         if np.isfinite(row.mean("oom_hours")):
-            does = f"{'' if row.oom_is_reached else 'would '}run out of memory in {row.texts['oom_hours']}"
+            does = f"{'runs' if row.oom_is_reached else 'would run'} out of memory in {row.texts['oom_hours']}"
         elif row.grows and not row.is_limited:
-            does = f"gain {row.texts['growth_per_hour']} entries an hour ({NO_LIMIT})"
-        return f"The unbounded maps of {row.name} {does}; bounded, they need {row.texts['bounded_peak_mib']}."
+            does = f"gains {row.texts['growth_per_hour']} entries an hour ({NO_LIMIT})"
+        return f"Without a bound {row.name} {does}; bounded, it needs {row.texts['bounded_peak_mib']}."
 
     def _several(self) -> str:
         """The sentences on memory: who runs out of it, or where no limit is known, who grows."""

@@ -202,7 +202,7 @@ class Replacement:
         message = f"{SHIPPED} loses {lost[SHIPPED]} of the counts, {self._rival} {lost[self._rival]}"
         if lost[SHIPPED] == lost[self._rival]:
             message = f"{self._rival} loses {lost[SHIPPED]} of the counts, as {SHIPPED} does"
-        panels = [Panel("heap at the peak (KiB)", ("heap_kib",))]
+        panels = [Panel("memory at the peak (KiB)", ("heap_kib",))]
         panels += [
             panel
             for panel in (

@@ -204,6 +204,11 @@ class Scale:
             return np.nan
         return float(self.footprint.resident_mib(np.array(peaks), SHIPPED, self.footprint.churned).sum())
 
+    def an_entry(self) -> str:
+        """Say which bytes of an entry memory stands on: in an unbounded map, at the end of the first replication."""
+        entries = self.experiment.first.totals(self.counter, LEAKED).final_entries
+        return self.footprint.an_entry(float(self.footprint.resident_mib(entries, LEAKED)), entries)
+
     def curve(self, affinity: bool = True) -> pd.DataFrame:
         """A row for each traffic of `grid`: `traffic`, `simulated`, and COLUMNS, each with `_low` and `_high`."""
         return table_of([self.point(traffic, affinity) for traffic in self.grid])

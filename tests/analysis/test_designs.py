@@ -129,6 +129,15 @@ def test_what_may_outgrow_the_cap_is_taken_only_where_no_other_is_as_accurate():
     assert not DESIGNS[replacement.design].exceeds_cap
 
 
+def test_memory_is_said_to_stand_on_the_bytes_that_are_given_or_modelled():
+    assert Designs(open_experiment("burst", hours=0.2, compiled=True)).an_entry().startswith("a modelled 1")
+    given = Designs(open_experiment("burst", hours=0.2, compiled=True, entry_bytes=1024))
+    assert given.an_entry() == "the given 1020 bytes an entry"
+    heap = given.table()["heap_mib"]
+    # Whatever the design, an entry is an entry: those of the same peak take the same.
+    assert heap["heap"] == heap["bounded"] == heap["retired_total"]
+
+
 def test_without_a_cap_nothing_is_sorted_and_without_increments_nothing_is_said(tmp_path):
     endless = Replacement(Designs(open_experiment("burst", hours=0.5, max_entries=0, compiled=True)))
     assert endless.pruning()["value"].iloc[-1].startswith("none, as without a cap")

@@ -94,7 +94,7 @@ def test_a_log_by_hand(tmp_path):
 def test_words_stand_where_there_is_no_number(tmp_path):
     one = of_rows(tmp_path / "one.csv", "5,a,increment,drops")
     assert set(one.rows[0].texts.values()) >= {"no limit given", "too few instants to say", "none", "neither"}
-    assert one.answer().startswith("There are too few instants to say whether the maps of one leak.")
+    assert one.answer().startswith("There are too few instants to say whether one leaks.")
     # Two rows in a second: every eviction, and every increment of the second half, is too near to one end.
     two = of_rows(tmp_path / "two.csv", "5,a,increment,", "6,b,increment,drops", "7,b,increment,drops")
     assert two.rows[0].texts["mean_ns"] == "too short to say"

@@ -109,6 +109,12 @@ def test_beyond_what_is_simulated_it_says_at_least_or_nothing():
     assert "at least" in fleet.draw_time().message
 
 
+def test_memory_is_said_to_stand_on_the_bytes_that_are_given_or_modelled(tmp_path):
+    file = log(tmp_path, ["0,a,,\n", "1,b,,\n"])
+    assert Scale(open_experiment(trace=file, entry_bytes=500)).an_entry() == "the given 500 bytes an entry"
+    assert Scale(open_experiment(trace=file)).an_entry().startswith("a modelled ")
+
+
 def test_one_counter_has_one_map_and_several_have_several(tmp_path):
     named = {}
     for last in ("no_client", "drops"):
