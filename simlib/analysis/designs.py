@@ -35,8 +35,11 @@ BOUND = next((name for name, design in DESIGNS.items() if design.needs_future), 
 FLOOD_HOURS = 0.5
 """Length of the flood that every design is shown under: the store is full for most of it."""
 
-MOST_STEPS = 50_000
-"""Operations at most whose steps are counted: only the readable stores count them, at some microseconds for each."""
+MOST_STEPS = 100_000
+"""Operations at most whose steps are counted: only the readable stores count them, at some microseconds for each.
+
+They are the last of a stream, as the first may meet a store that traffic has yet to fill.
+"""
 
 SHIPPED_CAP = Settings().max_entries
 """The cap at which the designs were measured in Go."""
@@ -165,7 +168,7 @@ class Designs:
 
         A step is an entry visited, compared or moved, as the readable store counts them.
         """
-        trace, rows = self.experiment.first.counters[self.experiment.counter].first(MOST_STEPS), {}
+        trace, rows = self.experiment.first.counters[self.experiment.counter].last(MOST_STEPS), {}
         for name in DESIGNS:
             steps = reference(trace, name, self.experiment.settings).steps.sum(axis=1) if len(trace) else np.zeros(1)
             rows[name] = (steps.mean(), np.percentile(steps, 99, method="inverted_cdf"), steps.max())

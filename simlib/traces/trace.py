@@ -49,14 +49,19 @@ class Trace:
 
     def only(self, counter: str) -> "Trace":
         """Return the operations of one counter, with sessions numbered anew."""
-        rows = self.counter == COUNTERS.index(counter)
-        codes, kept = pd.factorize(self.session[rows])
-        return Trace(self.time[rows], codes.astype(np.int32), self.op[rows], self.counter[rows], self.ids[kept])
+        return self._part(self.counter == COUNTERS.index(counter))
 
     def first(self, rows: int) -> "Trace":
         """Return the first `rows` operations, with sessions numbered anew."""
-        codes, kept = pd.factorize(self.session[:rows])
-        return Trace(self.time[:rows], codes.astype(np.int32), self.op[:rows], self.counter[:rows], self.ids[kept])
+        return self._part(slice(rows))
+
+    def last(self, rows: int) -> "Trace":
+        """Return the last `rows` operations, with sessions numbered anew."""
+        return self._part(slice(max(len(self) - rows, 0), None))
+
+    def _part(self, rows: slice | np.ndarray) -> "Trace":
+        codes, kept = pd.factorize(self.session[rows])
+        return Trace(self.time[rows], codes.astype(np.int32), self.op[rows], self.counter[rows], self.ids[kept])
 
     @cached_property
     def next_row(self) -> np.ndarray:

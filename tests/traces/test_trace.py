@@ -10,6 +10,15 @@ from simlib.traces.trace import Trace
 from tests.traces.helpers import trace_of
 
 
+def test_the_first_and_the_last_operations_number_their_sessions_anew():
+    trace = Trace.of([1, 2, 3, 4], ["a", "b", "c", "b"], [0, 0, 1, 0], [0, 0, 0, 0])
+    for part, rows in ((trace.first(2), slice(0, 2)), (trace.last(2), slice(2, 4)), (trace.last(9), slice(0, 4))):
+        assert part.time.tolist() == trace.time[rows].tolist()
+        assert part.ids[part.session].tolist() == trace.ids[trace.session][rows].tolist()
+        assert part.session[0] == 0
+        assert set(part.session.tolist()) == set(range(part.ids.size))
+
+
 def test_only_one_counter():
     trace = trace_of((0, "a", 0, 0), (1, "b", 0, 1), (2, "a", 1, 1))
     drops = trace.only("drops")
