@@ -1,7 +1,9 @@
 """All outcomes that a folder holds, complete and failed, those of this run first, and nothing half-made."""
 
-from simlib.report.results import read_outcomes
-from tests.report.made import make_failure, make_run
+import json
+
+from simlib.report.results import findings_of, read_outcomes
+from tests.report.made import make_failure, make_run, write_json
 
 
 def test_outcomes_of_this_time_come_first_and_earlier_ones_stay(tmp_path):
@@ -40,3 +42,22 @@ def test_tables_are_read_with_their_columns(tmp_path):
     make_run(tmp_path, "a", "05_designs", tables={"prices": "design,mean_ns\nheap_,5\n"})
     (table,) = read_outcomes(tmp_path)[0].of("tables")
     assert (table["name"], table["columns"], table["rows"]) == ("prices", ["design", "mean ns"], [["heap_", "5"]])
+
+
+def test_findings_of_a_case_come_from_all_its_notebooks_in_one_order(tmp_path):
+    tile = {"value": "1", "note": "", "good": None}
+    make_run(tmp_path, "a", "00_overview", tiles={"lost": tile}, verdict="No.")
+    make_run(tmp_path, "a", "04_sizing", verdict="Set it.", tiles={"setting": tile}, sentences={"actions": ["B."]})
+    make_run(tmp_path, "a", "03_prune_cost", tiles={"cost": tile, "out_of_memory": tile}, sentences={"actions": ["A."]})
+    make_failure(tmp_path, "b", "01_memory")
+    (findings,) = findings_of(read_outcomes(tmp_path))
+    assert list(findings.tiles) == ["out_of_memory", "cost", "setting"]
+    assert findings.verdict == "Set it."
+    assert findings.sentences("actions") == ["A.", "B."]
+
+
+def test_a_summary_of_an_earlier_version_counts_as_not_run(tmp_path):
+    path = make_run(tmp_path, "a", "01_memory") / "summary.json"
+    summary = json.loads(path.read_text(encoding="utf-8"))
+    write_json(path, {name: value for name, value in summary.items() if name != "scope"})
+    assert read_outcomes(tmp_path) == []
