@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from simlib.analysis.harm import LOGGED, AfterWarmUp, by_class, hardest_hit, share
+from simlib.analysis.points import TARGETS
 from simlib.core.numbers import format_duration, format_number, format_percent
 from simlib.core.statistics import Estimate, estimate
 from simlib.experiments.experiment import Experiment
@@ -102,14 +103,15 @@ class Accuracy:
     def _evicts(self) -> bool:
         return any(t.cap_evictions + t.ttl_evictions for t in self._totals)
 
-    def tile(self) -> tuple[str, str]:
-        """Give the counts lost as a few words, and a note on them."""
+    def tile(self) -> tuple[str, str, bool | None]:
+        """Give the counts lost as a few words, a note on them, and whether they meet the targets of an advice."""
         if not self._evicts:
-            return "0 %", "of counts; no session is evicted"
+            return "0 %", "of counts; no session is evicted", True
         if self.silence:
-            return "not known", "evictions too near an end to judge"
-        false = format_percent(self.false_share.mean)
-        return format_percent(self.lost_share.mean), f"of counts; {false} of evictions hit sessions in use"
+            return "not known", "evictions too near an end to judge", None
+        lost, false = self.lost_share.mean, self.false_share.mean
+        note = f"of counts; {format_percent(false)} of evictions hit sessions in use"
+        return format_percent(lost), note, lost <= TARGETS.lost and false <= TARGETS.false
 
     def price(self) -> list[str]:
         """Say what the bound loses, and whom it hits, in two sentences at most; nothing where that is not known."""

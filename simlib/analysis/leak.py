@@ -116,7 +116,7 @@ class Leak:
             return ""
         entries, lasts = self.memory.growth.final, format_duration(self.memory.experiment.first.duration)
         return (
-            f"**Cap**: without one the {self.maps} held {format_number(entries)} entries after {lasts}; "
+            f"Cap: without one the {self.maps} held {format_number(entries)} entries after {lasts}; "
             f"bounded, a store held at most {format_count(self.memory.peak_entries[SHIPPED])}."
         )
 

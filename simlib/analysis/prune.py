@@ -6,6 +6,7 @@ from functools import cached_property
 import pandas as pd
 
 from simlib.analysis.cliff import Cliff
+from simlib.analysis.points import TARGETS
 from simlib.analysis.traffic import is_the_store
 from simlib.analysis.work import SORTS, Work, as_text, by_kind
 from simlib.core.numbers import format_duration, format_percent
@@ -119,12 +120,13 @@ class PruneCost:
             sorts = f"{format_percent(self.stalled.mean)} of them sort the whole store"
         return f"Increments hold the lock for {mean} on average, {worst} at worst and {plain} without a prune; {sorts}."
 
-    def tile(self) -> tuple[str, str]:
-        """The cost of an increment, as a number and a note."""
+    def tile(self) -> tuple[str, str, bool | None]:
+        """The cost of an increment, as a number, a note, and whether the worst meets the target of an advice."""
         if self.silence:
-            return "nothing", self.silence
+            return "nothing", self.silence, None
         sorts = f"{format_percent(self.stalled.mean)} sort the store" if self.stalled.mean else "none sorts the store"
-        return format_duration(self.mean_ns.mean), f"mean increment; worst {format_duration(self.worst_ns)}; {sorts}"
+        note = f"mean increment; worst {format_duration(self.worst_ns)}; {sorts}"
+        return format_duration(self.mean_ns.mean), note, self.worst_ns <= TARGETS.stall_ns
 
     def unknown(self) -> str:
         """Name what is not known of the cost, in a sentence; empty where there is none."""

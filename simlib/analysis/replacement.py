@@ -290,6 +290,6 @@ def lesson() -> str:
     times = {name: cost.design_cost(name) for name in PROFILED}
     parts = [f"{format_duration(each.mean_ns)} in {name}" for name, each in times.items() if each]
     return (
-        f"**Profile early**: at {format_count(SHIPPED_CAP)} entries an increment that brings a new session takes "
+        f"Profile early: at {format_count(SHIPPED_CAP)} entries an increment that brings a new session takes "
         f"{', '.join(parts[:-1])} and {parts[-1]} (mean, measured in Go)."
     )

@@ -81,7 +81,8 @@ def write_report(out: Path, current: Sequence[str] = ()) -> None:
         "missing": missing(outcomes),
         "anchors": {each.experiment for each in findings},
     }
-    page = Postmortem.of(findings[0]) if findings else None
+    ours = [each for each in content["overviews"] if each.experiment in current]
+    page = Postmortem.of(findings[0], next(iter(ours), None)) if findings else None
     postmortem = _postmortem(page)
     _write(out / "claims.json", _json([claim for each in complete for claim in _claims(each)]))
     _write(out / "manifest.json", _json(list(map(_manifest, outcomes))))

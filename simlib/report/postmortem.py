@@ -6,7 +6,7 @@ A notebook says for which section a sentence or a figure is; this module keeps t
 from dataclasses import dataclass, field
 
 from simlib.report.pack import SECTIONS
-from simlib.report.results import Findings
+from simlib.report.results import Findings, Outcome
 
 MOST_WORDS = 700
 """Words of the page, with its headings and the texts of its figures: what fits on one."""
@@ -23,6 +23,9 @@ TITLES = {
     "unknown": "What we do not know",
     "lessons": "Lessons",
 }
+
+LESSONS = ("Cap", "Prune proactively", "Test at scale", "Profile early")
+"""The lessons of the incident's write-up, in its order; a sentence on one begins with its name."""
 
 LISTED = ("actions", "unknown", "lessons")
 """Sections whose sentences are items of a list."""
@@ -58,13 +61,20 @@ class Postmortem:
     left_out: list[Section] = field(default_factory=list)
 
     @classmethod
-    def of(cls, findings: Findings) -> "Postmortem":
-        """Gather the sections of a case with at most MOST_FIGURES figures; the verdict opens the summary."""
+    def of(cls, findings: Findings, overview: Outcome | None = None) -> "Postmortem":
+        """Gather the sections of a case with at most MOST_FIGURES figures; the verdict opens the summary.
+
+        An overview of several cases has its say too, after the case's own notebooks.
+        """
         page, room = cls(findings), MOST_FIGURES
         for name in SECTIONS:
-            sentences = list(dict.fromkeys(findings.sentences(name)))
-            if name == "summary":
-                sentences = list(dict.fromkeys([*filter(None, [findings.verdict]), *sentences]))
+            beside = overview.summary["sentences"].get(name, []) if overview else []
+            sentences = [*findings.sentences(name), *beside]
+            if name == "summary" and findings.verdict:
+                sentences.insert(0, findings.verdict)
+            if name == "lessons":
+                sentences.sort(key=_lesson)
+            sentences = list(dict.fromkeys(sentences))
             figures = findings.figures(name)[:room]
             room -= len(figures)
             if sentences or figures:
@@ -89,3 +99,8 @@ class Postmortem:
         """Titles of the sections that nothing was said for."""
         said = {section.name for section in self.sections}
         return [title for name, title in TITLES.items() if name not in said]
+
+
+def _lesson(sentence: str) -> int:
+    """The place of a sentence among the lessons; last where it is on none of them."""
+    return next((place for place, name in enumerate(LESSONS) if sentence.startswith(name)), len(LESSONS))

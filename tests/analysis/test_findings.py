@@ -136,6 +136,7 @@ def test_increments_by_what_they_do_to_the_store_by_hand():
     assert prune.kinds_text().loc["visits and sorts all entries", "share of increments"] == "20 %"
     assert "20 % of them sort the whole store" in prune.answer()
     assert prune.tile()[1].endswith("20 % sort the store")
+    assert prune.tile()[2] is True
 
 
 def test_the_lesson_of_pruning_has_its_number():

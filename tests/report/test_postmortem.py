@@ -43,6 +43,19 @@ def test_sentences_and_figures_come_in_the_order_of_the_notebooks(tmp_path):
     assert "other.png" not in text
 
 
+def test_lessons_come_in_the_order_of_the_write_up_that_of_the_overview_among_them(tmp_path):
+    said = {"01_memory": "Cap: a.", "03_prune_cost": "Prune proactively: b.", "05_designs": "Profile early: d."}
+    for notebook, lesson in said.items():
+        make_run(tmp_path, "a", notebook, sentences={"lessons": ["Other.", lesson]})
+    make_run(tmp_path, "overview", "00_overview", sentences={"lessons": ["Test at scale: c."]})
+    write_report(tmp_path, ["overview", "a"])
+    text = (tmp_path / "postmortem.md").read_text(encoding="utf-8")
+    assert "\n- Cap: a.\n- Prune proactively: b.\n- Test at scale: c.\n- Profile early: d.\n- Other.\n" in text
+    # An overview of another time is not about this case.
+    write_report(tmp_path, ["a"])
+    assert "Test at scale" not in (tmp_path / "postmortem.md").read_text(encoding="utf-8")
+
+
 def test_a_section_that_nothing_was_said_for_is_left_out_and_named(tmp_path):
     make_run(tmp_path, "a", "01_memory", sentences={"impact": ["It grew."]})
     text = written(tmp_path)
