@@ -208,9 +208,17 @@ class ClosedForms:
         """The largest error of a closed form against its simulation, as a share; NaN without any."""
         return max((abs(form.ratio.mean - 1) for form in self.forms), default=np.nan)
 
-    def hold(self) -> bool:
-        """Whether no closed form is off by more than LIMIT."""
-        return all(abs(form.ratio.mean - 1) <= LIMIT for form in self.forms)
+    def hold(self) -> bool | None:
+        """Whether no closed form is off by more than LIMIT; None without any."""
+        return all(abs(form.ratio.mean - 1) <= LIMIT for form in self.forms) if self.forms else None
+
+    def answer(self) -> str:
+        """Report the checks of this experiment, in two sentences."""
+        little = "hold" if self.littles_law == 0 else "do not hold"
+        forms = "Closed forms cover only simulated sessions that nobody watches; here are none."
+        if self.forms:
+            forms = f"Closed forms and simulation differ by at most {format_percent(self.error())}."
+        return f"The stores {little} Little's law exactly here. {forms}"
 
     def table(self) -> pd.DataFrame:
         """The closed forms as text, a row each."""

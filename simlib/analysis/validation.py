@@ -39,10 +39,48 @@ LIVE_GO_OPERATIONS = 20_000
 
 
 @dataclass(frozen=True)
-class Validation:
-    """Checks of the models, on an experiment and in general."""
+class GoLedgers:
+    """The ledgers of the installed Go beside Python's: its `version`, empty where there is none.
 
-    experiment: Experiment
+    `compared` operations of an experiment were replayed by both; `differ` counts the ledgers that differ.
+    """
+
+    version: str
+    compared: int
+    differ: int
+
+    @classmethod
+    def of(cls, experiment: Experiment) -> "GoLedgers":
+        """Replay the first operations of an experiment by both."""
+        try:
+            program = golang.build()
+        except InputError:
+            return cls("", 0, 0)
+        compared = differ = 0
+        with golang.Program(program) as go:
+            for whole in experiment.first.counters.values():
+                trace = whole.first(LIVE_GO_OPERATIONS)
+                for design in LIVE_DESIGNS:
+                    ours = asdict(ledger.totals(trace, replay(trace, design, experiment.settings)))
+                    compared += len(trace)
+                    differ += ours != go.ledger(trace, design, experiment.settings)
+            return cls(go.version(), compared, differ)
+
+    @property
+    def agree(self) -> bool | None:
+        """Whether no ledger differs; None where there is no Go."""
+        return self.differ == 0 if self.version else None
+
+    def note(self) -> str:
+        """Report the comparison, in a sentence; empty where there is none."""
+        if not self.version:
+            return ""
+        same = "the same ledgers" if not self.differ else f"{self.differ} different ledgers"
+        return f"{self.version} gives {same} on {format_count(self.compared)} operations."
+
+
+class Validation:
+    """Checks of the models, whatever the experiment."""
 
     # --- The stores
 
@@ -50,31 +88,6 @@ class Validation:
     def conformance(self) -> dict[str, int]:
         """Streams, operations and differences when Go and Python were compared at the last calibration."""
         return json.loads((CALIBRATION / "conformance.json").read_text(encoding="utf-8"))
-
-    @cached_property
-    def go(self) -> tuple[str, int, int]:
-        """The installed Go (or an empty name), operations of this experiment compared with it, ledgers that differ."""
-        try:
-            program = golang.build()
-        except InputError:
-            return "", 0, 0
-        compared = differ = 0
-        with golang.Program(program) as go:
-            for whole in self.experiment.first.counters.values():
-                trace = whole.first(LIVE_GO_OPERATIONS)
-                for design in LIVE_DESIGNS:
-                    ours = asdict(ledger.totals(trace, replay(trace, design, self.experiment.settings)))
-                    compared += len(trace)
-                    differ += ours != go.ledger(trace, design, self.experiment.settings)
-            return go.version(), compared, differ
-
-    def go_note(self) -> str:
-        """Report the comparison with an installed Go, in a sentence."""
-        version, compared, differ = self.go
-        if not version:
-            return "Go is not installed here; the measurements in `data/calibration/` are used."
-        same = "the same ledgers" if not differ else f"{differ} different ledgers"
-        return f"{version} gives {same} on the first {format_count(compared)} operations of this experiment."
 
     # --- The heap
 

@@ -207,7 +207,7 @@ def test_figures_take_a_design_s_colour_and_map_from_its_registration(monkeypatc
     for name, colour in repainted.items():
         monkeypatch.setitem(registry.DESIGNS, name, replace(registry.DESIGNS[name], colour=colour))
     experiment = open_experiment("incident", hours=0.1, replications=1)
-    memory, validation = Memory(experiment, "1.27"), Validation(experiment)
+    memory, validation = Memory(experiment, "1.27"), Validation()
     for drawing, designs in (
         (Leak(memory).draw(), INCIDENT),
         (validation.draw_heap(), INCIDENT),
@@ -269,8 +269,15 @@ def test_a_figure_of_pruning_has_all_its_numbers(flood):
     check_figures([PruneCost(flood).cliff.draw()])
 
 
-def test_a_figure_of_what_was_measured_has_a_short_title_and_all_its_numbers(flood):
-    drawings = figures_of(Validation(flood))
+def test_a_stream_without_closed_forms_has_no_claim_on_them():
+    theory = ClosedForms(experiment_of(OPERATIONS, Settings(max_entries=1, ttl=0)))
+    assert theory.littles_law == 0
+    assert theory.hold() is None
+    assert theory.answer().endswith("Closed forms cover only simulated sessions that nobody watches; here are none.")
+
+
+def test_a_figure_of_what_was_measured_has_a_short_title_and_all_its_numbers():
+    drawings = figures_of(Validation())
     check_figures([drawing for drawing in drawings if "resident_mib" not in drawing.data])
     # A process that has reached the limit has no memory any more.
     (incident,) = [drawing for drawing in drawings if "resident_mib" in drawing.data]
