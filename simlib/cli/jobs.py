@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 ON_DEMAND = ("06_validation", "07_scale")
 """Notebooks that no decision needs: they run last on a workload, and only where they are named on a log."""
 
+READABLE = ("01_memory", "06_validation")
+"""Notebooks that take the readable engines, and so the longest."""
+
 OF_WORKLOADS = ("seed", "replications", "hours")
 """Parameters without a meaning for a log."""
 
@@ -75,7 +78,6 @@ def plan(options: argparse.Namespace) -> Plan:
     several = _together(subjects, options.workload)
     whole = directories[0] if len(subjects) == 1 else directory_of(several)
     jobs = []
-    # The later notebooks take longer: begun first, they leave no processor idle at the end.
     for notebook in reversed(declared):
         values = default_parameters(notebook)
         known = {name: value for name, value in given.items() if name in values}
@@ -88,7 +90,9 @@ def plan(options: argparse.Namespace) -> Plan:
             return 3
         return 0 if job.experiment == directories[0] else 1 if compares(job.notebook) else 2
 
-    return Plan(sorted(jobs, key=rank), sum(rank(job) == 0 for job in jobs))
+    # What takes longest is begun first, so that no processor is idle at the end: the later notebooks take longer.
+    ordered = sorted(jobs, key=lambda job: (rank(job), job.notebook not in READABLE))
+    return Plan(ordered, sum(rank(job) == 0 for job in jobs))
 
 
 def _given(options: argparse.Namespace, declared: Mapping[str, Mapping]) -> dict[str, object]:

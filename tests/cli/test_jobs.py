@@ -21,7 +21,7 @@ ACROSS = "workloads: str = ''  # w\ntraces: str = ''  # t\nreplications: int = 5
 def planned(tmp_path, monkeypatch):
     """Plan a run of small notebooks: one across cases, two that decide, and one on demand."""
     monkeypatch.setattr(notebooks, "NOTEBOOKS", tmp_path)
-    for name, source in (("00_all", ACROSS), ("01_one", PLAIN), ("05_five", PLAIN + "\nk: int = 1  # n")):
+    for name, source in (("00_all", ACROSS), ("01_memory", PLAIN), ("05_five", PLAIN + "\nk: int = 1  # n")):
         write(tmp_path / f"{name}.ipynb", source)
     write(tmp_path / f"{ON_DEMAND[0]}.ipynb", PLAIN)
     (tmp_path / "access.csv").write_text("time,session\n0,a\n1,b\n")
@@ -44,7 +44,7 @@ def folders(found):
 
 def test_a_log_gets_what_decides_in_its_own_folder(planned):
     found = planned("--trace", planned.log)
-    assert folders(found) == [("05", "access"), ("01", "access"), ("00", "access")]
+    assert folders(found) == [("01", "access"), ("05", "access"), ("00", "access")]
     assert found.leading == 3
     assert json.loads(found.jobs[-1].parameters["traces"]) == [str(planned.log)]
     assert [job.parameters.get("trace") for job in found.jobs] == [str(planned.log), str(planned.log), None]
@@ -59,11 +59,11 @@ def test_a_log_gets_a_notebook_on_demand_where_it_is_named(planned):
 def test_of_several_workloads_the_first_is_decided_first_and_what_compares_them_runs_once(planned):
     found = planned("--workload", "incident", "--workload", "steady", "--profile", "ci")
     assert folders(found) == [
-        ("05", "incident.ci"),
         ("01", "incident.ci"),
+        ("05", "incident.ci"),
         ("00", "overview.incident+steady.ci"),
-        ("05", "steady.ci"),
         ("01", "steady.ci"),
+        ("05", "steady.ci"),
         ("06", "incident.ci"),
         ("06", "steady.ci"),
     ]
@@ -85,7 +85,7 @@ def test_a_parameter_names_the_folder_and_reaches_the_notebooks_that_declare_it(
     found = planned("--workload", "steady", "--parameter", "k=7", "--parameter", "max_entries=4096")
     assert {job.experiment for job in found.jobs} == {"steady.k=7,max_entries=4096"}
     with_k = {job.notebook: job.parameters.get("k") for job in found.jobs}
-    assert with_k == {"05_five": 7, "01_one": None, "00_all": None, ON_DEMAND[0]: None}
+    assert with_k == {"05_five": 7, "01_memory": None, "00_all": None, ON_DEMAND[0]: None}
     assert {job.experiment for job in planned("--workload", "steady", "--parameter", "k=1").jobs} == {"steady"}
 
 
