@@ -44,7 +44,7 @@ def targets_of(
     memory_mib: float = 0,
     max_stall: str = "1ms",
     headroom: float = TARGETS.headroom,
-    entry_limit: int = 0,
+    entry_limit: int | None = None,
 ) -> Targets:
     """Return the targets of a notebook's parameters. Raises InputError for a number that is out of range.
 

@@ -77,13 +77,12 @@ def _advise(options: argparse.Namespace) -> int:
     from simlib.analysis.points import Point
     from simlib.stores.contract import Settings
     from simlib.stores.registry import SHIPPED
-    from simlib.workloads.entry import UNKNOWN
 
     now = Point(SHIPPED, Settings(options.max_entries, options.ttl, options.prune_every))
-    with _simulated(options) if _is_workload(options.source) else _log(options) as (traces, source, entry):
+    with _simulated(options) if _is_workload(options.source) else _log(options) as (traces, source, (entry, limit)):
         counter = options.counter or busiest(traces)
         traces = [each.only(counter) for each in traces]
-        entry, limit = entry_and_limit(options, replace(entry, key_length=traces[0].key_length), UNKNOWN)
+        entry, limit = entry_and_limit(options, replace(entry, key_length=traces[0].key_length), limit)
         targets = _targets(options, limit)
         advice = Advice(traces, targets, entry, simulated=bool(source.seeds), now=now)
         commands = commands_for(advice, source)
@@ -106,21 +105,22 @@ def _targets(options: argparse.Namespace, limit: "Limit") -> "Targets":
 
 def _is_workload(names: list[str]) -> bool:
     """Whether a name is of a workload and not of a log. Raises InputError where it is neither."""
-    from simlib.workloads.schema import workload_names
+    from simlib.workloads.schema import incident_names, workload_names
 
-    name = names[0]
-    is_workload = name in workload_names() or Path(name).suffix in (".yaml", ".yml")
+    name, known = names[0], [*workload_names(), *incident_names()]
+    is_workload = name in known or Path(name).suffix in (".yaml", ".yml")
     if is_workload and len(names) > 1:
         raise InputError(f"advice is for one workload at a time: {name!r} is followed by {names[1]!r}")
     if not (is_workload or name == "-" or "." in Path(name).name or Path(name).exists()):
-        raise InputError(f"{name!r} is neither a log nor a workload: the workloads are {', '.join(workload_names())}")
+        raise InputError(f"{name!r} is neither a log nor a workload: the workloads are {', '.join(known)}")
     return is_workload
 
 
 @contextmanager
-def _simulated(options: argparse.Namespace) -> Iterator[tuple[list, "Source", "Entry"]]:
-    """Give the replications of a workload, the source of the advice, and the entry."""
+def _simulated(options: argparse.Namespace) -> Iterator[tuple[list, "Source", tuple["Entry", "Limit"]]]:
+    """Give the replications of a workload, the source of the advice, and what is known of an entry and its limit."""
     from simlib.analysis.commands import SEEDS, Source
+    from simlib.workloads.entry import Limit
     from simlib.workloads.generator import generate
     from simlib.workloads.schema import load_workload
 
@@ -128,20 +128,20 @@ def _simulated(options: argparse.Namespace) -> Iterator[tuple[list, "Source", "E
     if options.hours is not None:
         workload = workload.lasting(options.hours * HOUR)
     source = Source(options.source, (), chosen, options.hours or 0, *_chosen(options))
-    yield [generate(workload, seed) for seed in chosen], source, workload.entry
+    yield [generate(workload, seed) for seed in chosen], source, (workload.entry, Limit(entries=workload.entry_limit))
 
 
 @contextmanager
-def _log(options: argparse.Namespace) -> Iterator[tuple[list, "Source", "Entry"]]:
-    """Give the one trace of a log, the source of the advice, and the entry."""
+def _log(options: argparse.Namespace) -> Iterator[tuple[list, "Source", tuple["Entry", "Limit"]]]:
+    """Give the one trace of a log, the source of the advice, and what is known of an entry and its limit."""
     from simlib.analysis.commands import Source
-    from simlib.workloads.entry import MODELLED
+    from simlib.workloads.entry import MODELLED, UNKNOWN
 
     if options.seeds or options.hours is not None:
         raise InputError("--seeds and --hours are for workloads: leave them out with a log")
     with read_log(options.source, options) as (_, trace):
         source = Source(options.source, given_log_options(options), (), 0, *_chosen(options))
-        yield [trace], source, MODELLED
+        yield [trace], source, (MODELLED, UNKNOWN)
 
 
 def _chosen(options: argparse.Namespace) -> tuple[list[str], str]:

@@ -94,6 +94,13 @@ def test_a_limit_in_entries_stands_instead_of_memory(capsys, two):
     assert (found["targets_met"], found["recommended"]["heap_mib"]) == (True, 32 * 1024)
 
 
+def test_a_limit_in_entries_of_a_workload_is_its_own(capsys):
+    found = advised(capsys, "metric_streams", "--hours", "0.5", "--seeds", "1")
+    assert found["recommended"]["max_entries"] <= 2048
+    more = advised(capsys, "metric_streams", "--hours", "0.5", "--seeds", "1", "--entry-limit", "100000")
+    assert more["recommended"]["max_entries"] > 2048
+
+
 def test_advice_is_for_the_counter_with_more_increments_or_for_the_one_that_is_named(capsys, two):
     assert advised(capsys, two)["evidence"]["counter"] == "drops"
     found = advised(capsys, two, "--counter", "no_client")
