@@ -6,13 +6,25 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from simlib.core.numbers import format_number, format_percent
+from simlib.core.numbers import YEAR, format_number, format_percent
 from simlib.core.statistics import estimate
+from simlib.core.units import DAY, HOUR
 from simlib.experiments.experiment import Experiment
-from simlib.experiments.time_to_limit import growth_by_class
+from simlib.experiments.time_to_limit import TOO_FEW, growth_by_class
 from simlib.figures import memory as figures
 from simlib.figures.style import Drawing, LeftOut
 from simlib.stores.registry import LEAKED
+
+
+def gain(an_hour: float) -> str:
+    """Format entries gained an hour, of which there are some, by the hour, day or year.
+
+    >>> gain(605), gain(0.5), gain(0.001)
+    ('605 entries an hour', '12 entries a day', '8.77 entries a year')
+    """
+    units = (("an hour", HOUR), ("a day", DAY), ("a year", YEAR))
+    name, size = next((unit for unit in units if an_hour * unit[1] / HOUR >= 1), units[-1])
+    return f"{format_number(an_hour * size / HOUR)} entries {name}"
 
 
 @dataclass(frozen=True)
@@ -62,12 +74,13 @@ class Growth:
 
     def _parts(self) -> pd.Series:
         """The share of each class in the growth, as text."""
-        still = np.where(self.classes["growth"] == 0, "does not grow", "up and down")
+        growth = self.classes["growth"]
+        still = np.select([growth == 0, growth.isna()], ["does not grow", "not known"], "up and down")
         return self.classes["share"].map(format_percent).where(self.classes["share"] > 0, still)
 
     def answer(self, with_rate: bool = True) -> str:
         """Say who grows the maps most, and how fast they grow, in a sentence."""
-        rate = f"The growth is {format_number(self.classes['growth'].sum())} entries an hour" if with_rate else ""
+        rate = f"The growth is {gain(self.classes['growth'].sum())}" if with_rate else ""
         sentence = "; ".join(filter(None, (rate, self.blame())))
         return f"{sentence}." if sentence else ""
 
@@ -87,7 +100,12 @@ class Growth:
         """Draw the entries of the unbounded maps by class of session."""
         if self.classes.empty:
             return LeftOut(f"No figure: the unbounded {self.experiment.named('map')} never held an entry.")
-        first, message = self.experiment.first, self.blame() or "no class of sessions grows over the second half"
+        first = self.experiment.first
+        if not first.duration:
+            return figures.ONE_INSTANT
+        known = self.classes["growth"].notna().all()
+        nobody = "no class of sessions grows over the second half" if known else f"{TOO_FEW} who grows"
+        message = self.blame() or nobody
         # The class that grows most lies on top.
         names = self.classes.index[::-1]
         return figures.growth_by_class(

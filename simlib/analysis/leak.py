@@ -5,14 +5,16 @@ Answer, title, caption and post-mortem take each number from one place.
 
 from dataclasses import dataclass
 
+from simlib.analysis.growth import gain
 from simlib.analysis.memory import Memory
 from simlib.core.numbers import format_count, format_duration, format_memory, format_number
 from simlib.core.units import HOUR
 from simlib.experiments.experiment import describe_bounds
 from simlib.experiments.replication import LIVE_DESIGNS
 from simlib.figures import memory as figures
-from simlib.figures.style import Drawing
+from simlib.figures.style import Drawing, LeftOut
 from simlib.stores.registry import LEAKED, SHIPPED, find_design
+from simlib.workloads.entry import Limit
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,7 @@ class Leak:
         """Answer the notebook's question: the verdict, who grows the maps, and what the bound changes."""
         # Where no time is given, the verdict is the growth.
         who = self.memory.growth.answer(with_rate=self.memory.oom.finite) if self.grows else ""
-        most = format_count(self.memory.peak_entries[SHIPPED])
-        bounded = f"Bounded, {self._enough()}, with at most {most} entries in a store, at {self._an_entry()}."
+        bounded = f"Bounded, {self._enough()}, with at most {self._most()} in a store, at {self._an_entry()}."
         return " ".join(filter(None, (f"{self._outcome()}.", who, bounded)))
 
     def tile(self) -> tuple[str, str, bool | None]:
@@ -54,7 +55,8 @@ class Leak:
         if not oom.known:
             return "not known", oom.text(), None
         if self.grows and not limit.known:
-            return f"+{format_number(oom.growth.mean)} entries/h", "unbounded; no limit given", None
+            rate = gain(oom.growth.mean).replace(" an ", "/").replace(" a ", "/").replace("/hour", "/h")
+            return f"+{rate}", "unbounded; no limit given", None
         return "does not grow", "also without a bound", True
 
     # --- Sections of the post-mortem
@@ -63,13 +65,13 @@ class Leak:
         """Say what grew, and when it reached the limit."""
         if not (self.grows and self.memory.oom.finite):
             return f"{self._outcome()}."
-        return f"{self._outcome()}, growing by {format_number(self.memory.oom.growth.mean)} entries an hour."
+        return f"{self._outcome()}, growing by {gain(self.memory.oom.growth.mean)}."
 
     def impact(self) -> list[str]:
         """Say when the process runs out of memory, and how much the maps took."""
-        memory, lasts = self.memory, format_duration(self.memory.experiment.first.duration)
+        memory = self.memory
         took = (
-            f"Within {lasts} the unbounded {self.maps} took up to {format_memory(memory.unbounded_peak_mib)}; "
+            f"Within {self._lasts()} the unbounded {self.maps} took up to {format_memory(memory.unbounded_peak_mib)}; "
             f"bounded, {self._enough()}."
         )
         if memory.oom.finite:
@@ -94,7 +96,7 @@ class Leak:
         memory = self.memory
         held = (
             f"Bounded ({describe_bounds(memory.experiment.settings)}), no store held more than "
-            f"{format_count(memory.peak_entries[SHIPPED])} entries: {self._enough()}."
+            f"{self._most()}: {self._enough()}."
         )
         third = memory.third_mib
         left = f"A third map was left without a bound: {format_memory(third[-1])} at the end." if third.any() else ""
@@ -105,8 +107,7 @@ class Leak:
         experiment = self.memory.experiment
         source = "How many sessions arrive, and how many are never deleted, is assumed in the workload, not measured."
         if not experiment.simulated:
-            lasts = format_duration(experiment.first.duration)
-            source = f"The log covers {lasts}; what comes after it is a projection from its second half."
+            source = f"The log covers {self._lasts()}; what comes after it is a projection from its second half."
         modelled = "" if experiment.entry.given else f", within 10 % on Go {self.memory.go_version} with GOGC=100"
         return [source, f"Memory stands on {self._an_entry()}{modelled}."]
 
@@ -114,10 +115,10 @@ class Leak:
         """Show why a map needs a cap, by numbers; empty where nothing grows."""
         if not self.grows:
             return ""
-        entries, lasts = self.memory.growth.final, format_duration(self.memory.experiment.first.duration)
+        entries = format_number(self.memory.growth.final)
         return (
-            f"Cap: without one the {self.maps} held {format_number(entries)} entries after {lasts}; "
-            f"bounded, a store held at most {format_count(self.memory.peak_entries[SHIPPED])}."
+            f"Cap: without one the {self.maps} held {entries} entries after {self._lasts()}; "
+            f"bounded, a store held at most {self._most()}."
         )
 
     # --- The figure
@@ -141,9 +142,11 @@ class Leak:
             f"the way to it, dashed, is projected from the growth of the last {half}."
         )
 
-    def draw(self) -> Drawing:
+    def draw(self) -> Drawing | LeftOut:
         """Draw resident memory over time, unbounded and bounded, with the limit."""
         memory, first = self.memory, self.memory.experiment.first
+        if not first.duration:
+            return figures.ONE_INSTANT
         at = first.grid()
         unbounded, bounded = (first.sample(first.entries(design), at) for design in LIVE_DESIGNS)
         return figures.heap(
@@ -174,8 +177,15 @@ class Leak:
             return f"{oom.text()[0].upper()}{oom.text()[1:]} whether the {maps} would grow"
         if not self.grows:
             return f"The {maps} did not grow"
-        rate = format_number(oom.growth.mean)
-        return f"The {maps} gained {rate} entries an hour" + (", not in every replication" if limit.known else "")
+        return f"The {maps} gained {gain(oom.growth.mean)}" + (", not in every replication" if limit.known else "")
+
+    def _lasts(self) -> str:
+        duration = self.memory.experiment.first.duration
+        return format_duration(duration) if duration else "one instant"
+
+    def _most(self) -> str:
+        """The most entries of a bounded store."""
+        return Limit(entries=self.memory.peak_entries[SHIPPED]).text()
 
     def _enough(self) -> str:
         """The memory that the bounded stores need, as a clause."""

@@ -188,9 +188,11 @@ class Memory:
 
     # --- Figures
 
-    def draw_bound(self) -> Drawing:
+    def draw_bound(self) -> Drawing | LeftOut:
         """Draw the entries of the fuller bounded store, against the cap and those that will be used again."""
         replication, cap = self.experiment.first, self.experiment.settings.max_entries
+        if not replication.duration:
+            return figures.ONE_INSTANT
         peaks, at = self._peaks(SHIPPED), self.experiment.first.grid()
         kept, in_use = replication.kept(max(peaks, key=peaks.get), at)
         unused = format_percent(1 - in_use.sum() / max(kept.sum(), 1))

@@ -96,12 +96,13 @@ def time_to_limit(replications: Sequence[Replication], design: str, limit: float
 def growth_by_class(replications: Sequence[Replication], design: str) -> pd.DataFrame:
     """Measure the entries gained an hour in each window of the second halves, a row a window, a column a class.
 
-    NaN where a replication takes no time. Only for a design that never evicts.
+    NaN in a replication of too few instants. Only for a design that never evicts.
     """
     windows = []
     for replication in replications:
         gained = replication.entries_by_class(design, replication.grid(2 * WINDOWS)[WINDOWS:]).diff()[1:]
-        windows.append(gained / (replication.duration / (2 * WINDOWS) / HOUR or np.nan))
+        hours = np.nan if _has_few_instants(replication) else replication.duration / (2 * WINDOWS) / HOUR
+        windows.append(gained / hours)
     return pd.concat(windows, ignore_index=True)
 
 
@@ -112,11 +113,16 @@ def growth_in_windows(replication: Replication, design: str) -> np.ndarray:
     return np.diff(replication.sample(replication.entries(design), bounds)) / hours if hours else np.zeros(WINDOWS)
 
 
-def _projected(replication: Replication, entries: np.ndarray, growth: float, limit: float) -> float:
+def _has_few_instants(replication: Replication) -> bool:
+    """Whether the second half has too few instants to say how the entries grow."""
     time, middle = replication.trace.time, replication.start + replication.duration // 2
     late = time[np.searchsorted(time, middle, side="right") :]
     # In order of time, an instant is new where the time changes: far quicker to count than unique values.
-    if np.count_nonzero(np.diff(late, prepend=middle)) < FEW_INSTANTS:
+    return np.count_nonzero(np.diff(late, prepend=middle)) < FEW_INSTANTS
+
+
+def _projected(replication: Replication, entries: np.ndarray, growth: float, limit: float) -> float:
+    if _has_few_instants(replication):
         return np.nan
     if growth <= 0:
         return np.inf

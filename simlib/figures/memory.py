@@ -17,6 +17,7 @@ from simlib.figures.style import (
     STYLE,
     VERMILION,
     Drawing,
+    LeftOut,
     label_ends,
     layer_colours,
     memory_unit,
@@ -27,6 +28,9 @@ from simlib.figures.style import (
 
 FARTHEST = 30
 """Times the length of a figure's lines up to which the axis is extended to where the limit is reached."""
+
+
+ONE_INSTANT = LeftOut("No figure: all comes at one instant, so nothing is seen over time.")
 
 
 class Limit(NamedTuple):
@@ -173,3 +177,5 @@ def _over_time(axes: Axes, end: float, top: float) -> None:
     """Let the axes begin at 0 and end with the time and at `top`."""
     axes.set_ylim(0, top)
     axes.set_xlim(0, max(end, 1e-9))
+    if axes.get_ylabel().startswith("entries"):
+        axes.yaxis.get_major_locator().set_params(integer=True)

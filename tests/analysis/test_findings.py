@@ -67,6 +67,7 @@ def test_who_grows_the_maps_is_not_who_lies_there():
     # Two workers from the start, two orphans in the second half, of which one is deleted, and a third session before.
     rows = [(0, "w1", "increment"), (1, "w2", "increment"), (2, "early", "increment")]
     rows += [(6000, "w1", "increment"), (6500, "w2", "increment"), (7000, "o1", "increment"), (7100, "o2", "increment")]
+    rows += [(7101 + number, "w1", "increment") for number in range(9)]
     experiment = experiment_of([*rows, (7200, "o2", "delete")], Settings())
     of = np.array([{"w": 0, "o": 1, "e": 2}[name[0]] for name in experiment.first.trace.ids])
     first = replace(experiment.first, classes=("worker", "orphan", "early"), class_of=of)

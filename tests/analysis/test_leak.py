@@ -7,7 +7,7 @@ import pytest
 from simlib.analysis.leak import Leak
 from simlib.analysis.memory import Memory
 from simlib.core.units import MINUTE
-from simlib.figures.memory import FARTHEST
+from simlib.figures.memory import FARTHEST, ONE_INSTANT
 from simlib.models.heap import MIB
 from simlib.stores.contract import Settings
 from simlib.workloads.entry import Entry
@@ -105,7 +105,11 @@ def test_a_few_rows_are_no_leak(rows, mib):
     leak = leak_of(rows, mib)
     assert leak.tile() == ("not known", "too few instants to say", None)
     assert leak.answer().startswith("Too few instants to say whether the unbounded map would grow. Bounded,")
-    assert leak.draw().message.startswith("Too few instants to say")
+    shown = leak.draw()
+    assert shown == ONE_INSTANT if rows == STEADY[:1] else shown.message.startswith("Too few instants to say")
+    assert leak.memory.growth.blame() == ""
+    assert leak.memory.growth.table()["share of the growth"].tolist() == ["not known"]
+    assert leak.root_cause()[0] == ""
     assert leak.lesson() == ""
     assert leak.memory.limits_in_order() is None
 
@@ -125,3 +129,14 @@ def test_memory_is_said_to_be_modelled_where_nothing_is_given():
     assert "a modelled " in leak.answer()
     assert "within 10 %" in leak.unknown()[1]
     assert "within 10 %" not in leak_of().unknown()[1]
+
+
+def test_slow_growth_is_given_by_the_year_and_one_entry_is_one():
+    year = 8766 * 3600
+    leak = leak_of(
+        [(number * year // 20, f"s{number}", "increment") for number in range(41)],
+        settings=Settings(max_entries=100, ttl=30 * MINUTE, prune_every=1),
+    )
+    assert leak.tile()[0] == "+20 entries/year"
+    assert leak.answer().startswith("The unbounded map gained 20 entries a year.")
+    assert "with at most 1 entry in a store" in leak.answer()
