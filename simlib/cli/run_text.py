@@ -23,23 +23,18 @@ def findings_in(out: Path, experiments: Sequence[str]) -> "list[Findings]":
 
 
 def summary(findings: "Findings") -> str:
-    """Write the verdict of a case, its tiles, and the answer of each notebook in a line."""
-    return "\n".join(_summary(findings)) + "\n"
-
-
-def _summary(findings: "Findings") -> Iterator[str]:
+    """Write the verdict of a case, its tiles, and the answer of each notebook that does not decide in a line."""
     from simlib.report.pages import TILE_NAMES
 
-    yield from textwrap.wrap(escaped(f"{findings.experiment}: {findings.verdict}"), WIDTH)
-    yield ""
-    for name, tile in findings.tiles.items():
-        yield row(TILE_NAMES[name], 15, f"{tile['value']} ({tile['note']})")
-    if findings.tiles:
-        yield ""
-    for outcome in findings.outcomes:
-        answers = [answer["text"] for answer in outcome.of("answers") if answer["text"] != findings.verdict]
-        if answers:
-            yield row(outcome.notebook, 22, answers[0])
+    verdict = textwrap.wrap(escaped(f"{findings.experiment}: {findings.verdict}"), WIDTH)
+    tiles = [row(TILE_NAMES[name], 15, f"{each['value']} ({each['note']})") for name, each in findings.tiles.items()]
+    answers = [(each, answer["text"]) for each in findings.outcomes for answer in each.of("answers")[:1]]
+    others = [
+        row(each.notebook, 22, text)
+        for each, text in answers
+        if not each.summary["verdict"] and text != findings.verdict
+    ]
+    return "\n\n".join("\n".join(block) for block in (verdict, tiles, others) if block) + "\n"
 
 
 def other_verdicts(findings: "list[Findings]") -> Iterator[str]:

@@ -29,4 +29,4 @@ def test_the_first_case_is_summed_up_and_the_others_take_a_line_each(tmp_path):
 def test_a_run_without_a_verdict_is_summed_up_by_its_first_answer(tmp_path):
     make_run(tmp_path, "overview", "00_overview")
     (found,) = findings_in(tmp_path, ["overview"])
-    assert summary(found) == "overview: The answer of 00_overview.\n\n"
+    assert summary(found) == "overview: The answer of 00_overview.\n"
