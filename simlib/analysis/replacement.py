@@ -1,7 +1,4 @@
-"""The recommendation of `05_designs`: which design to take, what it gains and costs, and whether pruning needs it.
-
-Real Go libraries stand beside the designs whose rule they have.
-"""
+"""The recommendation of `05_designs`: which design to take, what it gains and costs, and whether pruning needs it."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,9 +11,8 @@ from simlib.core.numbers import format_count, format_duration, format_number, fo
 from simlib.core.units import SECOND
 from simlib.figures import designs as figures
 from simlib.figures.designs import Panel
-from simlib.figures.style import Drawing, LeftOut
+from simlib.figures.style import Drawing, LeftOut, memory_unit
 from simlib.models import cost, peers
-from simlib.stores.contract import Settings
 from simlib.stores.registry import DESIGNS, LEAKED, SHIPPED
 
 NEAR, NEARER = 0.1, 0.001
@@ -27,9 +23,6 @@ HALF = 0.5
 
 PROFILED = (SHIPPED, "heap", "linked_list")
 """The shipped design, the one that the write-up considers, and the textbook's LRU."""
-
-EXACT = {"ttlcache": "linked_list"}
-"""Libraries that make exactly the evictions of a design, on every stream tried."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +98,7 @@ class Replacement:
 
     def pruning(self) -> pd.DataFrame:
         """Say whether pruning is a bottleneck of the shipped store, as text: a row a number, its `value`."""
-        if self.designs.silence:
+        if self.designs.silence or self.designs.prune.silence:
             return pd.DataFrame()
         prune = self.designs.prune
         cliff, sorts = prune.cliff.simulated.mean, prune.stalled.mean
@@ -202,16 +195,17 @@ class Replacement:
         message = f"{SHIPPED} loses {lost[SHIPPED]} of the counts, {self._rival} {lost[self._rival]}"
         if lost[SHIPPED] == lost[self._rival]:
             message = f"{self._rival} loses {lost[SHIPPED]} of the counts, as {SHIPPED} does"
-        panels = [Panel("memory at the peak (KiB)", ("heap_kib",))]
+        unit, scale = memory_unit(float(table["heap_mib"].max()))
+        panels = [Panel(f"memory at\nthe peak ({unit})", ("memory",))]
         panels += [
             panel
             for panel in (
-                Panel("counts lost (%)", ("lost_percent",), percent=True),
-                Panel("answers wrong (%)", ("wrong_answers_percent",), percent=True),
+                Panel("counts\nlost (%)", ("lost_percent",), percent=True),
+                Panel("answers\nwrong (%)", ("wrong_answers_percent",), percent=True),
             )
             if table[panel.columns[0]].any()
         ]
-        table = table.assign(heap_kib=1024 * table["heap_mib"])
+        table = table.assign(memory=scale * table["heap_mib"])
         bounds = {panel.columns[0]: float(table[panel.columns[0]][BOUND]) for panel in panels[1:] if BOUND}
         return figures.rows(table, panels, self._colours, message, bounds)
 
@@ -250,39 +244,6 @@ class Replacement:
             message += f", {format_percent(misses[self._rival] / 100)} in {self._rival}"
         panel = Panel("misses beyond the clairvoyant bound (% of increments)", ("misses_percent",), percent=True)
         return figures.rows(table, [panel], self._colours, message)
-
-    # --- Real libraries
-
-    @cached_property
-    def replays(self) -> pd.DataFrame:
-        """Totals of each library on the stream of the first replication; empty where it was not measured on that."""
-        experiment, table = self.designs.experiment, peers.peers_table()
-        if experiment.settings != Settings() or self.designs.silence:
-            return table.iloc[:0]
-        mine = self.designs.replications[0][LEAKED].totals
-        same = (table["trace"] == experiment.name) & (table["counter"] == experiment.counter)
-        same &= (table["increments"] == mine.increments) & (table["deletes"] == mine.deletes)
-        return table[same].groupby("library", sort=False).mean(numeric_only=True)
-
-    def libraries(self) -> pd.DataFrame:
-        """The real libraries, a row each: the design whose rule it has, its speed, and its totals on this stream."""
-        speed = peers.speeds()
-        speed = speed[(speed["traffic"] == "churn") & (speed["goroutines"] == 1)].set_index("library")
-        table = pd.DataFrame(
-            {name: {"design": peer.design or "none", "rule": peer.about} for name, peer in peers.PEERS.items()}
-        ).T.rename_axis("library")
-        table = table.join(speed[["version", "mean_ns", "p99_ns", "worst_ns", "garbage_bytes", "heap_bytes"]])
-        return table.join(self.replays[["creates", "false_evictions", "lost_counts"]]) if len(self.replays) else table
-
-    def libraries_agree(self) -> bool | None:
-        """Whether each library of EXACT has its design's ledger on this stream; None if it was not replayed there."""
-        found = self.designs.replications[0] if not self.designs.silence else {}
-        pairs = [
-            (self.replays.loc[library], found[design].totals)
-            for library, design in EXACT.items()
-            if design in found and library in self.replays.index
-        ]
-        return all(row[name] == getattr(mine, name) for row, mine in pairs for name in peers.TOTALS) if pairs else None
 
 
 def lesson() -> str:

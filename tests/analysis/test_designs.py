@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from simlib.analysis.designs import Designs, as_text, lines_of_go, outcomes
+from simlib.analysis.libraries import Libraries
 from simlib.analysis.replacement import HALF, Replacement, lesson
 from simlib.calibration.golang import SOURCE
 from simlib.core.numbers import format_duration, format_percent
@@ -70,7 +71,7 @@ def test_the_designs_keep_what_is_claimed_of_them(incident):
     assert all(holds for _, holds, _ in incident.designs.claims())
     assert incident.bound_agrees()
     # The libraries replayed the whole workload, not its first hours.
-    assert incident.libraries_agree() is None
+    assert Libraries(incident.designs).agree() is None
     check_figures(figures_of(incident))
 
 
@@ -145,7 +146,7 @@ def test_without_a_cap_nothing_is_sorted_and_without_increments_nothing_is_said(
     path.write_text("time,session,op\n0,a,delete\n9,b,delete\n", encoding="utf-8")
     silent = Replacement(Designs(open_experiment(trace=str(path), compiled=True)))
     assert "never incremented" in silent.answer()
-    assert silent.libraries_agree() is silent.bound_agrees() is None
+    assert Libraries(silent.designs).agree() is silent.bound_agrees() is None
     assert all(isinstance(getattr(silent, f"draw_{name}")(), LeftOut) for name in ("trade_off", "costs", "regret"))
     assert silent.designs.claims() == []
     assert silent.pruning().empty
