@@ -139,6 +139,7 @@ class Points:
         Modelled from the work of the designs that prune; of others as measured in Go at the shipped cap.
         """
         totals, cap, creating = self.totals(point, times), point.settings.max_entries, prices().creating
+        increments = max(totals.increments, 1)
         compiled = find_design(point.design).compiled
         rule = compiled(point.settings) if compiled else None
         if not (isinstance(rule, RecencyRule) and rule.mode == Mode.PRUNES) or point.design == "heap":
@@ -148,11 +149,11 @@ class Points:
         expires = point.settings.ttl > 0
         sort = price("sort", cap + 1) - (0.0 if expires else price("scan", cap + 1))
         scan = price("scan", held) if expires else 0.0
-        plain = price("known", held) + creating * totals.creates / totals.increments
-        sorts = totals.entries_sorted / max(round(cap / times) + 1, 1) / totals.increments if cap > 0 else 0.0
+        plain = price("known", held) + creating * totals.creates / increments
+        sorts = totals.entries_sorted / max(round(cap / times) + 1, 1) / increments if cap > 0 else 0.0
         expired = max(price("expired", held) - scan / max(held, 1), 0.0) if expires else 0.0
         mean = plain + sorts * sort + scan / point.settings.prune_every
-        mean += expired * totals.ttl_evictions / totals.increments
+        mean += expired * totals.ttl_evictions / increments
         # Without a TTL a store fills for certain, be it after the end of the stream.
         sorts_once = cap > 0 and (totals.cap_evictions > 0 or not expires)
         worst = max(sort if sorts_once else 0.0, scan) + price("known", held) + creating
