@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simlib.core.units import MS, seconds
+from simlib.core.errors import InputError
+from simlib.core.units import MS, parse_duration, seconds
 from simlib.models.cost import design_cost, price, prices
 from simlib.models.footprint import Footprint
 from simlib.models.miniature import LEAST_CAP, first_reached
@@ -54,6 +55,33 @@ STEP = 1.02
 """Relative precision of `first_reached`: one step below the traffic where a target is missed, all are met."""
 
 TODAY, TARGETS = Point(SHIPPED, Settings()), Targets()
+
+
+def targets_of(
+    max_lost: float = TARGETS.lost,
+    max_false: float = TARGETS.false,
+    memory_mib: float = 0,
+    max_stall: str = "1ms",
+    headroom: float = TARGETS.headroom,
+    entry_limit: int | None = None,
+) -> Targets:
+    """Return the targets of a notebook's parameters. Raises InputError for a number that is out of range.
+
+    A `memory_mib` of 0 is the usual limit, or none beside a limit in entries.
+    """
+    stall = parse_duration(max_stall)
+    checks = {
+        "max_lost": (max_lost, 0 <= max_lost <= 1, "a share from 0 to 1"),
+        "max_false": (max_false, 0 <= max_false <= 1, "a share from 0 to 1"),
+        "memory_mib": (memory_mib, 0 <= memory_mib < float("inf"), "0 or more"),
+        "max_stall": (max_stall, stall > 0, "a duration above 0 such as 1ms"),
+        "headroom": (headroom, 1 <= headroom <= 1000, "from 1 to 1000"),
+    }
+    for name, (value, fits, wanted) in checks.items():
+        if not fits:
+            raise InputError(f"{name}: {value} is out of range: {wanted}")
+    usual = float("inf") if entry_limit else TARGETS.memory_mib
+    return Targets(max_lost, max_false, memory_mib or usual, stall, headroom, entry_limit or TARGETS.entries)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,17 +1,16 @@
 """The findings of `04_sizing`: which cap and TTL to set, where else they would do, and how sure that is."""
 
 from collections import defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from simlib.analysis.advise import WHOLE_DAY, Advice, busiest
 from simlib.analysis.commands import Source, commands_for
 from simlib.analysis.held_out import held_out, on_presets, replayed
+from simlib.analysis.maps import Maps
 from simlib.analysis.points import TARGETS, Point, Targets
 from simlib.analysis.surfaces import Surfaces
 from simlib.analysis.surfaces import figures as figures_of
@@ -24,45 +23,15 @@ from simlib.analysis.verdict import (
     is_smaller,
     keeps_today,
     setting,
+    short,
     verdict,
 )
-from simlib.core.errors import InputError
 from simlib.core.numbers import format_count, format_duration, format_memory, format_number, format_percent
-from simlib.core.units import HOUR, parse_duration, seconds
+from simlib.core.units import HOUR, seconds
 from simlib.experiments.experiment import Experiment
-from simlib.figures import sizing as figures
-from simlib.figures.sizing import Grid, Panel
-from simlib.figures.style import Drawing, LeftOut
 from simlib.stores.registry import SHIPPED
 from simlib.workloads.entry import MODELLED
 from simlib.workloads.schema import load_workload, workload_names
-
-
-def targets_of(
-    max_lost: float = TARGETS.lost,
-    max_false: float = TARGETS.false,
-    memory_mib: float = 0,
-    max_stall: str = "1ms",
-    headroom: float = TARGETS.headroom,
-    entry_limit: int | None = None,
-) -> Targets:
-    """Return the targets of a notebook's parameters. Raises InputError for a number that is out of range.
-
-    A `memory_mib` of 0 is the usual limit, or none beside a limit in entries.
-    """
-    stall = parse_duration(max_stall)
-    checks = {
-        "max_lost": (max_lost, 0 <= max_lost <= 1, "a share from 0 to 1"),
-        "max_false": (max_false, 0 <= max_false <= 1, "a share from 0 to 1"),
-        "memory_mib": (memory_mib, 0 <= memory_mib < float("inf"), "0 or more"),
-        "max_stall": (max_stall, stall > 0, "a duration above 0 such as 1ms"),
-        "headroom": (headroom, 1 <= headroom <= 1000, "from 1 to 1000"),
-    }
-    for name, (value, fits, wanted) in checks.items():
-        if not fits:
-            raise InputError(f"{name}: {value} is out of range: {wanted}")
-    usual = float("inf") if entry_limit else TARGETS.memory_mib
-    return Targets(max_lost, max_false, memory_mib or usual, stall, headroom, entry_limit or TARGETS.entries)
 
 
 @dataclass(frozen=True)
@@ -91,19 +60,25 @@ class Sizing:
     def surfaces(self) -> Surfaces:
         return Surfaces(self.advice)
 
+    @property
+    def maps(self) -> Maps:
+        """The figures."""
+        return Maps(self.surfaces)
+
     @cached_property
     def commands(self) -> list[str]:
         """The commands that reproduce the advice."""
         experiment, entry, own = self.experiment, self.advice.entry, MODELLED
-        name, hours = Path(self.given).name, 0.0
+        name, hours, own_limit = Path(self.given).name, 0.0, TARGETS.entries
         if experiment.workload is not None:
             whole = load_workload(self.given or experiment.name)
             name, own = (experiment.name if experiment.name in workload_names() else name), whole.entry
+            own_limit = whole.entry_limit or own_limit
             hours = 0 if experiment.workload.duration == whole.duration else experiment.workload.duration / HOUR
         options = {
             "--entry-bytes": 0 if entry.given == own.given else entry.given,
             "--value-bytes": 0 if entry.value_bytes == own.value_bytes else entry.value_bytes,
-            "--entry-limit": 0 if self.targets.entries == float("inf") else self.targets.entries,
+            "--entry-limit": 0 if self.targets.entries == own_limit else self.targets.entries,
         }
         typed = [part for option, value in options.items() if value for part in (option, f"{value:.0f}")]
         return commands_for(self.advice, Source([name], (), experiment.seeds, hours, typed, self.counter))
@@ -121,9 +96,8 @@ class Sizing:
             return "too short to say", advice.refusal.partition(":")[0]
         (point, met), now = advice.found, advice.now
         if keeps_today(advice):
-            return f"keep {short(now)}", f"{short(point)} is enough" if is_smaller(
-                point, now
-            ) else "every target is met"
+            enough = f"{short(point)} is enough" if is_smaller(point, now) else "every target is met"
+            return f"keep {short(now)}", enough
         note = f"instead of {short(now)}" if met else "nearest; no setting meets every target"
         return short(point), note if point.design == SHIPPED else f"{note}; {point.design}"
 
@@ -151,8 +125,8 @@ class Sizing:
             return ["Record for longer before a setting is chosen.", again]
         says = [change(advice)]
         if rate := alert_rate(advice):
-            says.append(f"Alert at {ALERT_AT:.0%} of the traffic at which this breaks: {alert(rate)}")
-            says.append(f"Know the end of it: {breaks_at(advice)}")
+            says.append(f"Alert at {format_percent(ALERT_AT)} of the traffic at which this breaks: {alert(rate)}")
+            says.append(f"Where it breaks: {breaks_at(advice)}")
         return [*says, again]
 
     def unknown(self) -> list[str]:
@@ -161,6 +135,12 @@ class Sizing:
         if advice.refusal:
             return [f"Which setting is right: {advice.refusal}."]
         says = [] if advice.confidence == "good" else [f"The confidence in the setting is {advice.confidence}."]
+        if self.targets == TARGETS:
+            says.append(
+                f"The limits are defaults, not your own: {format_percent(TARGETS.lost)} of the counts and "
+                f"{format_percent(TARGETS.false)} of the evictions, {format_memory(TARGETS.memory_mib)}, a stall of "
+                f"{format_duration(TARGETS.stall_ns)}."
+            )
         if advice.simulated:
             return [*says, f"The rates of the workload {self.experiment.name} are assumed, not measured."]
         unseen = "the hours of a day are not all seen" if advice.span < WHOLE_DAY else "other days may differ"
@@ -246,80 +226,6 @@ class Sizing:
             for point in points
         )
 
-    # --- Figures
-
-    def draw(self) -> Drawing:
-        """Draw the four measures at each cap and TTL, with where every target is met."""
-        targets, of = self.targets, self.surfaces.of
-        lost, false = targets.lost or TARGETS.lost, targets.false or TARGETS.false
-        panels = [
-            _panel("counts lost", of("lost_share"), lost, 10, format_percent),
-            _panel("evicted while still in use", of("false_share"), false, 10, format_percent),
-            _panel("memory of the full map", of("heap_mib"), self._memory_limit(), 8, format_memory),
-            _panel("longest stall of an increment", of("worst_ns"), targets.stall_ns, 10, format_duration),
-        ]
-        note = "Colours: today's traffic; the limit is bold."
-        if of("meets_all").any():
-            note += f"\nOutlined: every target is met up to {format_number(self.advice.levels[-1])} times the traffic."
-        return figures.maps(panels, self._grid(), self._marks(), note, self._message(), self.surfaces.table)
-
-    def draw_agreement(self) -> Drawing | LeftOut:
-        """Draw the number of replications, or of parts of the log, in which each cap and TTL is accurate enough."""
-        parts = len(self.advice.parts)
-        what = "replications" if self.advice.simulated else "parts of the log"
-        if parts < 2:
-            return LeftOut("There is a single stream, so nothing says how much chance there is in it.")
-        agreeing = self.surfaces.of("parts_that_agree")
-        labels = [(0.5, f"all {parts}"), (1.5, "most"), (2.5, "few"), (3.5, "none")]
-        panel = Panel(f"{what} in which it is accurate enough", parts - agreeing, (0.5, parts / 2, parts - 0.5), labels)
-        some = int(((agreeing > 0) & (agreeing < parts)).sum())
-        message = f"The {parts} {what} agree on accuracy at all {agreeing.size} caps and TTLs"
-        if some:
-            message = f"At {some} of {agreeing.size} caps and TTLs the {parts} {what} disagree on accuracy"
-        note = "Accurate enough: both shares of the first two maps are within their limits."
-        data = self.surfaces.table[["max_entries", "ttl_seconds", "parts_that_agree"]]
-        return figures.maps([panel], self._grid(), self._marks(), note, message, data)
-
-    def _memory_limit(self) -> float:
-        limit = self.targets.memory_mib
-        return limit if limit < float("inf") else float(self.surfaces.of("heap_mib").max())
-
-    def _grid(self) -> Grid:
-        return Grid(self.surfaces.caps, self.surfaces.ttls, self.surfaces.of("meets_all"))
-
-    def _marks(self) -> dict[str, tuple[int, int]]:
-        marked = self.surfaces.marked
-        if not self.advice.refusal and keeps_today(self.advice):
-            marked = {"today" if name == "today" else "enough": point for name, point in marked.items()}
-        return {name: (max(at.settings.max_entries, 0), max(at.settings.ttl, 0)) for name, at in marked.items()}
-
-    def _message(self) -> str:
-        advice = self.advice
-        if advice.refusal:
-            return "Too short to advise: every cap and TTL on this log alone"
-        (point, met), now = advice.found, advice.now
-        if not met:
-            return "No cap and TTL meets every target"
-        if keeps_today(advice):
-            return f"Today's {short(now)} meets every target"
-        if point.design != SHIPPED:
-            return f"{point.design} meets every target at {short(point)}"
-        words = setting(point).replace("a cap", "A cap").replace(" entries", "")
-        return f"{words} meet every target; {short(now)} does not"
-
-
-def short(point: Point) -> str:
-    """A cap and a TTL in a few words."""
-    cap, ttl = point.settings.max_entries, point.settings.ttl
-    bounds = f"cap {format_count(cap)}" if cap > 0 else "no cap", f"TTL {format_duration(ttl)}" if ttl > 0 else "no TTL"
-    return ", ".join(bounds)
-
 
 def _cell(point: Point) -> tuple[int, float]:
     return max(point.settings.max_entries, 0), seconds(max(point.settings.ttl, 0))
-
-
-def _panel(title: str, values: np.ndarray, limit: float, step: float, write: Callable[[float], str]) -> Panel:
-    """A panel whose colours change at the limit, and at a `step` below and above it."""
-    bounds = (limit / step, limit, limit * step)
-    return Panel(title, values, bounds, [(place, write(bound)) for place, bound in enumerate(bounds, 1)])

@@ -31,6 +31,13 @@ def setting(point: Point) -> str:
     return f"{cap} and {ttl}" if point.design == SHIPPED else f"{point.design} with {cap} and {ttl}"
 
 
+def short(point: Point) -> str:
+    """A cap and a TTL in a few words."""
+    cap, ttl = point.settings.max_entries, point.settings.ttl
+    bounds = f"cap {format_count(cap)}" if cap > 0 else "no cap", f"TTL {format_duration(ttl)}" if ttl > 0 else "no TTL"
+    return ", ".join(bounds)
+
+
 def keeps_today(advice: Advice) -> bool:
     """Whether the setting in use has a cap and meets all that the recommended one meets: there is nothing to change."""
     return advice.now.settings.max_entries > 0 and advice.found[1] and advice.meets_all(advice.now)

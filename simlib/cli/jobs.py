@@ -114,7 +114,7 @@ def _given(options: argparse.Namespace, declared: Mapping[str, Mapping]) -> dict
 
 def _check(parameters: dict) -> None:
     """Refuse numbers that are out of range, and a pattern that will not do."""
-    from simlib.analysis.sizing import targets_of
+    from simlib.analysis.points import targets_of
     from simlib.experiments.classes import check_classing
     from simlib.experiments.experiment import check_numbers
     from simlib.models.heap import GO_VERSIONS

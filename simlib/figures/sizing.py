@@ -17,13 +17,13 @@ from simlib.figures.style import BLACK, OVER_LINES, SIZE, STYLE, Drawing, write_
 COLOURS = ("#fcf3d4", "#f2bd6b", "#b8627a", "#3a2f66")
 """From well within a limit to far beyond it, in even steps of lightness, so that they differ in grey too."""
 
-ROUND = (*(minutes * MINUTE for minutes in (1, 5, 30)), *(hours * HOUR for hours in (2, 8, 24, 168)))
+ROUND = (*(minutes * MINUTE for minutes in (1, 5, 30)), *(hours * HOUR for hours in (2, 8, 48)))
 """TTLs to label, ns, where they are on the map."""
 
 APART = 0.8
 """Cells between the last cap or TTL and the cells without one."""
 
-MARKS = {"today": ("o", "white"), "recommended": ("D", BLACK), "enough": ("D", BLACK)}
+MARKS = {"today": ("o", "white"), "recommended": ("D", BLACK), "enough": ("D", BLACK), "nearest": ("D", BLACK)}
 """The marker and the colour of its inside, by the name of a point."""
 
 
@@ -155,7 +155,7 @@ def _middle(values: Sequence[int], value: int) -> float:
 def _powers(caps: Sequence[int]) -> list[int]:
     """The caps to label: some powers of two on the map, none so near the end that it meets the word there."""
     powers = [cap for cap in caps[:-4] if cap & (cap - 1) == 0]
-    return powers[:: max(1, round(len(powers) / 3.5))]
+    return powers[:: max(1, -(-len(powers) // 3))]
 
 
 def _ticks(

@@ -3,10 +3,12 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from simlib.analysis.points import TARGETS
-from simlib.analysis.sizing import Sizing, targets_of
+from simlib.analysis.points import TARGETS, targets_of
+from simlib.analysis.sizing import Sizing
+from simlib.analysis.tables import as_text
 from simlib.cli.main import main
 from simlib.core.errors import InputError
 from simlib.experiments.experiment import open_experiment
@@ -75,7 +77,7 @@ def test_what_meets_every_target_is_kept_and_what_is_enough_is_marked(steady):
     value, note = steady.tile()
     assert (value, note.startswith("cap 32, TTL ")) == ("keep cap 2048, TTL 30 min", True)
     assert steady.actions()[0].startswith("Change nothing; maxEntries = 32")
-    drawing = steady.draw()
+    drawing = steady.maps.draw()
     assert drawing.message == "Today's cap 2048, TTL 30 min meets every target"
     assert [text.get_text() for text in drawing.figure.axes[0].texts] == ["today", "enough"]
     assert len(drawing.data) == len(steady.surfaces.caps) * len(steady.surfaces.ttls)
@@ -87,7 +89,7 @@ def test_what_is_too_small_is_replaced(log):
     assert sizing.tile() == (f"cap {cap:,}, TTL 15 min", "instead of cap 2048, TTL 30 min")
     assert sizing.actions()[0] == f"Set in the store in use: maxEntries = {cap}, ttl = 15 * time.Minute."
     assert 3 <= len(sizing.actions()) <= 5
-    assert len(sizing.draw().message) <= 90
+    assert len(sizing.maps.draw().message) <= 90
     assert sizing.cells_agree()
     assert sizing.meets_all()
 
@@ -102,7 +104,7 @@ def test_where_the_log_is_too_short_the_map_is_drawn_and_nothing_is_recommended(
     assert sizing.choices.empty
     assert sizing.carries_over.empty
     assert "too short" in sizing.unknown()[0]
-    drawing = sizing.draw()
+    drawing = sizing.maps.draw()
     assert drawing.message.startswith("Too short to advise")
     assert [text.get_text() for text in drawing.figure.axes[0].texts] == ["today"]
     assert "steps to the next larger cap" in sizing.larger_caps()
@@ -117,12 +119,22 @@ def test_the_setting_is_tried_on_unseen_seeds_and_on_every_preset(steady):
     assert "incident" in steady.carried()
 
 
+def test_tables_are_text_for_people():
+    table = pd.DataFrame({"lost": [0.5, 0.0], "ttl_seconds": [7200, 0], "most": [np.nan, 12.0], "where": ["here", ""]})
+    assert as_text(table).to_dict("list") == {
+        "lost": ["50 %", "0 %"],
+        "ttl_seconds": ["2 h", "none"],
+        "most": ["none", "12"],
+        "where": ["here", ""],
+    }
+
+
 def test_replications_agree_or_there_is_one(steady):
-    drawing = steady.draw_agreement()
+    drawing = steady.maps.draw_agreement()
     assert "replications" in drawing.message
     assert np.array_equal(drawing.data["parts_that_agree"], steady.surfaces.table["parts_that_agree"])
     alone = Sizing(open_experiment("steady", compiled=True), TARGETS, "steady")
-    assert isinstance(alone.draw_agreement(), LeftOut)
+    assert isinstance(alone.maps.draw_agreement(), LeftOut)
     assert "other seeds, advice from the first" not in alone.carries_over.index
 
 
