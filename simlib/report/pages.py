@@ -18,7 +18,7 @@ from simlib.report.markdown import as_cell, as_markdown
 from simlib.report.naming import COMPARISON
 from simlib.report.postmortem import MOST_WORDS, Postmortem
 from simlib.report.readable import label_of, value_text
-from simlib.report.results import OVERVIEW, Outcome, about_models, findings_of, missing, read_outcomes
+from simlib.report.results import Outcome, about_models, findings_of, missing, overviews_of, read_outcomes
 
 if TYPE_CHECKING:
     from simlib.report.compare import Comparison
@@ -72,17 +72,18 @@ def write_report(out: Path, current: Sequence[str] = ()) -> None:
     outcomes = read_outcomes(out, current)
     complete = [each for each in outcomes if not each.error]
     findings = findings_of(complete)
+    overviews = overviews_of(outcomes, current)
     content = {
         "cases": findings,
-        "overviews": [each for each in complete if each.notebook == OVERVIEW],
+        "overviews": overviews,
         "models": about_models(complete),
         "failed": [each for each in outcomes if each.error],
         "shown": {(each.experiment, each.notebook) for each in complete},
         "missing": missing(outcomes),
         "anchors": {each.experiment for each in findings},
     }
-    ours = [each for each in content["overviews"] if each.experiment in current]
-    page = Postmortem.of(findings[0], next(iter(ours), None)) if findings else None
+    ours = overviews[0] if overviews and overviews[0].experiment in current else None
+    page = Postmortem.of(findings[0], ours) if findings else None
     postmortem = _postmortem(page)
     _write(out / "claims.json", _json([claim for each in complete for claim in _claims(each)]))
     _write(out / "manifest.json", _json(list(map(_manifest, outcomes))))

@@ -104,6 +104,17 @@ def findings_of(outcomes: Iterable[Outcome]) -> list[Findings]:
     return [Findings(*each) for each in found.items()]
 
 
+def overviews_of(outcomes: Iterable[Outcome], current: Sequence[str] = ()) -> list[Outcome]:
+    """List the complete overviews: those of this run first, and among them one of several cases before one of a case.
+
+    An overview of one case stands in the folder of that case.
+    """
+    complete = [each for each in outcomes if not each.error]
+    singles = {each.experiment for each in complete if each.notebook != OVERVIEW}
+    overviews = [each for each in complete if each.notebook == OVERVIEW]
+    return sorted(overviews, key=lambda each: (each.experiment not in current, each.experiment in singles))
+
+
 def about_models(outcomes: Iterable[Outcome]) -> list[Outcome]:
     """Find the results about the models, which are the same for all cases: the first run of each notebook with any."""
     kinds = ("answers", "claims", "figures", "tables")

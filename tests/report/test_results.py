@@ -2,7 +2,7 @@
 
 import json
 
-from simlib.report.results import findings_of, read_outcomes
+from simlib.report.results import findings_of, overviews_of, read_outcomes
 from tests.report.made import make_failure, make_run, write_json
 
 
@@ -61,3 +61,14 @@ def test_a_summary_of_an_earlier_version_counts_as_not_run(tmp_path):
     summary = json.loads(path.read_text(encoding="utf-8"))
     write_json(path, {name: value for name, value in summary.items() if name != "scope"})
     assert read_outcomes(tmp_path) == []
+
+
+def test_the_overview_of_several_cases_of_this_run_leads(tmp_path):
+    make_run(tmp_path, "a", "01_memory")
+    for place in ("a", "b", "overview", "overview.ci"):
+        make_run(tmp_path, place, "00_overview")
+    outcomes = read_outcomes(tmp_path)
+    order = [each.experiment for each in overviews_of(outcomes, ["a", "overview.ci"])]
+    assert order[:2] == ["overview.ci", "a"]
+    assert overviews_of(outcomes, ["a"])[0].experiment == "a"
+    assert overviews_of(outcomes)[-1].experiment == "a"
