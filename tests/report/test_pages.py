@@ -232,3 +232,10 @@ def test_text_has_the_contrast_that_wcag_asks_for_on_light_dark_and_paper():
             for ground in ("paper", "wash"):
                 light, dark = sorted((luminance(palette[text]), luminance(palette[ground])), reverse=True)
                 assert (light + 0.05) / (dark + 0.05) >= 4.5, (text, ground, palette)
+
+
+def test_nothing_but_the_second_heading_is_hidden_in_print():
+    style = (PACKAGE / "report" / "templates" / "style.css").read_text(encoding="utf-8")
+    printed = style[style.index("@media print") :]
+    hidden = re.findall(r"^ *([^{}\n]+?) *\{[^}]*display: none", printed, flags=re.MULTILINE)
+    assert hidden == [".narrow"]
