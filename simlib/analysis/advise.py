@@ -54,10 +54,14 @@ PARTS = 4
 
 @dataclass(frozen=True, eq=False)
 class Advice(Points):
-    """The advice against what is set `now`; `simulated` says whether the rates of the traces are known."""
+    """The advice against what is set `now`; `simulated` says whether the rates of the traces are known.
+
+    `one_of_several` says whether their source has another counter too, whose store may lose another share.
+    """
 
     simulated: bool = False
     now: Point = TODAY
+    one_of_several: bool = False
 
     @property
     def counter(self) -> str:

@@ -54,7 +54,14 @@ class Sizing:
         traces = [each.counters[counter] for each in experiment.replications]
         entry = replace(experiment.entry, key_length=traces[0].key_length)
         now = Point(SHIPPED, experiment.settings)
-        return Advice(traces, self.targets, entry, simulated=experiment.simulated, now=now)
+        return Advice(
+            traces,
+            self.targets,
+            entry,
+            simulated=experiment.simulated,
+            now=now,
+            one_of_several=len(experiment.counters) > 1,
+        )
 
     @cached_property
     def surfaces(self) -> Surfaces:

@@ -81,10 +81,11 @@ def _advise(options: argparse.Namespace) -> int:
     now = Point(SHIPPED, Settings(options.max_entries, options.ttl, options.prune_every))
     with _simulated(options) if _is_workload(options.source) else _log(options) as (traces, source, (entry, limit)):
         counter = options.counter or busiest(traces)
+        several = any(len(each.only(counter)) < len(each) for each in traces)
         traces = [each.only(counter) for each in traces]
         entry, limit = entry_and_limit(options, replace(entry, key_length=traces[0].key_length), limit)
         targets = _targets(options, limit)
-        advice = Advice(traces, targets, entry, simulated=bool(source.seeds), now=now)
+        advice = Advice(traces, targets, entry, simulated=bool(source.seeds), now=now, one_of_several=several)
         commands = commands_for(advice, source)
         if options.json and advice.refusal:
             print(json.dumps(text.result(advice, commands), indent=2), flush=True)
