@@ -7,6 +7,7 @@ import json
 import tempfile
 from pathlib import Path
 
+from simlib.analysis.leak import Leak
 from simlib.analysis.memory import Memory
 from simlib.core.files import whole_file
 from simlib.core.units import HOUR
@@ -34,7 +35,7 @@ def picture() -> bytes:
     """The memory of the incident's maps, unbounded and bounded, as `01_memory` draws it."""
     incident = open_experiment("incident", replications=5, compiled=True)
     with tempfile.TemporaryDirectory() as directory:
-        save(Memory(incident, GO_VERSIONS[-1]).draw_heap(), Path(directory), PICTURE.stem)
+        save(Leak(Memory(incident, GO_VERSIONS[-1])).draw(), Path(directory), PICTURE.stem)
         return Path(directory, PICTURE.name).read_bytes()
 
 
