@@ -100,6 +100,8 @@ class Growth:
         """Draw the entries of the unbounded maps by class of session."""
         if self.classes.empty:
             return LeftOut(f"No figure: the unbounded {self.experiment.named('map')} never held an entry.")
+        if not self.final:
+            return LeftOut("No figure: no entry is left at the end, so nobody grows what lies there.")
         first = self.experiment.first
         if not first.duration:
             return figures.ONE_INSTANT
