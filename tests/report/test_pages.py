@@ -107,6 +107,15 @@ def test_the_cases_of_the_run_lead_and_earlier_ones_stay(whole):
     assert "overview" not in [attributes.get("id", "")[5:] for _, attributes in page.elements]
 
 
+def test_overviews_of_other_times_are_listed_but_not_that_of_a_case_which_is_there(whole):
+    for place in ("overview.ci", "b"):
+        make_run(whole, place, "00_overview")
+    write_report(whole, ["b", "overview"])
+    links = [link["href"] for link in Page(whole).all("a")]
+    assert "overview.ci/00_overview/00_overview.ipynb" in links
+    assert "b/00_overview/00_overview.ipynb" not in links
+
+
 def test_without_a_verdict_the_first_answer_leads(tmp_path):
     make_run(tmp_path, "log", "02_eviction_accuracy")
     make_run(tmp_path, "log", "01_memory")
