@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from simlib.analysis.scale import COLUMNS, HALF, TRAFFIC, Point, Scale, half_used, sorts, table_of
+from simlib.analysis.scale import COLUMNS, HALF, HARDLY, LEAST_SHOWN, TRAFFIC, Point, Scale, half_used, sorts, table_of
 from simlib.core.numbers import format_count, format_hours, format_memory, format_number, format_percent
 from simlib.figures import scale as figures
 from simlib.figures.style import Drawing, LeftOut
@@ -136,12 +136,7 @@ class Fleet:
         """The answer for the fleet, in a sentence; empty where there is none."""
         if self.scale.silence:
             return ""
-        kept, spread = (self.scale.held(MOST / self.scale.instances, affinity) for affinity in ROUTINGS)
-        routing = f"{kept} with session affinity or without" if kept == spread else f"{kept}, without affinity {spread}"
-        return (
-            f"At {format_count(MOST)} times on {format_count(self.scale.instances)} instances each needs its lock for "
-            f"{routing}; {self.fewest(half_used, MOST, True)} instances keep it under half."
-        )
+        return f"At {format_count(MOST)} times, {self.fewest(half_used, MOST, True)} instances keep it under half."
 
     def draw_time(self) -> Drawing | LeftOut:
         """Utilisation of an instance's lock by the traffic of the fleet."""
@@ -154,6 +149,8 @@ class Fleet:
             rows += [curve, points.assign(routing=routing, line=False)]
         table = pd.concat(rows, ignore_index=True)
         table["traffic"] *= self.scale.instances
+        if table["utilisation"].max() < LEAST_SHOWN:
+            return LeftOut(HARDLY)
         known = max(traffic for traffic in TRAFFIC if self.point(traffic, True).values["utilisation"].mean >= 0)
         held = f"each lock is needed {self.scale.held(known / self.scale.instances)} of the time"
         return figures.fleet_time(table, self.scale.instances, f"At {format_count(known)} times the traffic {held}")

@@ -49,7 +49,11 @@ AGREES, CHECKED_AT = 0.10, (4, 16)
 """The largest error of a miniature in lock time; and the factors at which it is compared with direct simulation."""
 
 LEAST_SHOWN = 1e-5
-"""Utilisation below which it is not worth projecting."""
+"""Utilisation below which it is not worth projecting or drawing."""
+
+HARDLY = (
+    f"No figure: the lock is held for less than {format_percent(LEAST_SHOWN)} of the time at any traffic simulated."
+)
 
 STEPS = [float(f"{step}e{power}") for power in range(-7, 8) for step in (1, 2, 5)]
 
@@ -278,14 +282,13 @@ class Scale:
         """The answer for one process, in a sentence."""
         if self.silence:
             return self.silence
-        highest = self.grid[-1]
-        own = min(1.0, highest)
-        more = f"for {self.held(highest)} at {format_number(highest)} times"
+        own, highest = min(1.0, self.grid[-1]), self.grid[-1]
+        more = f"for {self.held(highest)} at {format_number(highest)} times the traffic"
         if self.half_used_at < np.inf:
-            more = f"for half of it at {format_number(self.half_used_at)} times"
+            more = f"for half of it at {format_number(self.half_used_at)} times the traffic"
         if self.half_used_at <= own:
             more = "for more than half of it with any more"
-        return f"One process holds its lock for {self.held(own)} of the time at its own traffic, and {more}."
+        return f"One process holds its lock for {self.held(own)} of the time, and {more}."
 
     def held(self, traffic: float, affinity: bool = True) -> str:
         """The share of the time that a lock is held, for people."""
@@ -317,11 +320,13 @@ class Scale:
         """Utilisation of the lock by traffic."""
         if self.silence:
             return LeftOut(self.silence)
-        most, at = self.grid[-1], self.half_used_at
+        curve, most, at = self.curve(), self.grid[-1], self.half_used_at
+        if curve["utilisation"].max() < LEAST_SHOWN:
+            return LeftOut(HARDLY)
         message = f"At {format_number(most)} times the traffic the lock is held {self.held(most)} of the time"
         if 0 < at < np.inf:
             message = f"The lock is held half of the time at {format_number(at)} times the traffic"
-        return figures.time(self.curve(), self.agreement, self.cap_reached_at, message)
+        return figures.time(curve, self.agreement, self.cap_reached_at, message)
 
 
 def shares_of(prediction: Prediction) -> dict[str, float]:

@@ -12,6 +12,7 @@ from simlib.figures.style import (
     draw_band,
     new_axes,
     plain_ticks,
+    write_note,
 )
 
 
@@ -35,8 +36,7 @@ def cliff(table: pd.DataFrame, own: str, simulated: float, closed_form: float, m
             if table["traffic"].min() <= x <= table["traffic"].max():
                 axes.axvline(x, color=BLACK, linewidth=1.2, linestyle=dash)
                 notes.append(note)
-        text = "\n".join([notes[0], "; ".join(notes[1:])]).strip()
-        axes.annotate(text, (0, 1.02), xycoords="axes fraction", va="bottom", fontsize=9)
+        write_note(axes, "\n".join([notes[0], "; ".join(notes[1:])]).strip())
         axes.set_xscale("log")
         axes.set_yscale("log")
         # Whole decades, so that there is a label at either end.

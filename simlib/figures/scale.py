@@ -13,11 +13,9 @@ from simlib.figures.style import (
     Drawing,
     draw_band,
     label_ends,
-    mark_level,
-    mark_place,
     new_axes,
     powers_of_ten,
-    write_legend_at,
+    write_note,
 )
 
 DASHED = (0, (3, 1.2))
@@ -40,7 +38,7 @@ def memory(table: pd.DataFrame, cap_reached_at: float, message: str) -> Drawing:
             if len(some):
                 labels.append((float(some[name].iloc[-1]), label, colour))
         _over_traffic(axes, table["traffic"])
-        mark_place(axes, cap_reached_at, "the cap\nis reached", 0.05, 0.05)
+        write_note(axes, _cap(axes, table["traffic"], cap_reached_at))
         label_ends(axes, labels)
     return Drawing(figure, table, message)
 
@@ -57,11 +55,9 @@ def time(table: pd.DataFrame, direct: pd.DataFrame, cap_reached_at: float, messa
         axes.plot(some["traffic"], 100 * some["utilisation"], color=VERMILION, marker="o", markersize=5)
         axes.plot(direct["traffic"], 100 * direct["direct"], color=BLACK, marker="x", markersize=9, linewidth=0)
         _over_traffic(axes, table["traffic"])
-        _levels(axes, some["utilisation"].max())
-        mark_place(axes, cap_reached_at, "the cap\nis reached", 0.05, 0.05)
-        if len(direct):
-            note = "x: direct simulation"
-            axes.annotate(note, (0.02, 0.64), xycoords="axes fraction", fontsize=9)
+        levels, cap = _levels(axes, some["utilisation"].max()), _cap(axes, table["traffic"], cap_reached_at)
+        simulated = "x: direct simulation" if len(direct) else ""
+        write_note(axes, _joined("; ".join(filter(None, (cap, simulated))), levels))
     return Drawing(figure, table, message)
 
 
@@ -72,8 +68,8 @@ def fleet_time(table: pd.DataFrame, instances: int, message: str) -> Drawing:
     """
     with matplotlib.rc_context(STYLE):
         figure, axes = new_axes(message, "traffic of the whole fleet (times its own)", "time a lock is held (%)")
-        legend, shown = [], table[table["utilisation"] > 0]
-        for (routing, rows), colour, dash, marker in zip(
+        shown = table[table["utilisation"] > 0]
+        for (_, rows), colour, dash, marker in zip(
             shown.groupby("routing"), (VERMILION, BLUE), ("-", DASHED), ("o", "D"), strict=False
         ):
             lines, points = rows[rows["line"]], rows[~rows["line"]]
@@ -81,16 +77,27 @@ def fleet_time(table: pd.DataFrame, instances: int, message: str) -> Drawing:
             fill = [colour if simulated else "white" for simulated in points["simulated"]]
             x, y = points["traffic"], 100 * points["utilisation"]
             axes.scatter(x, y, 49, fill, marker=marker, edgecolors=colour, zorder=3)
-            legend.append((routing, colour, dash))
         _over_traffic(axes, table["traffic"])
-        _levels(axes, shown["utilisation"].max())
+        levels = _levels(axes, shown["utilisation"].max())
         right = axes.secondary_yaxis("right", functions=(lambda y: y * instances / 100, lambda y: y * 100 / instances))
         right.set_ylabel(f"processors, all {format_count(instances)} locks")
         powers_of_ten(right.yaxis)
-        write_legend_at(axes, legend, 0.03, 0.66, 0.08, fontsize=9)
-        if not table["simulated"].all():
-            axes.annotate("hollow: projection, at least", (0.03, 0.46), xycoords="axes fraction", fontsize=9)
+        hollow = "" if table["simulated"].all() else "; hollow: projection, at least"
+        write_note(axes, _joined(f"solid: session affinity, dashed: none{hollow}", levels))
     return Drawing(figure, table, message)
+
+
+def _joined(*notes: str) -> str:
+    """Join the notes that there are, a line each."""
+    return "\n".join(filter(None, notes))
+
+
+def _cap(axes: Axes, traffic: pd.Series, reached_at: float) -> str:
+    """Mark the traffic at which the cap is reached; return the note on it, empty where it lies outside of the axes."""
+    if not traffic.min() <= reached_at <= traffic.max():
+        return ""
+    axes.axvline(reached_at, color=BLACK, linewidth=1.2, linestyle=(0, (1, 1)))
+    return "dotted upright: the cap is reached"
 
 
 def _over_traffic(axes: Axes, traffic: pd.Series) -> None:
@@ -102,10 +109,12 @@ def _over_traffic(axes: Axes, traffic: pd.Series) -> None:
     powers_of_ten(axes.yaxis)
 
 
-def _levels(axes: Axes, most: float) -> None:
-    """Decades that matter, and all of the time and half of it where the lines come near."""
+def _levels(axes: Axes, most: float) -> str:
+    """Show the decades that matter, with all of the time and half of it where the lines come near; return the note."""
     axes.set_ylim(bottom=max(axes.get_ylim()[0], 100 * most * SHOWN))
-    if most > 0.05:
-        axes.set_ylim(top=max(500, 200 * most))
-        for level, text in ((100, ""), (50, "50 %: waits exceed the service time")):
-            mark_level(axes, level, text)
+    if most <= 0.05:
+        return ""
+    axes.set_ylim(top=max(500, 200 * most))
+    for level in (50, 100):
+        axes.axhline(level, color=BLACK, linewidth=1.2, linestyle=(0, (1, 1)))
+    return "dotted across: 50 % and 100 % of the time"

@@ -183,40 +183,9 @@ def write_legend_above(axes: Axes) -> None:
     )
 
 
-def mark_level(axes: Axes, level: float, text: str) -> None:
-    """Draw a horizontal line at a level, with a text under it on the left."""
-    axes.axhline(level, color=BLACK, linewidth=1.2, linestyle=(0, (1, 1)))
-    axes.annotate(
-        text,
-        (0, level),
-        xycoords=("axes fraction", "data"),
-        xytext=(3, -3),
-        textcoords="offset points",
-        va="top",
-        fontsize=9,
-    )
-
-
-def mark_place(axes: Axes, x: float, text: str, right: float, left: float, turn: float = 0.7) -> None:
-    """Draw a vertical line on a logarithmic axis with a text beside it, `right` or `left` high (shares of the axes).
-
-    The text is on the left from a share `turn` of the width on. Draw nothing outside of the axes; so not at 0 or inf.
-    """
-    low, high = axes.get_xlim()
-    if not low < x < high:
-        return
-    axes.axvline(x, color=BLACK, linewidth=1.2, linestyle=(0, (1, 1)))
-    turned = np.log(x / low) > turn * np.log(high / low)
-    axes.annotate(
-        text,
-        (x, left if turned else right),
-        xycoords=("data", "axes fraction"),
-        xytext=(-3 if turned else 3, 0),
-        textcoords="offset points",
-        ha="right" if turned else "left",
-        fontsize=9,
-        bbox=OVER_LINES,
-    )
+def write_note(axes: Axes, text: str) -> None:
+    """Say above the axes, where no line runs, what marks and dashes mean."""
+    axes.annotate(text, (0, 1.02), xycoords="axes fraction", va="bottom", fontsize=9)
 
 
 def thousands(value: float, place: int) -> str:

@@ -21,6 +21,7 @@ from simlib.figures.style import (
     plain_ticks,
     thousands,
     write_legend,
+    write_note,
 )
 
 
@@ -46,7 +47,7 @@ def heap_model(
         axes.set_ylim(0, 1.15 * max(data[list(points)].max()))
         axes.xaxis.set_major_formatter(thousands)
         label_ends(axes, ends)
-        _note(axes, "line: model, dots: measured (hollow: not fitted)")
+        write_note(axes, "line: model, dots: measured (hollow: not fitted)")
     return Drawing(figure, data, message)
 
 
@@ -69,7 +70,7 @@ def prune_prices(
             axes.annotate(
                 labels[part], (1.01, y), xycoords=("axes fraction", "data"), va="center", color=colour, fontsize=10
             )
-        _note(axes, "line: model, dots: measured (hollow: not fitted)")
+        write_note(axes, "line: model, dots: measured (hollow: not fitted)")
     return Drawing(figure, data, message)
 
 
@@ -119,7 +120,7 @@ def stall(table: pd.DataFrame, message: str) -> Drawing:
         axes.set_xscale("log")
         axes.set_yscale("log")
         plain_ticks(axes)
-        _note(axes, "dashed: model, dots: real, at full speed")
+        write_note(axes, "dashed: model, dots: real, at full speed")
     return Drawing(figure, table, message)
 
 
@@ -134,7 +135,7 @@ def ratios(table: pd.DataFrame, message: str) -> Drawing:
             colour = BLUE if row.exact else VERMILION
             axes.plot([row.low, row.high], [place, place], color=colour, linewidth=3)
             axes.plot([row.ratio], [place], color=colour, marker="o" if row.exact else "D", markersize=7)
-        _note(axes, "grey: within 5 %")
+        write_note(axes, "grey: within 5 %")
         names = [row.name if row.exact else f"{row.name}\n(approximate)" for row in table.itertuples(index=False)]
         axes.set_yticks(places, names)
         axes.set_ylim(-0.6, len(table) - 0.4)
@@ -153,13 +154,8 @@ def che(table: pd.DataFrame, message: str) -> Drawing:
         axes.set_ylim(bottom=0)
         axes.xaxis.set_major_formatter(thousands)
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-        _note(axes, "dashed: Che's approximation, dots: simulated")
+        write_note(axes, "dashed: Che's approximation, dots: simulated")
     return Drawing(figure, table.dropna(axis="columns", how="all"), message)
-
-
-def _note(axes: Axes, text: str) -> None:
-    """Write what is what above the axes, where no line runs."""
-    axes.annotate(text, (0, 1.01), xycoords="axes fraction", va="bottom", fontsize=9)
 
 
 def _points(axes: Axes, measured: tuple[np.ndarray, np.ndarray, np.ndarray], colour: str) -> None:
