@@ -166,18 +166,18 @@ class Sizing:
         return f"{says}."
 
     def larger_caps(self) -> str:
-        """Say where a larger cap makes things worse, and why, in two sentences."""
+        """Say where a larger cap makes things worse, and why, in sentences."""
         worse = self.surfaces.worse
         created, stall = worse.loc["entries created"], worse.loc["longest stall (ns)"]
-        some, of = created["steps that raise it"], created["of"]
-        says = f"In {format_count(some) if some else 'none'} of {format_count(of)} steps to the next larger cap "
-        says += (
-            f"more entries are created, {format_count(created['most'])} at most" if some else "are more entries created"
-        )
+        some, of = (format_count(created[name]) for name in ("steps that raise it", "of"))
+        says = f"In none of {of} steps to the next larger cap are more entries created. Elsewhere it can happen"
+        if created["steps that raise it"]:
+            most = format_count(created["most"])
+            says = f"In {some} of {of} steps to the next larger cap more entries are created, {most} at most"
+        grows = format_count(stall["steps that raise it"])
         return (
-            f"{says}, which can happen because an overflow also removes what has expired, and a larger cap overflows "
-            f"less often. In {format_count(stall['steps that raise it'])} steps one increment can hold the lock for "
-            "longer, as a prune visits every entry."
+            f"{says}: an overflow also removes what has expired, and a larger cap overflows less often. "
+            f"In {grows} steps the longest stall grows, as a prune visits every entry."
         )
 
     def carried(self) -> str:

@@ -11,11 +11,12 @@ from simlib.analysis.sizing import Sizing
 from simlib.analysis.tables import as_text
 from simlib.cli.main import main
 from simlib.core.errors import InputError
+from simlib.core.units import SECOND
 from simlib.experiments.experiment import open_experiment
 from simlib.figures.style import LeftOut
 from simlib.traces.files import write_trace
 from simlib.workloads.schema import workload_names
-from tests.analysis.test_advise import in_turn
+from tests.analysis.test_advise import in_turn, stream
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +128,15 @@ def test_tables_are_text_for_people():
         "most": ["none", "12"],
         "where": ["here", ""],
     }
+
+
+def test_where_a_larger_cap_creates_more_entries_is_counted(tmp_path):
+    # The last session comes back after the larger store has expired it: see `test_surfaces`.
+    before, after = [(n * 10**7, f"a{n}") for n in range(32)], [(31 * SECOND + n * 10**7, f"c{n}") for n in range(16)]
+    times, ids = zip(*before, (20 * SECOND, "x"), *after, (32 * SECOND, "x"), strict=True)
+    write_trace(stream(times, ids), tmp_path / "back.parquet")
+    says = sized(tmp_path / "back.parquet", max_entries=32, ttl="10s").larger_caps()
+    assert says.startswith("In 1 of 10 steps to the next larger cap more entries are created, 1 at most: an overflow")
 
 
 def test_replications_agree_or_there_is_one(steady):
