@@ -153,7 +153,7 @@ def _choices(advice: Advice) -> list[str]:
                 format_duration(row["mean_ns"]),
                 format_duration(row["worst_ns"]),
                 f"{format_number(row['headroom'])} x" if row["headroom"] else "none",
-                str(sum(ratio > 1 for key, ratio in advice.ratios(point).items() if key != "lock")),
+                str(sum(ratio > 1 for key, ratio in advice.ratios(point).items() if key not in ("lock", "quiet"))),
             )
         )
     first, *others = ([*map(len, column)] for column in zip(*rows, strict=True))

@@ -80,9 +80,10 @@ class Advice(Points):
     @cached_property
     def refusal(self) -> str:
         """The reason why no advice is given, in a sentence; empty where it is."""
+        what = "simulation" if self.simulated else "log"
         instants = [np.unique(trace.time).size for trace in self.traces]
         if not any((trace.op == INCREMENT).any() for trace in self.traces):
-            return "the log holds no increments, so there is nothing to size"
+            return f"the {what} holds no increments, so there is nothing to size"
         if min(instants) < FEW_INSTANTS:
             return (
                 f"the events fall into {min(instants)} instants, at least {FEW_INSTANTS} are needed to estimate a rate"
@@ -90,8 +91,8 @@ class Advice(Points):
         matters = self.gap(GAP_QUANTILE)
         if self.span < FEW_GAPS * matters:
             return (
-                f"the log is too short: it lasts {format_duration(self.span)}, and one idle gap in a hundred is longer "
-                f"than {format_duration(matters)}; {format_duration(FEW_GAPS * matters)} or more are needed"
+                f"the {what} is too short: it lasts {format_duration(self.span)}, and one idle gap in a hundred is "
+                f"longer than {format_duration(matters)}; {format_duration(FEW_GAPS * matters)} or more are needed"
             )
         return ""
 
@@ -117,7 +118,8 @@ class Advice(Points):
             return max(found["lost"], found["false"]) <= 1 and self._believed(point, times)
 
         good = len(list(takewhile(accurate, reversed(known))))
-        return [*known[len(known) - good :][1 : 1 + TRIED], 0]
+        long = [ttl for ttl in known[len(known) - good :][1:] if ttl >= self.targets.quiet_ns]
+        return [*long[:TRIED], 0]
 
     @cached_property
     def found(self) -> tuple[Point, bool]:

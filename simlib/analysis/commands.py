@@ -66,6 +66,7 @@ def _limits(advice: Advice) -> list[str]:
         "--max-false": (f"{100 * targets.false:g}%", targets.false != usual.false),
         "--memory": (f"{targets.memory_mib:g}MiB", targets.memory_mib not in (usual.memory_mib, math.inf)),
         "--max-stall": (exact_duration(int(targets.stall_ns)), targets.stall_ns != usual.stall_ns),
+        "--quiet-gap": (exact_duration(int(targets.quiet_ns)), targets.quiet_ns != usual.quiet_ns),
         "--headroom": (f"{targets.headroom:g}", targets.headroom != usual.headroom),
         "--max-entries": (f"{now.max_entries}", now.max_entries != today.max_entries),
         "--ttl": (exact_duration(now.ttl), now.ttl != today.ttl),

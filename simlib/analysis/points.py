@@ -12,8 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simlib.core.errors import InputError
-from simlib.core.units import MS, parse_duration, seconds
+from simlib.core.units import MS, seconds
 from simlib.models.cost import design_cost, price, prices
 from simlib.models.footprint import Footprint
 from simlib.models.miniature import LEAST_CAP, first_reached
@@ -42,6 +41,8 @@ class Targets(NamedTuple):
     headroom: float = 2.0
     entries: float = np.inf
     """Entries that the map may hold, where that is its limit; inf where it is not."""
+    quiet_ns: float = 0.0
+    """The longest quiet gap of a live session, ns, which no TTL may cut short; 0 where it is not known."""
 
 
 class Point(NamedTuple):
@@ -55,33 +56,6 @@ STEP = 1.02
 """Relative precision of `first_reached`: one step below the traffic where a target is missed, all are met."""
 
 TODAY, TARGETS = Point(SHIPPED, Settings()), Targets()
-
-
-def targets_of(
-    max_lost: float = TARGETS.lost,
-    max_false: float = TARGETS.false,
-    memory_mib: float = 0,
-    max_stall: str = "1ms",
-    headroom: float = TARGETS.headroom,
-    entry_limit: int | None = None,
-) -> Targets:
-    """Return the targets of a notebook's parameters. Raises InputError for a number that is out of range.
-
-    A `memory_mib` of 0 is the usual limit, or none beside a limit in entries.
-    """
-    stall = parse_duration(max_stall)
-    checks = {
-        "max_lost": (max_lost, 0 <= max_lost <= 1, "a share from 0 to 1"),
-        "max_false": (max_false, 0 <= max_false <= 1, "a share from 0 to 1"),
-        "memory_mib": (memory_mib, 0 <= memory_mib < float("inf"), "0 or more"),
-        "max_stall": (max_stall, stall > 0, "a duration above 0 such as 1ms"),
-        "headroom": (headroom, 1 <= headroom <= 1000, "from 1 to 1000"),
-    }
-    for name, (value, fits, wanted) in checks.items():
-        if not fits:
-            raise InputError(f"{name}: {value} is out of range: {wanted}")
-    usual = float("inf") if entry_limit else TARGETS.memory_mib
-    return Targets(max_lost, max_false, memory_mib or usual, stall, headroom, entry_limit or TARGETS.entries)
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,6 +175,7 @@ class Points:
             "memory": self.size(point, times),
             "stall": _over(worst, self.targets.stall_ns),
             "lock": self.lock_share(point, times) / HALF,
+            "quiet": self.targets.quiet_ns / point.settings.ttl if point.settings.ttl > 0 else 0.0,
         }
 
     def meets(self, point: Point, times: float = 1.0) -> bool:

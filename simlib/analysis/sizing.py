@@ -26,12 +26,42 @@ from simlib.analysis.verdict import (
     short,
     verdict,
 )
+from simlib.core.errors import InputError
 from simlib.core.numbers import format_count, format_duration, format_memory, format_number, format_percent
-from simlib.core.units import HOUR, seconds
+from simlib.core.units import HOUR, parse_duration, seconds
 from simlib.experiments.experiment import Experiment
 from simlib.stores.registry import SHIPPED
 from simlib.workloads.entry import MODELLED
 from simlib.workloads.schema import load_workload, workload_names
+
+
+def targets_of(
+    max_lost: float = TARGETS.lost,
+    max_false: float = TARGETS.false,
+    memory_mib: float = 0,
+    max_stall: str = "1ms",
+    headroom: float = TARGETS.headroom,
+    entry_limit: int | None = None,
+    quiet_gap: str = "0",
+) -> Targets:
+    """Return the targets of a notebook's parameters. Raises InputError for a number that is out of range.
+
+    A `memory_mib` of 0 is the usual limit, or none beside a limit in entries.
+    """
+    stall, quiet = parse_duration(max_stall), parse_duration(quiet_gap)
+    checks = {
+        "max_lost": (max_lost, 0 <= max_lost <= 1, "a share from 0 to 1"),
+        "max_false": (max_false, 0 <= max_false <= 1, "a share from 0 to 1"),
+        "memory_mib": (memory_mib, 0 <= memory_mib < float("inf"), "0 or more"),
+        "max_stall": (max_stall, stall > 0, "a duration above 0 such as 1ms"),
+        "headroom": (headroom, 1 <= headroom <= 1000, "from 1 to 1000"),
+    }
+    for name, (value, fits, wanted) in checks.items():
+        if not fits:
+            raise InputError(f"{name}: {value} is out of range: {wanted}")
+    usual = float("inf") if entry_limit else TARGETS.memory_mib
+    limits = memory_mib or usual, stall, headroom, entry_limit or TARGETS.entries
+    return Targets(max_lost, max_false, *limits, max(quiet, 0))
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ MISSED = {
     "memory": "the map outgrows its limit",
     "stall": "one increment holds the lock for too long",
     "lock": "the lock is held for over half of the time",
+    "quiet": "the TTL is shorter than the longest quiet gap of a live session",
 }
 """A target that is missed, by its key in `Advice.ratios`, as part of a sentence."""
 
@@ -94,6 +95,10 @@ def missed(advice: Advice, point: Point) -> str:
             format_duration(targets.stall_ns),
         ),
         "lock": (f"the lock is held for {format_percent(ratios['lock'] * HALF)} of the time", format_percent(HALF)),
+        "quiet": (
+            f"a live session may be quiet for {format_duration(targets.quiet_ns)}",
+            format_duration(point.settings.ttl),
+        ),
     }
     worst = max(ratios, key=lambda name: ratios[name])
     by_number = advice.held(point, times) / targets.entries > advice.heap_mib(point, times) / targets.memory_mib

@@ -51,6 +51,13 @@ def add(commands: argparse._SubParsersAction) -> None:
         "--max-stall", type=duration, default=1_000_000, metavar="TIME", help="of one increment (default: 1ms)"
     )
     targets.add_argument(
+        "--quiet-gap",
+        type=duration,
+        default=0,
+        metavar="TIME",
+        help="longest quiet gap of a live session, which no TTL may cut short (default: as the log shows)",
+    )
+    targets.add_argument(
         "--headroom", type=factor, default=2.0, metavar="K", help="meet them at K times the traffic (default: 2)"
     )
     now = parser.add_argument_group("what is set now")
@@ -101,7 +108,15 @@ def _targets(options: argparse.Namespace, limit: "Limit") -> "Targets":
 
     usual = TARGETS.memory_mib if limit.entries is None else float("inf")
     memory_mib, entries = options.memory or limit.mib or usual, limit.entries or TARGETS.entries
-    return Targets(options.max_lost, options.max_false, memory_mib, options.max_stall, options.headroom, entries)
+    return Targets(
+        options.max_lost,
+        options.max_false,
+        memory_mib,
+        options.max_stall,
+        options.headroom,
+        entries,
+        max(options.quiet_gap, 0),
+    )
 
 
 def _is_workload(names: list[str]) -> bool:

@@ -114,7 +114,7 @@ def _given(options: argparse.Namespace, declared: Mapping[str, Mapping]) -> dict
 
 def _check(parameters: dict) -> None:
     """Refuse numbers that are out of range, and a pattern that will not do."""
-    from simlib.analysis.points import targets_of
+    from simlib.analysis.sizing import targets_of
     from simlib.experiments.classes import check_classing
     from simlib.experiments.experiment import check_numbers
     from simlib.models.heap import GO_VERSIONS
@@ -122,12 +122,13 @@ def _check(parameters: dict) -> None:
 
     described = ("replications", "hours", "memory_limit_mib", "max_entries", "ttl", "prune_every")
     described += ("entry_limit", "entry_bytes", "value_bytes", "counter")
-    try:
-        duration(parameters.get("ttl", "0"))
-    except argparse.ArgumentTypeError as error:
-        raise InputError(f"ttl: {error}") from None
+    for name in ("ttl", "quiet_gap"):
+        try:
+            duration(parameters.get(name, "0"))
+        except argparse.ArgumentTypeError as error:
+            raise InputError(f"{name}: {error}") from None
     check_numbers(**{name: parameters[name] for name in described if name in parameters})
-    targets = ("max_lost", "max_false", "memory_mib", "max_stall", "headroom")
+    targets = ("max_lost", "max_false", "memory_mib", "max_stall", "quiet_gap", "headroom")
     targets_of(**{name: parameters[name] for name in targets if name in parameters})
     check_instances(parameters.get("instances", 1))
     check_classing(parameters.get("session_class", ""))

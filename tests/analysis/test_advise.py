@@ -220,3 +220,13 @@ def test_advice_meets_its_targets_on_what_it_has_not_seen():
     assert len(advised) >= 2 * len(workload_names())
     failed = {case: misses for case, misses in advised.items() if misses}
     assert len(failed) <= len(advised) / 10, failed
+
+
+def test_no_ttl_is_shorter_than_the_longest_quiet_gap_of_a_live_session():
+    trace = generate(load_workload("orphans"), 1).only("no_client")
+    usual, long = (Advice([trace], Targets(quiet_ns=gap), simulated=True) for gap in (0, 45 * MINUTE))
+    assert usual.found[0].settings.ttl < 45 * MINUTE
+    assert long.found[0].settings.ttl >= 45 * MINUTE
+    # The TTL in use, 30 min, would cut it short.
+    assert long.ratios(long.now)["quiet"] == 1.5
+    assert verdict(long).endswith("a live session may be quiet for 45 min, above the limit of 30 min.")

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from simlib.analysis.points import TARGETS, targets_of
-from simlib.analysis.sizing import Sizing
+from simlib.analysis.points import TARGETS
+from simlib.analysis.sizing import Sizing, targets_of
 from simlib.analysis.tables import as_text
 from simlib.cli.main import main
 from simlib.core.errors import InputError
