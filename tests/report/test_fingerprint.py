@@ -1,6 +1,5 @@
 """A run's result becomes stale when anything that it depends on changes, and only then."""
 
-import ast
 import shutil
 from importlib import metadata
 from pathlib import Path
@@ -13,7 +12,7 @@ from simlib.core.places import CALIBRATION, NOTEBOOKS, PACKAGE, PEERS, WORKLOADS
 from simlib.report import notebooks, runner
 from simlib.report.runner import SEAL, Job, is_complete
 from simlib.workloads import schema
-from simlib.workloads.schema import FLOOD, WORKED_EXAMPLE
+from simlib.workloads.schema import WORKED_EXAMPLE
 from tests.paths import ROOT
 
 
@@ -26,6 +25,7 @@ def checkout(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "PACKAGE", tmp_path / "simlib")
     monkeypatch.setattr(runner, "CALIBRATION", tmp_path / "data/calibration")
     monkeypatch.setattr(runner, "PEERS", tmp_path / "data/peers")
+    monkeypatch.setattr(runner, "WORKLOADS", tmp_path / "data/workloads")
     monkeypatch.setattr(schema, "WORKLOADS", tmp_path / "data/workloads")
     monkeypatch.setattr(notebooks, "NOTEBOOKS", tmp_path / "notebooks")
     (tmp_path / "log.csv").write_text("time,session\n1,a\n")
@@ -59,7 +59,7 @@ def is_current(job: Job, checkout: Path) -> bool:
         "data/calibration/cost.csv",
         "data/peers/speed.csv",
         f"data/workloads/{WORKED_EXAMPLE}.yaml",
-        f"data/workloads/{FLOOD}.yaml",
+        "data/workloads/steady.yaml",
         "notebooks/01_memory.ipynb",
         "log.csv",
         "out/log/01_memory/figure.csv",
@@ -100,7 +100,7 @@ def test_another_parameter_or_version_makes_it_stale(job, checkout, monkeypatch)
 
 
 def test_what_no_result_depends_on_leaves_it_current(job, checkout):
-    for name in ("simlib/__pycache__/x.pyc", "simlib/core/.units.py.swp", "data/workloads/steady.yaml", "README.md"):
+    for name in ("simlib/__pycache__/x.pyc", "simlib/core/.units.py.swp", "README.md"):
         (checkout / name).parent.mkdir(exist_ok=True)
         (checkout / name).write_text("changed")
     assert is_current(job, checkout)
@@ -115,17 +115,3 @@ def test_a_checkout_that_is_not_installed_has_the_same_dependencies(monkeypatch)
 
     monkeypatch.setattr(metadata, "requires", missing)
     assert files.dependency_versions() == installed
-
-
-def test_the_findings_read_no_preset_beyond_their_input_but_the_worked_example_and_the_flood():
-    """The fingerprint names no other preset."""
-    read = set()
-    for path in [
-        *ROOT.glob("simlib/analysis/*.py"),
-        *ROOT.glob("simlib/figures/*.py"),
-        *ROOT.glob("simlib/models/*.py"),
-    ]:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("load_workload", "workload_file"):
-                read |= {ast.unparse(node.args[0])}
-    assert read <= {repr(WORKED_EXAMPLE), "WORKED_EXAMPLE", "FLOOD"}
