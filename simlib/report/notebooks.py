@@ -32,7 +32,7 @@ def notebook_path(name: str) -> Path:
 
 @functools.cache
 def notebook_question(name: str) -> str:
-    """Read the question that a notebook asks, its title; its name where there is no such notebook."""
+    """Read the question that a notebook asks, its title, or its name where the notebook does not exist."""
     if name not in notebook_names():
         return name
     return read_notebook(notebook_path(name))["cells"][0]["source"].partition("\n")[0].lstrip("# ")

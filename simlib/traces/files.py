@@ -76,7 +76,7 @@ class Log:
         notes.end([(reader.about(), reader.clock.is_date) for reader in readers.values()])
 
     def keyed_by(self, column: str) -> "Log":
-        """Return the same log with another column for its sessions. Raises InputError where it has no such column."""
+        """Return the same log with another column for its sessions. Raises InputError where that column is missing."""
         return Log(self.files, replace(self._how, columns={**self._how.columns, "session": column}))
 
     def _begins(self, file: Path) -> int:
@@ -114,7 +114,7 @@ def trace_of(log: Log, notes: Notes | None = None, advance: Advance | None = Non
 def read_labels(trace: Trace, log: Log, column: str) -> np.ndarray:
     """Read a further column of a log whose trace was read: its text at each operation, (n,).
 
-    Raises InputError where the log has no such column, or a row has none.
+    Raises InputError where the column is missing from the log or from a row.
     """
     labelled = trace_of(log.keyed_by(column))
     if not (np.array_equal(labelled.time, trace.time) and np.array_equal(labelled.op, trace.op)):
