@@ -95,8 +95,8 @@ class Accuracy:
         lines = f"{format_number(extra)} extra lines{self._a_replication}" if extra else "no extra line"
         return (
             f"{verdict}: {self.false_share.percent()} of the evictions removed a session still in use{early}. "
-            f"With them {format_percent(self.lost_share.mean)} of all counts were lost, and the service logged "
-            f"{lines}."
+            f"With them {format_percent(self.lost_share.mean)} of {self.experiment.all_counts} were lost, and the "
+            f"service logged {lines}."
         )
 
     @property
@@ -106,11 +106,11 @@ class Accuracy:
     def tile(self) -> tuple[str, str, bool | None]:
         """Give the counts lost as a few words, a note on them, and whether they meet the targets of an advice."""
         if not self._evicts:
-            return "0 %", "of counts; no session is evicted", True
+            return "0 %", f"of {self.experiment.all_counts}; no session is evicted", True
         if self.silence:
             return "not known", "evictions too near an end to judge", None
         lost, false = self.lost_share.mean, self.false_share.mean
-        note = f"of counts; {format_percent(false)} of evictions hit sessions in use"
+        note = f"of {self.experiment.all_counts}; {format_percent(false)} of evictions hit sessions in use"
         return format_percent(lost), note, lost <= TARGETS.lost and false <= TARGETS.false
 
     def price(self) -> list[str]:
@@ -125,7 +125,8 @@ class Accuracy:
         if (name := hardest_hit(self.harm)) and gone[name] != gone["all"]:
             says += f'; of those of the class "{name}", {gone[name]}'
         return [
-            f"The bound loses {lost} of all counts: {false} of its evictions remove a session still in use.",
+            f"The bound loses {lost} of {self.experiment.all_counts}: "
+            f"{false} of its evictions remove a session still in use.",
             f"{says}.",
         ]
 

@@ -68,6 +68,11 @@ class Advice(Points):
         """The counter that the advice is for."""
         return COUNTERS[int(self.traces[0].counter[0])]
 
+    @property
+    def counts(self) -> str:
+        """Name the counts of the counter, which it names where it is one of several."""
+        return f"the {self.counter} counts" if self.one_of_several else "the counts"
+
     @cached_property
     def gaps(self) -> np.ndarray:
         """Idle gaps between two increments of a session, ns, ascending; int64, (gaps,)."""

@@ -163,7 +163,7 @@ class Leak:
         if not limit.known:
             return None
         mib = float(footprint.resident_mib(footprint.entries_at(limit, LEAKED), LEAKED))
-        when = f", {'reached' if oom.reached else 'projected'} in {oom.text()}" if oom.finite else ""
+        when = f",\n{'reached' if oom.reached else 'projected'} in {oom.text()}" if oom.finite else ""
         return figures.Limit(mib, f"limit {limit.text()}{when}", oom.first_hours * HOUR if oom.finite else None)
 
     # --- Parts of sentences
@@ -188,8 +188,12 @@ class Leak:
         return Limit(entries=self.memory.peak_entries[SHIPPED]).text()
 
     def _enough(self) -> str:
-        """The memory that the bounded stores need, as a clause."""
-        return f"{format_memory(self.memory.bounded_peak_mib)} is {'enough' if self.fits else 'still above the limit'}"
+        """The memory that the bounded stores need, or the entries where these are limited, as a clause."""
+        limit, fits = self.memory.experiment.limit, "enough" if self.fits else "still above the limit"
+        if limit.mib is None and limit.entries is not None:
+            entries = self.memory.bounded_entries
+            return f"{Limit(entries=entries).text()} {'is' if entries == 1 else 'are'} {fits}"
+        return f"{format_memory(self.memory.bounded_peak_mib)} is {fits}"
 
     def _an_entry(self) -> str:
         memory = self.memory

@@ -79,7 +79,7 @@ class Maps:
     def _message(self) -> str:
         advice = self.advice
         if advice.refusal:
-            return "Too short to advise: every cap and TTL on this log alone"
+            return "Every cap and TTL; none is advised, as there is too little to judge by"
         (point, met), now = advice.found, advice.now
         if not met:
             return "No cap and TTL meets every target"

@@ -45,6 +45,10 @@ class Replacement:
         best = min(near, key=lambda name: (steps[name], name))
         return SHIPPED if SHIPPED in near and steps[best] > steps[SHIPPED] / 2 else best
 
+    @property
+    def _counts(self) -> str:
+        return self.designs.experiment.its_counts
+
     def _lost(self, design: str) -> float:
         return self.designs.mean(design, lambda outcome: outcome.lost_share).mean
 
@@ -139,12 +143,12 @@ class Replacement:
         if self.design == SHIPPED:
             return (
                 f"Keep {SHIPPED}: no other design is as accurate and takes less than half of its steps. It loses "
-                f"{shipped} of the counts, and pruning {needed}."
+                f"{shipped} of {self._counts}, and pruning {needed}."
             )
         than = f"as {SHIPPED} does" if mine == shipped else f"{SHIPPED} {shipped}"
         return (
             f"Take {self.design}, {'as' if self.is_bottleneck else 'though'} pruning {needed} here. "
-            f"It loses {mine} of the counts, {than}, and {self._speed()}. {self._price()}"
+            f"It loses {mine} of {self._counts}, {than}, and {self._speed()}. {self._price()}"
         )
 
     def _speed(self) -> str:
@@ -192,9 +196,9 @@ class Replacement:
             return LeftOut(self.designs.silence)
         table = self.designs.table().sort_values(["wrong_answers_percent", "lost_percent"], kind="stable")
         lost = {name: format_percent(self._lost(name)) for name in (SHIPPED, self._rival)}
-        message = f"{SHIPPED} loses {lost[SHIPPED]} of the counts, {self._rival} {lost[self._rival]}"
+        message = f"{SHIPPED} loses {lost[SHIPPED]} of {self._counts}, {self._rival} {lost[self._rival]}"
         if lost[SHIPPED] == lost[self._rival]:
-            message = f"{self._rival} loses {lost[SHIPPED]} of the counts, as {SHIPPED} does"
+            message = f"{self._rival} loses {lost[SHIPPED]} of {self._counts}, as {SHIPPED} does"
         unit, scale = memory_unit(float(table["heap_mib"].max()))
         panels = [Panel(f"memory at\nthe peak ({unit})", ("memory",))]
         panels += [

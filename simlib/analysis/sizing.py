@@ -148,10 +148,10 @@ class Sizing:
         if self.advice.refusal:
             return ""
         row = self.advice.row(self.advised)
+        lost = f"{format_percent(row['lost_count_share'])} of {self.advice.counts} are lost"
         return (
-            f"With {setting(self.advised)}, {format_percent(row['lost_count_share'])} of the counts are lost, the map "
-            f"takes {format_memory(row['heap_mib'])} when full, and no increment holds the lock for more than "
-            f"{format_duration(row['worst_ns'])}."
+            f"With {setting(self.advised)}, {lost}, the map takes {format_memory(row['heap_mib'])} when full, and no "
+            f"increment holds the lock for more than {format_duration(row['worst_ns'])}."
         )
 
     def actions(self) -> list[str]:
@@ -159,7 +159,8 @@ class Sizing:
         advice = self.advice
         again = f"Size again when the traffic changes: {self.commands[0]}"
         if advice.refusal:
-            return ["Record for longer before a setting is chosen.", again]
+            longer = "Simulate more hours" if advice.simulated else "Record for longer"
+            return [f"{longer} before a setting is chosen.", again]
         says = [change(advice)]
         if rate := alert_rate(advice):
             says.append(f"Alert at {format_percent(ALERT_AT)} of the traffic at which this breaks: {alert(rate)}")

@@ -75,9 +75,8 @@ def missed(advice: Advice, point: Point) -> str:
     """
     times = next((times for times in advice.levels if not advice.meets(point, times)), advice.levels[-1])
     ratios, targets, totals = advice.ratios(point, times), advice.targets, advice.totals(point, times)
-    counts = f"the {advice.counter} counts" if advice.one_of_several else "the counts"
     figures = {
-        "lost": (f"{format_percent(lost_share(totals))} of {counts} are lost", format_percent(targets.lost)),
+        "lost": (f"{format_percent(lost_share(totals))} of {advice.counts} are lost", format_percent(targets.lost)),
         "false": (
             f"{format_percent(false_share(totals))} of the evictions remove sessions still in use",
             format_percent(targets.false),

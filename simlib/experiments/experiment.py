@@ -81,6 +81,16 @@ class Experiment:
         return noun if len(self.counters) == 1 else f"{noun}s"
 
     @property
+    def all_counts(self) -> str:
+        """Name the counts of every counter that the streams use."""
+        return "the counts" if len(self.counters) == 1 else "the counts of both counters"
+
+    @property
+    def its_counts(self) -> str:
+        """Name the counts of `counter`, which it names where it is one of several."""
+        return "the counts" if len(self.counters) == 1 else f"the {self.counter} counts"
+
+    @property
     def counter(self) -> str:
         """The counter that is looked at in detail: the first that the streams use."""
         return self.counters[0]

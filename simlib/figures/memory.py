@@ -71,18 +71,18 @@ def heap(
         axes.plot(time, middle, color=colours[0])
         axes.plot(time, bounded, color=colours[1], linewidth=2.6, linestyle=(0, (4, 1.2)))
         top, reaches = 1.14 * size * largest, float(size * limit.mib if is_ahead else middle[-1])
+        limit_label: list[tuple[float, str, str]] = []
         if is_ahead:
             for line, to, colour in ((middle, reaches, colours[0]), (bounded, bounded[-1], colours[1])):
                 axes.plot([time[-1], end / scale], [line[-1], to], color=colour, linewidth=1.4, linestyle=(0, (2, 2)))
         if limit is not None:
-            early = reached_at is not None and reached_at < end / 2
-            top = _mark_limit(axes, size * limit.mib, size * largest, limit.text, early)
+            top, limit_label = _mark_limit(axes, size * limit.mib, size * largest, limit.text)
         if reached_at is not None and reached_at <= end:
             axes.plot([reached_at / scale], [size * limit.mib], marker="X", markersize=10, color=BLACK)
         _over_time(axes, end / scale * (1.04 if is_ahead else 1), top)
         band = "\n(within 10 %)" if (low < high).any() else ""
         ends = [(reaches, f"unbounded{band}", colours[0]), (float(bounded[-1]), "bounded", colours[1])]
-        label_ends(axes, ends)
+        label_ends(axes, [*ends, *limit_label])
     data = pd.DataFrame({f"time_{unit}": time, **{f"unbounded_{k}_mib": v for k, v in unbounded_mib.items()}})
     return Drawing(figure, data.assign(bounded_mib=bounded_mib, limit_mib=limit.mib if limit else None), message)
 
@@ -121,12 +121,12 @@ def bound(at: np.ndarray, kept: np.ndarray, in_use: np.ndarray, colour: str, cap
         figure, axes = new_axes(message, f"time from the start ({unit})", "entries in the bounded store")
         axes.plot(time, kept, color=colour)
         axes.fill_between(time, in_use, color=GREY, alpha=0.5, linewidth=0)
-        limit = top * 1.14 if cap is None else _mark_limit(axes, cap, top, f"cap {format_count(cap)}")
-        _over_time(axes, time[-1], limit)
+        end, cap_label = (top * 1.14, []) if cap is None else _mark_limit(axes, cap, top, f"cap {format_count(cap)}")
+        _over_time(axes, time[-1], end)
         axes.yaxis.set_major_formatter(thousands)
         # Near the end nothing is used again, for want of time.
         again = float(in_use[3 * in_use.size // 4])
-        label_ends(axes, [(float(kept[-1]), "kept", colour), (again, "of these,\nused again", GREY)])
+        label_ends(axes, [(float(kept[-1]), "kept", colour), (again, "of these,\nused again", GREY), *cap_label])
     return Drawing(
         figure, pd.DataFrame({f"time_{unit}": time, "kept": kept, "used_again": in_use, "cap": cap}), message
     )
@@ -151,26 +151,17 @@ def left(at: np.ndarray, bounded_mib: np.ndarray, colour: str, third_mib: np.nda
     return Drawing(figure, data, message)
 
 
-def _mark_limit(axes: Axes, limit: float, top: float, text: str, right: bool = False) -> float:
-    """Draw a limit where it is near what is shown, else only name it; return the upper end of the axis.
+def _mark_limit(axes: Axes, limit: float, top: float, text: str) -> tuple[float, list[tuple[float, str, str]]]:
+    """Draw a limit where it is near what is shown, else only name it.
 
-    Its name stands above it on the left, or below it on the right.
+    Return the upper end of the axis, and the limit's label for `label_ends` where it is drawn.
     """
     if top <= limit / 3:
-        axes.annotate(f"{text}, far above", (0.01, 0.99), xycoords="axes fraction", va="top", bbox=OVER_LINES)
-        return top * 1.14
+        name = f"{text.replace(chr(10), ' ')}, far above"
+        axes.annotate(name, (0.01, 0.99), xycoords="axes fraction", va="top", bbox=OVER_LINES)
+        return top * 1.14, []
     axes.axhline(limit, color=BLACK, linewidth=1.2, linestyle=(0, (1, 1)))
-    axes.annotate(
-        text,
-        (0.99 if right else 0.01, limit),
-        xycoords=("axes fraction", "data"),
-        xytext=(0, -5 if right else 5),
-        textcoords="offset points",
-        ha="right" if right else "left",
-        va="top" if right else "bottom",
-        bbox=OVER_LINES,
-    )
-    return max(top, limit) * 1.14
+    return max(top, limit) * 1.14, [(limit, text, BLACK)]
 
 
 def _over_time(axes: Axes, end: float, top: float) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from simlib.core.errors import InputError
 from simlib.core.files import whole_file
+from simlib.core.numbers import format_number
 from simlib.figures.style import Drawing, LeftOut, save
 from simlib.stores.contract import Settings
 
@@ -129,7 +130,10 @@ class Pack:
         record = {"claim": text, "holds": bool(holds), "numbers": finite, "reason": reason}
         self.claims.append({**record, "about": _one_of(ABOUT, about)})
         if not holds and not finding:
-            compared = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in finite.items())
+            compared = ", ".join(
+                f"{name.replace('_', ' ')} {'none' if value is None else format_number(value)}"
+                for name, value in finite.items()
+            )
             raise ClaimError(f"does not hold: {text}" + (f" ({compared})" if compared else ""))
 
     def claims_of(self, claims: Iterable[tuple[str, bool, dict[str, float]]]) -> None:

@@ -33,7 +33,7 @@ CELL_TIMEOUT = 900
 """Seconds that one cell may take."""
 
 PROFILES = {
-    "ci": {"replications": 2, "hours": 3.0},
+    "ci": {"replications": 2, "hours": 3.5},
     "full": {"replications": 5},
 }
 """Parameters by profile. CI covers only the first hours: enough for every claim, but not to reach the memory limit."""

@@ -26,10 +26,10 @@ def test_accuracy_by_hand():
     assert accuracy.causes().loc["cap"].tolist() == [2, 0, 1]
     assert accuracy.accounts_agree()
     assert Caps(accuracy.experiment).agree()
-    assert accuracy.tile() == ("25 %", "of counts; 33.3 % of evictions hit sessions in use", False)
+    assert accuracy.tile() == ("25 %", "of the counts; 33.3 % of evictions hit sessions in use", False)
     assert accuracy.answer() == (
         "No: 33.3 % of the evictions removed a session still in use. "
-        "With them 25 % of all counts were lost, and the service logged no extra line."
+        "With them 25 % of the counts were lost, and the service logged no extra line."
     )
 
 
@@ -58,7 +58,7 @@ def test_where_nothing_is_evicted_nothing_is_lost():
     accuracy = Accuracy(experiment_of(OPERATIONS, Settings(max_entries=0, ttl=0)))
     assert math.isnan(accuracy.false_share.mean)
     assert accuracy.answer().startswith("Nothing is evicted here")
-    assert accuracy.tile() == ("0 %", "of counts; no session is evicted", True)
+    assert accuracy.tile() == ("0 %", "of the counts; no session is evicted", True)
     assert accuracy.price() == [accuracy.answer()]
     assert isinstance(accuracy.draw_causes(), LeftOut)
     assert isinstance(accuracy.draw_snapshots(), LeftOut)

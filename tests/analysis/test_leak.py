@@ -54,7 +54,7 @@ def test_a_limit_beyond_the_end_is_reached_by_a_dashed_line_at_the_time_that_the
     cross = next(line for line in axes.lines if line.get_marker() == "X")
     assert (round(cross.get_xdata()[0], 3), round(cross.get_ydata()[0], 2)) == (10, 5.86)
     assert sum(end == (10, 5.86) for end in ends) == 1
-    assert "limit 5.86 GiB, projected in 10 h" in {text.get_text() for text in axes.texts}
+    assert "limit 5.86 GiB,\nprojected in 10 h" in {text.get_text() for text in axes.texts}
 
 
 def test_a_limit_too_far_away_is_only_named():

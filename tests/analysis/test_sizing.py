@@ -106,7 +106,7 @@ def test_where_the_log_is_too_short_the_map_is_drawn_and_nothing_is_recommended(
     assert sizing.carries_over.empty
     assert "too short" in sizing.unknown()[0]
     drawing = sizing.maps.draw()
-    assert drawing.message.startswith("Too short to advise")
+    assert drawing.message.startswith("Every cap and TTL; none is advised")
     assert [text.get_text() for text in drawing.figure.axes[0].texts] == ["today"]
     assert "steps to the next larger cap" in sizing.larger_caps()
 
