@@ -1,6 +1,8 @@
 """Command `simulate`: records a workload's operations as a trace file."""
 
 import argparse
+import sys
+from pathlib import Path
 
 from simlib.core.units import HOUR
 
@@ -19,16 +21,24 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--out", required=True, metavar="TRACE", help="the ending says the format")
 
 
+_BAR = "simulated: {percentage:3.0f}%|{bar}| {n:.1f} of {total:.1f} h [{elapsed}<{remaining}]"
+
+
 def _simulate(options: argparse.Namespace) -> int:
-    from simlib.traces.files import check_target, write_trace
-    from simlib.workloads.generator import generate
+    from tqdm import tqdm
+
+    from simlib.core.files import file_digest
+    from simlib.traces.files import check_target
+    from simlib.workloads.recording import Recording
     from simlib.workloads.schema import load_workload
 
     workload = load_workload(options.workload)
     check_target(options.out)
     if options.hours is not None:
         workload = workload.lasting(options.hours * HOUR)
-    trace = generate(workload, options.seed)
-    write_trace(trace, options.out)
-    print(f"{options.out}: {len(trace)} operations of {trace.ids.size} sessions, sha256 {trace.digest}")
+    recording = Recording(workload, options.seed)
+    with tqdm(total=workload.duration / HOUR, bar_format=_BAR, file=sys.stderr, leave=False, delay=1) as bar:
+        recording.write(options.out, lambda ns: bar.update(ns / HOUR))
+    counts = f"{recording.operations} operations of {recording.sessions} sessions"
+    print(f"{options.out}: {counts}, sha256 of the file {file_digest(Path(options.out))}")
     return 0

@@ -4,7 +4,7 @@ Refuses, in one line that names the file and the row or column, whatever it cann
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,12 +20,11 @@ from simlib.traces.batches import Batch, Reader
 from simlib.traces.mapping import How
 from simlib.traces.notes import Notes
 from simlib.traces.order import Lane, in_order
-from simlib.traces.parquet import write_parquet
 from simlib.traces.source import Advance, files_of, reading
-from simlib.traces.text import write_csv, write_jsonl
 from simlib.traces.trace import Trace
+from simlib.traces.writing import Window, window_of, write_csv, write_jsonl, write_parquet
 
-FORMATS: dict[str, Callable[[Trace, Path], None]] = {
+FORMATS: dict[str, Callable[[Iterable[Window], Path, int], None]] = {
     ".csv": write_csv,
     ".csv.gz": partial(write_csv, packed=True),
     ".jsonl": write_jsonl,
@@ -134,9 +133,17 @@ def write_trace(trace: Trace, path: str | Path) -> None:
 
     Raises InputError where the name has no format or the file cannot be written.
     """
+    write_windows([window_of(trace)], path, farthest=int(np.abs(trace.time).max(initial=0)))
+
+
+def write_windows(windows: Iterable[Window], path: str | Path, farthest: int) -> None:
+    """Write a trace file of windows, each as it comes; `farthest` is the time farthest from 0 that may come, ns.
+
+    Raises what `write_trace` raises.
+    """
     ending = check_target(path)
     with whole_file(Path(path)) as temporary:
-        FORMATS[ending](trace, temporary)
+        FORMATS[ending](windows, temporary, farthest)
 
 
 def check_target(path: str | Path) -> str:

@@ -1,4 +1,4 @@
-"""Read Parquet files in batches of rows, columns of any type that makes sense; write a trace as Parquet."""
+"""Read Parquet files in batches of rows, columns of any type that makes sense."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,19 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from simlib.core.units import SECOND
 from simlib.traces.cells import WANTED, shortened
-from simlib.traces.codes import COUNTERS, OPS
 from simlib.traces.delimited import ROWS
 from simlib.traces.mapping import Fields, Raw
 from simlib.traces.notes import Notes
 from simlib.traces.source import Advance
-from simlib.traces.trace import Trace
 
 MAGIC = b"PAR1"
-
-# Up to here (24 days) rounding a float of seconds to the nearest nanosecond gives back the nanoseconds it came from.
-_EXACT_IN_FLOAT = 2**51
 
 
 class Parquet:
@@ -156,20 +150,3 @@ def _intact(column: pa.Array) -> pa.Array:
         if bounds["max"] is not None and not 0 <= bounds["min"] <= bounds["max"] < len(column.dictionary):
             raise ValueError("not a readable Parquet file: a cell refers to a word that is not there")
     return column
-
-
-def write_parquet(trace: Trace, path: Path, labels: Mapping[str, np.ndarray] | None = None) -> None:
-    """Write a file, with further columns of text where their names are free. The same trace gives the same bytes."""
-    seconds = trace.time / SECOND
-    exact = np.array_equal(np.rint(seconds * SECOND).astype(np.int64), trace.time) and (
-        len(trace) == 0 or np.abs(trace.time).max() < _EXACT_IN_FLOAT
-    )
-    columns = {
-        # Seconds as a float lose nanoseconds beyond 24 days: those become timestamps.
-        "time": pa.array(seconds) if exact else pa.array(trace.time, pa.timestamp("ns", "UTC")),
-        "session": pa.DictionaryArray.from_arrays(pa.array(trace.session), pa.array(trace.ids, pa.string())),
-        "op": pa.DictionaryArray.from_arrays(pa.array(trace.op.astype(np.int8)), pa.array(OPS)),
-        "counter": pa.DictionaryArray.from_arrays(pa.array(trace.counter.astype(np.int8)), pa.array(COUNTERS)),
-    }
-    more = {name: pa.array(texts, pa.string()) for name, texts in (labels or {}).items()}
-    pq.write_table(pa.table(more | columns), path)

@@ -9,10 +9,10 @@ one another: the stream then goes through `_Forgetting`, one event at a time in 
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from simlib.core.distributions import Distribution
 from simlib.core.variates import LAWS, session_keys, stream_key
@@ -27,9 +27,6 @@ from simlib.workloads.schema import Workload
 from simlib.workloads.slices import BLOCK, CODE_BITS, IS_EVENT, NUMBER_BITS, collect, without_marks
 from simlib.workloads.timetable import ARRIVAL_UNIT, expected_arrivals, ids_of
 from simlib.workloads.watched import AHEAD
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 ROWS = 1 << 15
 """Operations in a slice on average: as many as fit into a processor's cache."""
@@ -158,15 +155,13 @@ class Traffic:
         next_known = self._forgetting is None
         return Chunk(time, session, code, lambda at: self.ids(session[at]), self.ids, next_known=next_known)
 
-    def ids(self, sessions: np.ndarray, words: np.ndarray = NONE) -> "pa.Array":
+    def ids(self, sessions: np.ndarray, words: np.ndarray = NONE) -> pa.Array:
         """The ids of sessions of the stream, by number."""
-        import pyarrow as pa
-
-        ids = np.empty(sessions.size, dtype=object)
+        keys = np.empty(sessions.size, np.uint64)
         kinds, numbers = sessions >> NUMBER_BITS, sessions & ((1 << NUMBER_BITS) - 1)
         for kind in np.unique(kinds):
-            ids[kinds == kind] = ids_of(session_keys(self._streams[kind], numbers[kinds == kind]))
-        return pa.array(ids, pa.large_string())
+            keys[kinds == kind] = session_keys(self._streams[kind], numbers[kinds == kind])
+        return ids_of(keys)
 
 
 class _Forgetting:

@@ -10,6 +10,8 @@ from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
+from numba import njit, uint8, uint64, void
 
 from simlib.core import variates
 from simlib.core.units import HOUR
@@ -76,7 +78,7 @@ def timetable(
     spec = workload.kinds[kind]
     carried = _Columns.empty()
     for first, keys, begins in _arrivals(spec.arrivals, variates.stream_key(seed, kind), workload.duration, chunk):
-        ids = ids_of(keys)
+        ids = ids_of(keys).to_numpy(zero_copy_only=False)
         drawn(ids)
         actions = carried.and_then(_actions(spec, first, ids, keys, begins, workload.duration))
         # No later session has an action before the last arrival of this chunk: up to there the order is known.
@@ -179,10 +181,26 @@ def _actions(kind: Kind, first: int, ids: np.ndarray, keys: np.ndarray, begins: 
     return _Columns(time, first + owner, order, ids[owner], code, drain).where(time < end)
 
 
-def ids_of(keys: np.ndarray) -> np.ndarray:
-    """Return the ids of sessions by their keys: 37 bytes each, as in the Go measurements."""
-    high, low = variates.bits(keys, Purpose.ID, 0).tolist(), variates.bits(keys, Purpose.ID, 1).tolist()
-    return np.array([f"sess-{a:016x}{b:016x}" for a, b in zip(high, low, strict=True)], dtype=object)
+def ids_of(keys: np.ndarray) -> pa.Array:
+    """Return the ids of sessions by their keys, as text: 37 bytes each, as in the Go measurements."""
+    letters = np.tile(np.frombuffer(_ID, np.uint8), (keys.size, 1))
+    _write_digits(variates.bits(keys, Purpose.ID, 0), letters[:, len(_PREFIX) :])
+    _write_digits(variates.bits(keys, Purpose.ID, 1), letters[:, len(_PREFIX) + 16 :])
+    begins = np.arange(keys.size + 1) * len(_ID)
+    return pa.LargeStringArray.from_buffers(keys.size, pa.py_buffer(begins), pa.py_buffer(letters))
+
+
+_PREFIX = b"sess-"
+_ID = _PREFIX + b"0" * 32
+
+
+@njit(void(uint64[::1], uint8[:, :]), cache=True)
+def _write_digits(numbers: np.ndarray, letters: np.ndarray) -> None:
+    """Write each number into a row of `letters`, as 16 hexadecimal digits."""
+    for row in range(numbers.size):
+        for place in range(16):
+            digit = (numbers[row] >> uint64(60 - 4 * place)) & uint64(15)
+            letters[row, place] = digit + (uint64(48) if digit < 10 else uint64(87))
 
 
 def _emissions(events: Events, keys: np.ndarray, begins: np.ndarray, end: int) -> tuple[np.ndarray, np.ndarray]:

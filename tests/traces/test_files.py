@@ -174,7 +174,7 @@ def test_a_write_that_fails_midway_leaves_what_was_there(tmp_path, monkeypatch):
     def fail(_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("simlib.traces.text.seconds_text", fail)
+    monkeypatch.setattr("simlib.traces.writing.seconds_text", fail)
     with pytest.raises(InputError, match="No space left"):
         write_trace(trace_of((5, "b", 0, 0)), path)
     assert path.read_bytes() == before
