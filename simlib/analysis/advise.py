@@ -91,7 +91,8 @@ class Advice(Points):
             return f"the {what} holds no increments, so there is nothing to size"
         if min(instants) < FEW_INSTANTS:
             return (
-                f"the events fall into {min(instants)} instants, at least {FEW_INSTANTS} are needed to estimate a rate"
+                f"the events fall into {'one instant' if min(instants) == 1 else f'{min(instants)} instants'}, "
+                f"at least {FEW_INSTANTS} are needed to estimate a rate"
             )
         matters = self.gap(GAP_QUANTILE)
         if self.span < FEW_GAPS * matters:

@@ -93,7 +93,7 @@ class Replacement:
     @property
     def is_bottleneck(self) -> bool:
         """Whether the shipped store holds its lock for half of the time or more."""
-        return self.designs.prune.utilisation.mean >= HALF
+        return HALF <= self.designs.prune.utilisation.mean < np.inf
 
     @property
     def _measured_cap(self) -> bool:
@@ -139,15 +139,17 @@ class Replacement:
         if self.designs.silence:
             return self.designs.silence
         mine, shipped = format_percent(self._lost(self.design)), format_percent(self._lost(SHIPPED))
-        needed = "is a bottleneck" if self.is_bottleneck else "is no bottleneck"
+        needed = "pruning is a bottleneck" if self.is_bottleneck else "pruning is no bottleneck"
+        if not np.isfinite(self.designs.prune.utilisation.mean):
+            needed = "whether pruning is a bottleneck cannot be said"
         if self.design == SHIPPED:
             return (
-                f"Keep {SHIPPED}: no other design is as accurate and takes less than half of its steps. It loses "
-                f"{shipped} of {self._counts}, and pruning {needed}."
+                f"At this cap and TTL keep {SHIPPED}: no other design is as accurate and takes less than half of its steps. It loses "
+                f"{shipped} of {self._counts}, and {needed}."
             )
         than = f"as {SHIPPED} does" if mine == shipped else f"{SHIPPED} {shipped}"
         return (
-            f"Take {self.design}, {'as' if self.is_bottleneck else 'though'} pruning {needed} here. "
+            f"At this cap and TTL take {self.design}, {'as' if self.is_bottleneck else 'though'} {needed} here. "
             f"It loses {mine} of {self._counts}, {than}, and {self._speed()}. {self._price()}"
         )
 
