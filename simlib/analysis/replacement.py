@@ -93,7 +93,7 @@ class Replacement:
     @property
     def is_bottleneck(self) -> bool:
         """Whether the shipped store holds its lock for half of the time or more."""
-        return HALF <= self.designs.prune.utilisation.mean < np.inf
+        return self.designs.prune.utilisation.mean >= HALF
 
     @property
     def _measured_cap(self) -> bool:
@@ -102,7 +102,7 @@ class Replacement:
 
     def pruning(self) -> pd.DataFrame:
         """Say whether pruning is a bottleneck of the shipped store, as text: a row a number, its `value`."""
-        if self.designs.silence or self.designs.prune.silence:
+        if self.designs.silence or self.designs.prune.silence or not self.designs.experiment.first.duration:
             return pd.DataFrame()
         prune = self.designs.prune
         cliff, sorts = prune.cliff.simulated.mean, prune.stalled.mean
@@ -140,12 +140,12 @@ class Replacement:
             return self.designs.silence
         mine, shipped = format_percent(self._lost(self.design)), format_percent(self._lost(SHIPPED))
         needed = "pruning is a bottleneck" if self.is_bottleneck else "pruning is no bottleneck"
-        if not np.isfinite(self.designs.prune.utilisation.mean):
+        if not self.designs.experiment.first.duration:
             needed = "whether pruning is a bottleneck cannot be said"
         if self.design == SHIPPED:
             return (
-                f"At this cap and TTL keep {SHIPPED}: no other design is as accurate and takes less than half of its steps. It loses "
-                f"{shipped} of {self._counts}, and {needed}."
+                f"At this cap and TTL keep {SHIPPED}: no other design is as accurate and takes less than half of its "
+                f"steps. It loses {shipped} of {self._counts}, and {needed}."
             )
         than = f"as {SHIPPED} does" if mine == shipped else f"{SHIPPED} {shipped}"
         return (
