@@ -2,6 +2,10 @@
 
 import sys
 
-from simlib.cli.main import main
+from simlib.core.surroundings import leave
 
-sys.exit(main())
+if __name__ == "__main__":
+    leave()
+    from simlib.cli.main import main
+
+    sys.exit(main())

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
@@ -13,12 +12,12 @@ from simlib.figures.style import (
     BLUE,
     GREY,
     PALE,
-    STYLE,
     VERMILION,
     Drawing,
     draw_band,
     new_axes,
     plain,
+    styled,
     thousands,
     time_unit,
     write_legend_above,
@@ -33,7 +32,7 @@ WIDE = 20
 
 def causes(table: pd.DataFrame, message: str) -> Drawing:
     """Draw evictions by cause (rows) and truth (columns `dead`, `undecided`, `in_use`), as bars with their counts."""
-    with matplotlib.rc_context(STYLE):
+    with styled():
         figure, axes = new_axes(message, "evictions", "")
         left, top = np.zeros(len(table)), max(table.sum(axis=1).max(), 1)
         for truth, colour, hatch in zip(table.columns, (PALE, "white", VERMILION), ("", "////", ""), strict=True):
@@ -55,7 +54,7 @@ def idle(ages: Mapping[str, np.ndarray], ttl: int, message: str) -> Drawing:
     """Draw the share of evicted entries by their longest idle time; `ages` in ns, sorted, by truth."""
     unit, scale = time_unit(max(int(age[-1]) for age in ages.values() if len(age)))
     levels = np.linspace(0, 1, 201)
-    with matplotlib.rc_context(STYLE):
+    with styled():
         figure, axes = new_axes(message, f"idle for at most ({unit})", "share of evicted entries (%)")
         data = {"share_percent": 100 * levels}
         for (truth, age), colour, dash in zip(ages.items(), (GREY, VERMILION), ((0, (4, 1.2)), "-"), strict=True):
@@ -85,7 +84,7 @@ def snapshots(table: pd.DataFrame, message: str) -> Drawing:
         ("undercount", "missing of all", BLACK, (0, (1.5, 1))),
         ("in_use_top_10", "top 10 in use that it shows", BLUE, (0, (4, 1.2))),
     )
-    with matplotlib.rc_context(STYLE):
+    with styled():
         figure, axes = new_axes(message, f"time from the start ({unit})", "share (%)")
         for name, label, colour, dash in lines:
             axes.plot(time, 100 * table[name], color=colour, linestyle=dash, label=label)
@@ -101,7 +100,7 @@ def caps(table: pd.DataFrame, cap: int, none_from: float, message: str) -> Drawi
 
     Marked are the cap in use, if there is one, and the size from which on it evicts none, if that was found.
     """
-    with matplotlib.rc_context(STYLE):
+    with styled():
         figure, axes = new_axes(message, "cap (entries)", "sessions still in use\nthat the cap evicts")
         draw_band(axes, table, "cap", "low", "high")
         axes.plot(table["cap"], table["in_use"], color=VERMILION, marker="o", markersize=5)

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -11,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
 from simlib.core.numbers import format_number
-from simlib.figures.style import BLACK, PALE, SIZE, STYLE, Drawing, plain, write_title
+from simlib.figures.style import BLACK, PALE, SIZE, Drawing, plain, styled, write_title
 
 LEAST_PERCENT = 0.01
 """Shares below this, per cent, stand between it and 0 on an even scale."""
@@ -40,7 +39,7 @@ def rows(
     `bounds` are marked by a dashed line in the panel whose first column they name.
     """
     names = list(table.index)
-    with matplotlib.rc_context(STYLE):
+    with styled():
         figure = Figure(figsize=(SIZE[0], max(SIZE[1], 1.6 + 0.27 * len(names))), layout="constrained")
         write_title(figure, message)
         for axes, panel in zip(np.atleast_1d(figure.subplots(1, len(panels), sharey=True)), panels, strict=True):

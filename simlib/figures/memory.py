@@ -4,7 +4,6 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -14,7 +13,6 @@ from simlib.figures.style import (
     BLACK,
     GREY,
     OVER_LINES,
-    STYLE,
     VERMILION,
     Drawing,
     LeftOut,
@@ -22,6 +20,7 @@ from simlib.figures.style import (
     layer_colours,
     memory_unit,
     new_axes,
+    styled,
     thousands,
     time_unit,
 )
@@ -65,7 +64,7 @@ def heap(
     low, middle, high, bounded = (
         size * mib for mib in (*(unbounded_mib[name] for name in ("low", "middle", "high")), bounded_mib)
     )
-    with matplotlib.rc_context(STYLE):
+    with styled():
         figure, axes = new_axes(message, f"time from the start ({unit})", f"resident memory ({of})")
         axes.fill_between(time, low, high, color=colours[0], alpha=0.25, linewidth=0)
         axes.plot(time, middle, color=colours[0])
@@ -95,7 +94,7 @@ def growth_by_class(at: np.ndarray, entries: pd.DataFrame, parts: Sequence[str],
     unit, scale = time_unit(at[-1])
     time, total = at / scale, entries.sum(axis=1).to_numpy()
     colours = layer_colours(entries.shape[1])
-    with matplotlib.rc_context(STYLE):
+    with styled():
         figure, axes = new_axes(message, f"time from the start ({unit})", "entries without a bound")
         axes.stackplot(time, entries.to_numpy().T, colors=colours, edgecolor="white", linewidth=0.8)
         _over_time(axes, time[-1], max(total.max(), 1) * 1.05)
@@ -117,7 +116,7 @@ def bound(at: np.ndarray, kept: np.ndarray, in_use: np.ndarray, colour: str, cap
     """
     unit, scale = time_unit(at[-1])
     time, top = at / scale, float(max(kept.max(), 1))
-    with matplotlib.rc_context(STYLE):
+    with styled():
         figure, axes = new_axes(message, f"time from the start ({unit})", "entries in the bounded store")
         axes.plot(time, kept, color=colour)
         axes.fill_between(time, in_use, color=GREY, alpha=0.5, linewidth=0)
@@ -140,7 +139,7 @@ def left(at: np.ndarray, bounded_mib: np.ndarray, colour: str, third_mib: np.nda
     unit, scale = time_unit(at[-1])
     time, largest = at / scale, max(bounded_mib.max(), third_mib.max(), 1e-6)
     of, size = memory_unit(largest)
-    with matplotlib.rc_context(STYLE):
+    with styled():
         figure, axes = new_axes(message, f"time from the start ({unit})", f"resident memory ({of})")
         axes.plot(time, size * third_mib, color=VERMILION)
         axes.plot(time, size * bounded_mib, color=colour, linewidth=2.6, linestyle=(0, (4, 1.2)))

@@ -5,13 +5,12 @@ import textwrap
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from simlib.figures.style import BLACK, GREY, PALE, SIZE, STYLE, Drawing, write_title
+from simlib.figures.style import BLACK, GREY, PALE, SIZE, Drawing, styled, write_title
 
 COLUMNS = 3
 """Panels beside each other."""
@@ -47,7 +46,7 @@ def dots(names: Sequence[str], panels: Sequence[Panel], message: str) -> Drawing
     """Draw a row for each name in each panel: a dot at the mean, a whisker over its interval, and the text."""
     lines = math.ceil(len(panels) / COLUMNS)
     height = TITLE + lines * (HEAD + ROW * (len(names) + 0.6))
-    with matplotlib.rc_context(STYLE):
+    with styled():
         figure = Figure(figsize=(SIZE[0], height), layout="constrained")
         write_title(figure, message)
         grid = figure.subplots(lines, min(COLUMNS, len(panels)), sharey=True, squeeze=False)

@@ -1,17 +1,16 @@
 """The figures of `03_prune_cost`."""
 
-import matplotlib
 import numpy as np
 import pandas as pd
 
 from simlib.figures.style import (
     BLACK,
-    STYLE,
     VERMILION,
     Drawing,
     draw_band,
     new_axes,
     plain_ticks,
+    styled,
     write_note,
 )
 
@@ -22,7 +21,7 @@ def cliff(table: pd.DataFrame, own: str, simulated: float, closed_form: float, m
     `own` is the rate of new sessions at its own traffic. The traffic at which the cliff begins, as `simulated` and in
     `closed_form`, is marked where it lies within that of the table: so not at 0 or inf.
     """
-    with matplotlib.rc_context(STYLE):
+    with styled():
         figure, axes = new_axes(message, "traffic (times its own)", "mean time of an increment (µs)")
         draw_band(axes, table, "traffic", "mean_ns_low", "mean_ns_high", 1000)
         axes.plot(table["traffic"], table["mean_ns"] / 1000, color=VERMILION, marker="o", markersize=5)

@@ -1,6 +1,5 @@
 """The figures of `07_scale`."""
 
-import matplotlib
 import pandas as pd
 from matplotlib.axes import Axes
 
@@ -8,13 +7,13 @@ from simlib.core.numbers import format_count
 from simlib.figures.style import (
     BLACK,
     BLUE,
-    STYLE,
     VERMILION,
     Drawing,
     draw_band,
     label_ends,
     new_axes,
     powers_of_ten,
+    styled,
     write_note,
 )
 
@@ -26,7 +25,7 @@ SHOWN = 1e-6
 
 def memory(table: pd.DataFrame, cap_reached_at: float, message: str) -> Drawing:
     """Entries in the maps of one process against its traffic; columns as of `Scale.curve`."""
-    with matplotlib.rc_context(STYLE):
+    with styled():
         figure, axes = new_axes(message, "traffic (times its own)", "entries in a process")
         labels = []
         for name, label, colour, dash in (
@@ -48,7 +47,7 @@ def time(table: pd.DataFrame, direct: pd.DataFrame, cap_reached_at: float, messa
 
     Columns as of `Scale.curve` and `Scale.agreement`.
     """
-    with matplotlib.rc_context(STYLE):
+    with styled():
         figure, axes = new_axes(message, "traffic (times its own)", "time the lock is held (%)")
         some = table[table["utilisation"] > 0]
         draw_band(axes, some, "traffic", "utilisation_low", "utilisation_high", 0.01)
@@ -66,7 +65,7 @@ def fleet_time(table: pd.DataFrame, instances: int, message: str) -> Drawing:
 
     Columns as of `Scale.curve`, with `routing`, and `line` where a row belongs to the line, not to a point.
     """
-    with matplotlib.rc_context(STYLE):
+    with styled():
         figure, axes = new_axes(message, "traffic of the whole fleet (times its own)", "time a lock is held (%)")
         shown = table[table["utilisation"] > 0]
         for (_, rows), colour, dash, marker in zip(

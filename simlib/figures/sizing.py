@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -12,7 +11,7 @@ from matplotlib.figure import Figure
 
 from simlib.core.numbers import format_count, format_duration
 from simlib.core.units import HOUR, MINUTE
-from simlib.figures.style import BLACK, OVER_LINES, SIZE, STYLE, Drawing, write_title
+from simlib.figures.style import BLACK, OVER_LINES, SIZE, Drawing, styled, write_title
 
 COLOURS = ("#fcf3d4", "#f2bd6b", "#b8627a", "#3a2f66")
 """From well within a limit to far beyond it, in even steps of lightness, so that they differ in grey too."""
@@ -57,7 +56,7 @@ def maps(
 ) -> Drawing:
     """Draw a map for each panel, four or one, with the points of `marks` (cap, TTL) and a note on the outline below."""
     several = len(panels) > 1
-    with matplotlib.rc_context(STYLE):
+    with styled():
         figure = Figure(figsize=(SIZE[0], 5.4 if several else SIZE[1]), layout="constrained")
         write_title(figure, message)
         shape = (2, 2) if several else (1, 1)

@@ -6,6 +6,7 @@ The same numbers give the same bytes.
 import re
 import textwrap
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +42,8 @@ STYLE = {
     "figure.dpi": 100,
 }
 
+_SHIPPED = {name: value for name, value in matplotlib.rcParamsDefault.items() if name != "backend"}
+
 SIZE = (6.0, 3.9)
 """Inches; at half a page's width the type is then still 6 points high."""
 
@@ -65,9 +68,14 @@ class LeftOut:
     reason: str
 
 
+def styled() -> AbstractContextManager[None]:
+    """Draw in STYLE and for the rest as matplotlib ships, whatever its user has configured."""
+    return matplotlib.rc_context({**_SHIPPED, **STYLE})
+
+
 def save(drawing: Drawing, directory: Path, name: str) -> None:
     """Write `name`.svg, .png and .csv (the table) into a folder. The same drawing gives the same bytes."""
-    with matplotlib.rc_context(STYLE):
+    with styled():
         drawing.figure.savefig(directory / f"{name}.svg", metadata={"Date": None, "Creator": None})
         drawing.figure.savefig(directory / f"{name}.png", dpi=200, metadata={"Software": None})
     drawing.data.to_csv(directory / f"{name}.csv", index=False, float_format="%.9g", lineterminator="\n")

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -13,12 +12,12 @@ from simlib.figures.style import (
     BLUE,
     GREY,
     PALE,
-    STYLE,
     VERMILION,
     Drawing,
     label_ends,
     new_axes,
     plain_ticks,
+    styled,
     thousands,
     write_legend,
     write_note,
@@ -36,7 +35,7 @@ def heap_model(
     `data` has `entries` and a column a design; `points` of each the entries, the bytes and whether it was held back;
     `designs` of each its Go map and its colour.
     """
-    with matplotlib.rc_context(STYLE):
+    with styled():
         figure, axes = new_axes(message, "entries", "live heap (bytes an entry)")
         ends = []
         for (design, (go_map, colour)), dash in zip(designs.items(), ("-", (0, (4, 1.2))), strict=True):
@@ -56,7 +55,7 @@ def prune_prices(
 ) -> Drawing:
     """Draw the time of a prune against the entries; `data` and `points` as of `heap_model`, in µs, by part."""
     labels = {"scan": "finds\nnothing", "sort": "sorts\nthe store"}
-    with matplotlib.rc_context(STYLE):
+    with styled():
         figure, axes = new_axes(message, "entries in the store", "time of a prune (µs)")
         ends = []
         for (part, measured), colour, dash in zip(points.items(), (BLUE, VERMILION), ((0, (4, 1.2)), "-"), strict=True):
@@ -76,7 +75,7 @@ def prune_prices(
 
 def incident(samples: pd.DataFrame, limit_mib: float, message: str) -> Drawing:
     """Draw resident memory, real and modelled; columns `seed`, `hours`, `resident_mib`, `model_mib`."""
-    with matplotlib.rc_context(STYLE):
+    with styled():
         figure, axes = new_axes(message, "time from the start (hours)", "resident memory (MiB)")
         for number, (_, mine) in enumerate(samples.groupby("seed")):
             axes.plot(
@@ -111,7 +110,7 @@ def incident(samples: pd.DataFrame, limit_mib: float, message: str) -> Drawing:
 
 def stall(table: pd.DataFrame, message: str) -> Drawing:
     """Draw the mean time of an increment against the rate of new sessions; columns as of `Validation.stall`."""
-    with matplotlib.rc_context(STYLE):
+    with styled():
         figure, axes = new_axes(message, "new sessions a second", "mean time of an increment (µs)")
         axes.plot(table["new_per_second"], table["model_ns"] / 1000, color=BLACK, linestyle=(0, (4, 1.2)))
         axes.plot(
@@ -126,7 +125,7 @@ def stall(table: pd.DataFrame, message: str) -> Drawing:
 
 def ratios(table: pd.DataFrame, message: str) -> Drawing:
     """Draw simulated over expected with 95 % intervals; columns `name`, `exact`, `ratio`, `low`, `high`."""
-    with matplotlib.rc_context(STYLE):
+    with styled():
         figure, axes = new_axes(message, "simulated over closed form (bar: 95 % interval)", "")
         places = np.arange(len(table))[::-1]
         axes.axvline(1, color=BLACK, linewidth=1.2, linestyle=(0, (1, 1)))
@@ -145,7 +144,7 @@ def ratios(table: pd.DataFrame, message: str) -> Drawing:
 
 def che(table: pd.DataFrame, message: str) -> Drawing:
     """Draw the live sessions evicted by LRU; columns `cap`, `expected`, `simulated`, `low`, `high`."""
-    with matplotlib.rc_context(STYLE):
+    with styled():
         figure, axes = new_axes(message, "cap (entries), TTL off", "live sessions evicted\nper 1000 increments")
         axes.plot(table["cap"], table["expected"], color=BLACK, linestyle=(0, (4, 1.2)))
         if not table["low"].isna().any():

@@ -24,6 +24,7 @@ def execute(source: Path, directory: Path, parameters: dict, cell_timeout: int) 
     fork = Fork()
     import nbformat
     import papermill
+    from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill.exceptions import PapermillExecutionError
@@ -33,6 +34,9 @@ def execute(source: Path, directory: Path, parameters: dict, cell_timeout: int) 
 
     class IpcKernelManager(AsyncKernelManager):
         """Connects to kernels by sockets in files: parallel kernels would race for TCP ports, and TCP is plain text."""
+
+        # Not looked up: a kernel of the user's may have the same name.
+        kernel_spec = KernelSpec(argv=[sys.executable], language="python", display_name="Python 3")
 
         def __init__(self, **kwargs):
             super().__init__(transport="ipc", connection_file=str(Path(sockets.name, "kernel.json")), **kwargs)

@@ -4,7 +4,10 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from ipykernel.kernelapp import IPKernelApp
 
 # jsonschema, which nbformat uses, would build the grammar of international web addresses: a second for nothing.
 sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
@@ -62,15 +65,28 @@ def _become_kernel(waiting: int) -> NoReturn:
         with open(waiting, encoding="utf-8") as pipe:
             connection_file, cwd, environment = json.loads(pipe.read() or "[null, null, null]")
         if connection_file is not None:
-            from ipykernel.kernelapp import IPKernelApp
-
             os.chdir(cwd)
             os.environ.update(environment)
             # With a handle the kernel ends when its parent does, and needs not warn of it.
             ends = [f"--IPKernelApp.parent_handle={os.getppid()}", "--log-level=ERROR"]
-            IPKernelApp.launch_instance(["-f", connection_file, *ends])
+            # IPython keeps its own files beside the sockets, which go when the kernel does.
+            own = [f"--BaseIPythonApplication.ipython_dir={Path(connection_file).parent}", "--HistoryManager.enabled=0"]
+            _application().launch_instance(["-f", connection_file, *ends, *own])
     finally:
         os._exit(0)
+
+
+def _application() -> "type[IPKernelApp]":
+    from ipykernel.kernelapp import IPKernelApp
+
+    class Application(IPKernelApp):
+        """A kernel without anybody's configuration and start-up files, which are for work of their own."""
+
+        def load_config_file(self, suppress_errors=None): ...
+
+        def init_code(self): ...
+
+    return Application
 
 
 class ForkProvisioner(LocalProvisioner):

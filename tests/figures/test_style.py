@@ -9,7 +9,6 @@ import pytest
 
 from simlib.core.units import DAY, HOUR, MINUTE
 from simlib.figures.style import (
-    STYLE,
     Drawing,
     label_ends,
     layer_colours,
@@ -17,13 +16,14 @@ from simlib.figures.style import (
     new_axes,
     plain,
     save,
+    styled,
     thousands,
     time_unit,
 )
 
 
 def drawing():
-    with matplotlib.rc_context(STYLE):
+    with styled():
         figure, axes = new_axes("Sessions of kind $a$ and $b$ have a price in $", "x", "y")
         axes.plot([0, 1], [0, 1])
         label_ends(axes, [(1.0, "a $ sign", "black")])
@@ -41,7 +41,7 @@ def test_the_same_numbers_give_the_same_bytes(tmp_path):
 @pytest.mark.parametrize("scale", ["linear", "log"])
 @pytest.mark.parametrize("ends", [(1, 1, 1), (1, 2, 999), (1000, 1000, 1000), (500, 501, 3)])
 def test_labels_at_line_ends_keep_apart_and_within_the_figure(scale, ends):
-    with matplotlib.rc_context(STYLE):
+    with styled():
         figure, axes = new_axes("Three lines that end close to each other", "x", "y")
         axes.set_yscale(scale)
         axes.set_ylim(1, 1000)
@@ -55,7 +55,7 @@ def test_labels_at_line_ends_keep_apart_and_within_the_figure(scale, ends):
 
 
 def test_labels_stand_in_the_order_of_their_lines():
-    with matplotlib.rc_context(STYLE):
+    with styled():
         _, axes = new_axes("Lines whose order is not that of their labels", "x", "y")
         axes.set_ylim(0, 1)
         label_ends(axes, [(0.52, "upper", "black"), (0.5, "lower", "black")])
