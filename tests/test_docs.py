@@ -1,13 +1,18 @@
 """Runs every command of the README, and the programs of the pages in `docs/`."""
 
+import json
 import re
 import shlex
+import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from simlib.calibration import golang
-from simlib.cli.main import main
+from simlib.cli.jobs import plan
+from simlib.cli.main import _parser, main
+from simlib.traces.measured import read_measured
 from tests.goldens import PICTURE, picture
 from tests.paths import ROOT
 
@@ -55,6 +60,32 @@ def test_the_pattern_for_lines_of_a_service_reads_them(tmp_path, capsys):
     printed = capsys.readouterr().out
     assert '"increments": 2' in printed
     assert '"deletes_hit": 1' in printed
+
+
+@pytest.fixture
+def measured(tmp_path, monkeypatch, log):
+    """A folder with the files that the page on measured memory names."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(log, "events.csv.gz")
+    points = [(60 * minute, (100 << 20) + minute * 10_000) for minute in range(600)]
+    series = {"metric": {}, "values": [[time, str(size)] for time, size in points]}
+    Path("rss.json").write_text(json.dumps({"data": {"result": [series]}}))
+    Path("rss.txt").write_text("".join(f"{time} {size >> 10}\n" for time, size in points))
+    Path("rss.csv").write_text("Time,rss,vsz\n" + "".join(f"{time},{size >> 10},0\n" for time, size in points))
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_measured_memory_is_read_as_its_page_says(measured, number, capsys):
+    page = (ROOT / "docs" / "memory.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^python -m simlib (run .*)$", page, flags=re.MULTILINE)
+    assert len(commands) == 3
+    words = [*shlex.split(commands[number]), "--notebook", "01_memory", "--out", "build"]
+    (job,) = plan(_parser().parse_args(words)).jobs
+    assert read_measured(job.parameters["memory"]).mib[0] == 100
+    assert "600 points, " in capsys.readouterr().err
+    if number == 0:
+        assert main(words) == 0
+        assert "It is mainly not this map: it explains 21.8 %" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("page", [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")], ids=lambda page: page.name)

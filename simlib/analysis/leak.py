@@ -4,8 +4,10 @@ Answer, title, caption and post-mortem take each number from one place.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from simlib.analysis.growth import gain
+from simlib.analysis.measured import Beside
 from simlib.analysis.memory import Memory
 from simlib.core.numbers import format_count, format_duration, format_memory, format_number
 from simlib.core.units import HOUR
@@ -19,9 +21,15 @@ from simlib.workloads.entry import Limit
 
 @dataclass(frozen=True)
 class Leak:
-    """The leak of an experiment, in sentences, and the figure that shows it."""
+    """The leak of an experiment, in sentences, and the figure that shows it; `measured` is a file, empty for none."""
 
     memory: Memory
+    measured: str = ""
+
+    @cached_property
+    def beside(self) -> Beside:
+        """The measured memory beside these maps."""
+        return Beside(self.memory, self.measured)
 
     @property
     def maps(self) -> str:
@@ -43,7 +51,7 @@ class Leak:
         # Where no time is given, the verdict is the growth.
         who = self.memory.growth.answer(with_rate=self.memory.oom.finite) if self.grows else ""
         bounded = f"Bounded, {self._enough()}, with at most {self._most()} in a store, at {self._an_entry()}."
-        return " ".join(filter(None, (f"{self._outcome()}.", who, bounded)))
+        return " ".join(filter(None, (self.beside.verdict(), f"{self._outcome()}.", who, bounded, self.beside.limit())))
 
     def tile(self) -> tuple[str, str, bool | None]:
         """Give when the process is out of memory as a few words, a note on it, and whether it is good."""
@@ -63,9 +71,8 @@ class Leak:
 
     def summary(self) -> str:
         """Say what grew, and when it reached the limit."""
-        if not (self.grows and self.memory.oom.finite):
-            return f"{self._outcome()}."
-        return f"{self._outcome()}, growing by {gain(self.memory.oom.growth.mean)}."
+        growing = f", growing by {gain(self.memory.oom.growth.mean)}" if self.grows and self.memory.oom.finite else ""
+        return " ".join(filter(None, (f"{self._outcome()}{growing}.", self.beside.verdict())))
 
     def impact(self) -> list[str]:
         """Say when the process runs out of memory, and how much the maps took."""
@@ -74,12 +81,13 @@ class Leak:
             f"Within {self._lasts()} the unbounded {self.maps} took up to {format_memory(memory.unbounded_peak_mib)}; "
             f"bounded, {self._enough()}."
         )
+        would = [self.beside.limit()] if self.beside.limit() else []
         if memory.oom.finite:
             event = "ran out of memory" if memory.oom.reached else "would run out of memory"
             if not memory.experiment.limit.mib:
                 event = "reached its limit" if memory.oom.reached else "would reach its limit"
-            return [f"The process {event} {memory.oom.text()} after its start.", took]
-        return [took]
+            return [f"The process {event} {memory.oom.text()} after its start.", took, *would]
+        return [took, *would]
 
     def root_cause(self) -> list[str]:
         """Say who grows the maps, and why nobody removes what they leave."""
@@ -109,7 +117,7 @@ class Leak:
         if not experiment.simulated:
             source = f"The log covers {self._lasts()}; what comes after it is a projection from its second half."
         modelled = "" if experiment.entry.given else f", within 10 % on Go {self.memory.go_version} with GOGC=100"
-        return [source, f"Memory stands on {self._an_entry()}{modelled}."]
+        return [source, f"Memory stands on {self._an_entry()}{modelled}.", *self.beside.unknown()]
 
     def lesson(self) -> str:
         """Show why a map needs a cap, by numbers; empty where nothing grows."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from simlib.cli.arguments import duration
 from simlib.cli.entry_options import entry_parameters
 from simlib.cli.log_options import read_log
+from simlib.cli.measured_options import check_measured_options, measured_file
 from simlib.core.errors import InputError, quoted
 from simlib.core.units import HOUR
 
@@ -32,16 +33,20 @@ KINDS = ("workload", "trace")
 """Parameters that choose a case; what compares cases takes lists of them, named in the plural."""
 
 COPIES = ".logs"
-"""The folder of copies of logs that only options can read."""
+"""The folder of copies of files that only options can read."""
 
 
 class Subject(NamedTuple):
-    """A workload or a log: its name, the parameters that choose it, its files, and the folder that it comes from."""
+    """A workload or a log: its name, the parameters that choose it, its files, and the folder that it comes from.
+
+    `span` is its start and its duration, ns.
+    """
 
     name: str
     parameters: dict
     files: tuple[Path, ...]
     place: str
+    span: tuple[int, int] = (0, 0)
 
 
 class Plan(NamedTuple):
@@ -64,12 +69,15 @@ def plan(options: argparse.Namespace) -> Plan:
     given = _given(options, declared)
     # While a log is read, what the notebooks need is imported.
     prepare(names)
-    subjects = [_log(options)] if is_log else _workloads(options.workload, size)
+    subjects = [_log(options)] if is_log else _workloads(options.workload, size, given.get("hours", 0))
+    measured, named = _measured(options, subjects), given
+    if measured:
+        given, named = given | {"memory": str(measured[0])}, given | {"memory": measured[0].name}
     usual = {name: default for each in declared.values() for name, (_, default) in each.items()}
-    settings = settings_name(given, usual | size, "" if is_log or options.profile == "full" else options.profile)
+    settings = settings_name(named, usual | size, "" if is_log or options.profile == "full" else options.profile)
 
     def directory_of(subject: Subject) -> str:
-        return free_name(Path(options.out), subject.name, settings, subject.files, subject.place)
+        return free_name(Path(options.out), subject.name, settings, (*subject.files, *measured), subject.place)
 
     directories = list(map(directory_of, subjects))
     for directory in directories:
@@ -83,7 +91,8 @@ def plan(options: argparse.Namespace) -> Plan:
         known = {name: value for name, value in given.items() if name in values}
         chosen = [(several, whole)] if compares(notebook) else zip(subjects, directories, strict=True)
         for subject, directory in chosen:
-            jobs.append(Job(notebook, directory, {**values, **subject.parameters, **known}, subject.files))
+            files = (*subject.files, *measured) if "memory" in values else subject.files
+            jobs.append(Job(notebook, directory, {**values, **subject.parameters, **known}, files))
 
     def rank(job: Job) -> int:
         if job.notebook in ON_DEMAND:
@@ -101,7 +110,8 @@ def _given(options: argparse.Namespace, declared: Mapping[str, Mapping]) -> dict
 
     if options.session_class and options.trace is None:
         raise InputError("--class divides the sessions of a log: name one with --trace")
-    by_option = {"counter": options.counter, "session_class": options.session_class}
+    check_measured_options(options)
+    by_option = {"counter": options.counter, "session_class": options.session_class, "memory": options.memory}
     given = dict(map(_parameter, options.parameter))
     given |= {name: str(value) for name, value in (entry_parameters(options) | by_option).items() if value}
     for name in given:
@@ -159,11 +169,21 @@ def _log(options: argparse.Namespace) -> Subject:
             path = Path(options.out) / COPIES / directory_name(trace.digest[:16], column) / f"{name}.parquet"
             with whole_file(path) as temporary:
                 write_parquet([window_of(trace)], temporary, int(abs(trace.time).max()), labels)
-    return Subject(name, {"trace": str(path.resolve())}, (path,), place)
+    start = int(trace.time[0])
+    return Subject(name, {"trace": str(path.resolve())}, (path,), place, (start, int(trace.time[-1]) - start))
 
 
-def _workloads(chosen: list[str] | None, size: Mapping) -> list[Subject]:
-    """List the workloads; a profile may shorten one but not lengthen it."""
+def _measured(options: argparse.Namespace, subjects: Sequence[Subject]) -> tuple[Path, ...]:
+    """Return the file of measured memory that is given, for notebooks to read. Raises InputError."""
+    if not options.memory:
+        return ()
+    if len(subjects) > 1:
+        raise InputError("--memory is of one process: name one workload with --workload, or a log with --trace")
+    return (measured_file(options, Path(options.out) / COPIES, *subjects[0].span),)
+
+
+def _workloads(chosen: list[str] | None, size: Mapping, hours: float) -> list[Subject]:
+    """List the workloads; a profile may shorten one but not lengthen it, `hours` set what each lasts, 0 for neither."""
     from simlib.workloads.schema import WORKED_EXAMPLE, load_workload, workload_file, workload_names
 
     subjects = []
@@ -173,7 +193,8 @@ def _workloads(chosen: list[str] | None, size: Mapping) -> list[Subject]:
         workload = load_workload(file)
         lasts = {name: value for name, value in size.items() if name != "hours" or value * HOUR < workload.duration}
         parameters = {**lasts, "workload": str(file.resolve())}
-        subjects.append(Subject(_name(workload.name), parameters, (file,), file.resolve().parent.name))
+        span = 0, round((hours or lasts.get("hours", 0)) * HOUR) or workload.duration
+        subjects.append(Subject(_name(workload.name), parameters, (file,), file.resolve().parent.name, span))
     return subjects
 
 

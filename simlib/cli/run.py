@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from simlib.cli.arguments import positive
 from simlib.cli.entry_options import add_entry_options
 from simlib.cli.log_options import add_log_options
+from simlib.cli.measured_options import add_measured_options
 from simlib.core.errors import InputError
 from simlib.traces.codes import COUNTERS
 
@@ -44,6 +45,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--counter", choices=COUNTERS, help="look at one counter only")
     add_entry_options(parser)
+    add_measured_options(parser)
     parser.add_argument(
         "--class",
         dest="session_class",

@@ -86,6 +86,56 @@ def heap(
     return Drawing(figure, data.assign(bounded_mib=bounded_mib, limit_mib=limit.mib if limit else None), message)
 
 
+def measured(
+    at: np.ndarray,
+    mib: np.ndarray,
+    maps_mib: Mapping[str, np.ndarray],
+    line_mib: tuple[float, float],
+    colour: str,
+    limit: Limit | None,
+    message: str,
+) -> Drawing:
+    """Draw measured memory, that of the maps, and how it would have gone on from the middle if they alone had grown.
+
+    `at` ns from the start, (n,); `mib` was measured; `maps_mib` holds `low`, `middle` and `high`, MiB of shape (n,);
+    `line_mib` are the ends of the line through the later half of what was measured; `colour` is that of the maps.
+    """
+    last, late = float(at[-1]), at.size // 2
+    reached_at = limit.reached_at if limit else None
+    is_ahead = reached_at is not None and last < reached_at <= FARTHEST * last
+    end = reached_at if is_ahead else last
+    alone = {name: line_mib[0] + each[late:] - each[late] for name, each in maps_mib.items()}
+    largest = max(mib.max(), alone["high"].max(), maps_mib["middle"].max(), limit.mib if is_ahead else 1e-6)
+    unit, scale = time_unit(end)
+    of, size = memory_unit(largest)
+    time = at / scale
+    with matplotlib.rc_context(STYLE):
+        figure, axes = new_axes(message, f"time from the start ({unit})", f"memory ({of})")
+        axes.plot(time, size * maps_mib["middle"], color=colour)
+        axes.fill_between(time[late:], size * alone["low"], size * alone["high"], color=colour, alpha=0.25, linewidth=0)
+        axes.plot(time[late:], size * alone["middle"], color=colour, linestyle=(0, (4, 1.2)))
+        axes.plot(time, size * mib, color=BLACK, linewidth=1.4)
+        top = 1.14 * size * largest
+        if limit is not None:
+            top = _mark_limit(axes, size * limit.mib, size * largest, limit.text, (reached_at or end) < end / 2)
+        if limit is not None and is_ahead:
+            ahead = [time[-1], end / scale], [size * line_mib[1], size * limit.mib]
+            axes.plot(*ahead, color=BLACK, linewidth=1.4, linestyle=(0, (2, 2)))
+        if limit is not None and reached_at is not None and reached_at <= end:
+            axes.plot([reached_at / scale], [size * limit.mib], marker="X", markersize=10, color=BLACK)
+        _over_time(axes, end / scale * (1.04 if is_ahead else 1), top)
+        ends = (
+            (limit.mib if limit and is_ahead else mib[-1], "measured", BLACK),
+            (alone["middle"][-1], "if the maps\nalone grew", colour),
+            (maps_mib["middle"][-1], "the maps", colour),
+        )
+        label_ends(axes, [(size * float(mib), text, its) for mib, text, its in ends])
+    data = pd.DataFrame(
+        {f"time_{unit}": time, "measured_mib": mib, **{f"maps_{k}_mib": v for k, v in maps_mib.items()}}
+    )
+    return Drawing(figure, data.assign(limit_mib=limit.mib if limit else None), message)
+
+
 def growth_by_class(at: np.ndarray, entries: pd.DataFrame, parts: Sequence[str], message: str) -> Drawing:
     """Draw the entries of the unbounded maps over time, stacked by class of session.
 

@@ -14,7 +14,7 @@ from simlib.core.errors import InputError, quoted
 from simlib.core.files import whole_file
 from simlib.core.places import NOTEBOOKS
 
-GIVEN_BY_OPTION = ("out", "trace", "traces", "workload", "workloads")
+GIVEN_BY_OPTION = ("memory", "out", "trace", "traces", "workload", "workloads")
 """Parameters that `run` sets from options of its own."""
 
 

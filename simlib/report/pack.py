@@ -112,12 +112,19 @@ class Pack:
         self.sentences.setdefault(_one_of(SECTIONS, section), []).extend(filter(None, sentences))
 
     def claim(
-        self, text: str, holds: bool | None, assumes: str = "", about: str = "case", **numbers: float | None
+        self,
+        text: str,
+        holds: bool | None,
+        assumes: str = "",
+        about: str = "case",
+        measured: bool = False,
+        **numbers: float | None,
     ) -> None:
         """Record a claim and its numbers; raise ClaimError unless it holds. One that does not apply is None: no record.
 
         `assumes` is for claims on a model: it says, as a clause, what a simulation fulfils and a log need not. On a log
         such a claim is a finding: where it does not hold, that and the reason are recorded, and the notebook goes on.
+        `measured` says that the claim is on a measurement, which is a finding beside a simulation too.
         """
         if holds is None:
             return
@@ -125,8 +132,9 @@ class Pack:
         finite = {
             name: value if value is not None and math.isfinite(value) else None for name, value in numbers.items()
         }
-        finding = bool(assumes) and not self.experiment.simulated
-        reason = f"A log need not fulfil what it assumes: {assumes}." if finding and not holds else ""
+        finding = bool(assumes) and (measured or not self.experiment.simulated)
+        subject = "measurement" if measured else "log"
+        reason = f"A {subject} need not fulfil what it assumes: {assumes}." if finding and not holds else ""
         record = {"claim": text, "holds": bool(holds), "numbers": finite, "reason": reason}
         self.claims.append({**record, "about": _one_of(ABOUT, about)})
         if not holds and not finding:

@@ -96,7 +96,8 @@ class Delimited:
     def _rows(self, advance: Advance | None) -> Iterator[list[str]]:
         with unpacked(self._path, advance) as stream:
             lines = self._lines(text_lines(stream))
-            reader = csv.reader(lines, strict=True, delimiter=self._delimiter)
+            # Columns of equal width are filled with spaces.
+            reader = csv.reader(lines, strict=True, delimiter=self._delimiter, skipinitialspace=self._delimiter == " ")
             try:
                 yield from filter(None, reader)
             except csv.Error as error:

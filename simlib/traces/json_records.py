@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from simlib.traces.cells import JsonNumber, RowError, parse_sessions, quoted
+from simlib.traces.cells import JsonNumber, RowError, parse_sessions, quoted, shortened
 from simlib.traces.delimited import ROWS
-from simlib.traces.mapping import Fields, Raw, listed
+from simlib.traces.mapping import BYTES, SESSION, Fields, Raw, listed
 from simlib.traces.notes import Notes
 from simlib.traces.source import MAX_LINE, Advance, text_lines, unpacked
 
@@ -34,6 +34,7 @@ _KNOWN: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     "Kubernetes audit log": (("auditID", "stage"), {"time": "stageTimestamp", "session": "user.username"}),
     "OpenTelemetry logs": (("timeUnixNano",), {"time": "timeUnixNano", "session": "attributes.session.id"}),
     "Zeek JSON": (("ts", "uid"), {"time": "ts", "session": "uid"}),
+    "Prometheus query_range": (("time", BYTES, "series"), {}),
 }
 """JSON logs by name: the fields that they are recognised by, and the columns of their roles."""
 
@@ -73,7 +74,8 @@ class Json:
 
     def read(self, fields: Fields, notes: Notes, advance: Advance | None) -> Iterator[Raw]:
         """Read columns. Raises ValueError, naming the row or the column."""
-        is_own = fields["time"] == ("time",) and fields["session"] == ("session",)
+        needed = [role for role in (SESSION, BYTES, "time") if role in fields]
+        is_own = fields["time"] == ("time",) and fields.get(SESSION) == (SESSION,)
         getters = {role: _getter(names) for role, names in fields.items()}
         records = self._records(advance, _Pairs if is_own else None)
         number, empty = 0, True
@@ -86,7 +88,7 @@ class Json:
                 if isinstance(row, _Pairs):
                     row.check(number)
                 found = {role: get(row) for role, get in getters.items()}
-                missing = next((role for role in ("session", "time") if found[role] is _MISSING), None)
+                missing = next((role for role in needed if found[role] is _MISSING), None)
                 if missing:
                     notes.left_out[f"rows without {listed(fields[missing])} were left out"] += 1
                     continue
@@ -96,7 +98,7 @@ class Json:
             empty &= not numbers
             yield _raw(cells, np.array(numbers, np.int64))
         if number and empty:
-            wanted = listed(name for role in ("time", "session") for name in fields[role])
+            wanted = listed(name for role in reversed(needed) for name in fields[role])
             raise ValueError(f"no row has {wanted}; the columns are: {listed(self.names)}")
 
     def _records(self, advance: Advance | None, pairs: type | None) -> Iterator[tuple[int, Any]]:
@@ -191,9 +193,11 @@ def _values(stream: Any, pairs: type | None) -> Iterator[Any]:
 
 
 def _unwrapped(value: Any) -> Iterator[Any]:
-    """Take a document of records apart: OpenTelemetry's, or one with a list of objects under a usual name."""
+    """Take a document of records apart: OpenTelemetry's, Prometheus's, or a list of objects under a usual name."""
     if not isinstance(value, dict):
         yield value
+    elif series := [each for each in _list(_of(value.get("data")), "result") if _list(_of(each), "values")]:
+        yield from _points(series)
     elif isinstance(resources := value.get("resourceLogs"), list):
         for resource in resources:
             inside = _of(resource)
@@ -207,6 +211,16 @@ def _unwrapped(value: Any) -> Iterator[Any]:
         else:
             inner = value[found]
             yield from _unwrapped(inner) if isinstance(inner, dict) else inner
+
+
+def _points(series: list[dict[str, Any]]) -> Iterator[Any]:
+    """Give the points of a series, [time, value] each. Raises ValueError where there are several series."""
+    names = [", ".join(f"{name}={value}" for name, value in _of(each.get("metric")).items()) for each in series]
+    if len(series) > 1:
+        raise ValueError(f"it holds {len(series)} series, such as {shortened(names[0])}: query that of one process")
+    for point in series[0]["values"]:
+        is_point = isinstance(point, list) and len(point) == 2
+        yield {"time": point[0], BYTES: point[1], "series": names[0]} if is_point else None
 
 
 def _objects(value: Any) -> bool:

@@ -1,6 +1,6 @@
-"""Say which column of a log is the time, the session, the operation: as the user maps them, else by their names.
+"""Say which column of a file is the time, the session, the operation: as the user maps them, else by their names.
 
-Refuses a log whose columns leave that open, with the candidates and the option that decides.
+Refuses a file whose columns leave that open, with the candidates and the option that decides.
 """
 
 import re
@@ -17,7 +17,10 @@ from simlib.traces.notes import Notes
 from simlib.traces.source import Advance
 from simlib.traces.times import UNITS
 
-ROLES = (*WANTED, "duration", "end")
+SESSION, BYTES = "session", "bytes"
+"""The role beside the time that every row has: of a log, and of measured memory."""
+
+ROLES = {SESSION: (*WANTED, "duration", "end"), BYTES: ("time", BYTES)}
 """The roles of columns. With a duration or an end a row is two operations: an increment, and a delete at its end."""
 
 IGNORE = "ignore"
@@ -37,18 +40,30 @@ _TIMES = (
 )
 """Names of time columns, likeliest first; those in one tuple are equally likely."""
 
+_BYTES = (
+    ("bytes",),
+    ("rss", "resident", "resident_memory", "resident_set_size", "vmrss", "process_resident_memory"),
+    ("memory", "mem", "value", "used", "usage", "working_set", "heap", "size"),
+)
+
 _SESSIONS = (
     ("session",),
     ("session_id", "sessionid", "session_key", "sid"),
     ("visitorid", "visitor_id", "uid", "connection_id", "conversation_id", "key"),
 )
 
+_NAMES = {"time": _TIMES, SESSION: _SESSIONS, BYTES: _BYTES}
+
+_UNITS = {SESSION: "s|sec|secs|seconds|ms|millis|us|micros|ns|nanos", BYTES: "b|bytes|kb|kib|mb|mib|gb|gib"}
+"""Endings of a column's name that are its unit."""
+
 
 @dataclass(frozen=True)
 class How:
-    """How to read a log, as far as the user says it; whatever is left out is recognised.
+    """How to read a file, as far as the user says it; whatever is left out is recognised.
 
-    `columns` maps roles to columns, `ops` words of the log to operations; `sort_window` is in ns.
+    `columns` maps roles to columns, `ops` words of the log to operations; `sort_window` is in ns. `each_has` is the
+    role that every row has beside its time: SESSION in a log, BYTES in measured memory.
     """
 
     format: str = ""
@@ -57,6 +72,12 @@ class How:
     ops: Mapping[str, str] = field(default_factory=dict)
     unit: str = ""
     sort_window: int = 5 * MINUTE
+    each_has: str = SESSION
+
+    @property
+    def option(self) -> str:
+        """The option that maps the columns."""
+        return "--columns" if self.each_has == SESSION else "--memory-columns"
 
 
 class Raw(NamedTuple):
@@ -98,21 +119,25 @@ def plain(name: str) -> str:
 
 def columns_of(table: Table, how: How) -> Fields:
     """Find the columns of each role. Raises ValueError where one is missing or open."""
+    roles = ROLES[how.each_has]
     for role in how.columns:
-        if role not in ROLES:
-            raise ValueError(f"--columns: unknown role {shortened(repr(role))}: choose of {', '.join(ROLES)}")
-    for name in WANTED:
+        if role not in roles:
+            raise ValueError(f"{how.option}: unknown role {shortened(repr(role))}: choose of {', '.join(roles)}")
+    for name in roles[:4]:
         if list(table.names).count(name) > 1:
             raise ValueError(f"column {name!r} appears twice")
     fields: Fields = {}
-    for role, names in (("time", _TIMES), ("session", _SESSIONS)):
+    for role in ("time", how.each_has):
         if role in how.columns:
             fields[role] = _mapped(table, how.columns[role])
         elif role in table.defaults:
             fields[role] = (table.defaults[role],)
+        elif how.each_has == BYTES and len(table.names) == 2 and (role == BYTES or _has_numbers_for_names(table)):
+            # Beside the time there is only one: exporters name it after the series, or not at all.
+            fields[role] = (table.names[0] if role == "time" else _other(table, fields["time"]),)
         else:
-            fields[role] = (_by_name(table, role, names),)
-    for role in ROLES[2:]:
+            fields[role] = (_by_name(table, role, how),)
+    for role in roles[2:]:
         if role in how.columns:
             fields[role] = _mapped(table, how.columns[role])
         elif role in WANTED:
@@ -120,6 +145,16 @@ def columns_of(table: Table, how: How) -> Fields:
             if len(found) == 1 and found[0] not in fields["time"] + fields["session"]:
                 fields[role] = (found[0],)
     return fields
+
+
+def _has_numbers_for_names(table: Table) -> bool:
+    """Whether the columns have no names of their own."""
+    return list(table.names) == [str(number) for number in range(1, len(table.names) + 1)]
+
+
+def _other(table: Table, names: tuple[str, ...]) -> str:
+    """Return the one of two columns that is not among names."""
+    return table.names[0] if table.names[0] not in names else table.names[1]
 
 
 def has_own_names(table: Table, how: How) -> bool:
@@ -146,24 +181,20 @@ def _mapped(table: Table, wanted: str) -> tuple[str, ...]:
     raise ValueError(f"there is no column {shortened(repr(wanted), 60)}; the columns are: {listed(table.names)}")
 
 
-def _by_name(table: Table, role: str, names: Iterable[tuple[str, ...]]) -> str:
+def _by_name(table: Table, role: str, how: How) -> str:
     exact = [name for name in table.names if name == role]
     if exact:
         return exact[0]
-    for likely in names:
-        found = [name for name in table.names if _without_unit(name) in likely]
+    units = _UNITS[BYTES if role == BYTES else SESSION]
+    for likely in _NAMES[role]:
+        found = [name for name in table.names if re.sub(rf"_({units})$", "", plain(name)) in likely]
         if len(found) == 1:
             return found[0]
         if found:
-            raise ValueError(f"the {role} can be {listed(found, ' or ')}: say --columns {role}=NAME")
+            raise ValueError(f"the {role} can be {listed(found, ' or ')}: say {how.option} {role}=NAME")
     raise ValueError(
-        f"there is no column {role!r}; the columns are: {listed(table.names)}; name it with --columns {role}=NAME"
+        f"there is no column {role!r}; the columns are: {listed(table.names)}; name it with {how.option} {role}=NAME"
     )
-
-
-def _without_unit(name: str) -> str:
-    name = plain(name)
-    return re.sub(r"_(s|sec|secs|seconds|ms|millis|us|micros|ns|nanos)$", "", name)
 
 
 def unit_of(name: str) -> str:

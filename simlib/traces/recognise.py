@@ -4,6 +4,7 @@ Refuses what is no log that it knows, with the options that say more.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from simlib.traces.delimited import Commented, Delimited, Postgres, delimited
@@ -55,7 +56,7 @@ FORMAT_NAMES = sorted({*_NAMED, *FORMATS, *_ALIASES})
 def recognised(path: Path, how: How) -> Table:
     """Recognise a file. Raises ValueError for one that cannot be read as it is."""
     chosen = _ALIASES.get(how.format, how.format)
-    how = How(chosen, how.pattern, how.columns, how.ops, how.unit, how.sort_window)
+    how = replace(how, format=chosen)
     if chosen not in ("", *_NAMED, *FORMATS):
         raise ValueError(f"--format: unknown format {chosen[:60]!r}: choose of {', '.join(FORMAT_NAMES)}")
     magic, ending = first_bytes(path), ending_of(path)

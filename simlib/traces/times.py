@@ -300,6 +300,11 @@ def _refuse(row: int, cell: object, wanted: str) -> NoReturn:
     raise RowError(row, f"time {quoted(cell)} must be {wanted}")
 
 
+def is_since_1970(ns: int) -> bool:
+    """Whether a time is one since 1970, and not from a start, by its size."""
+    return ns >= _EPOCH * SECOND
+
+
 def instant(ns: int, is_date: bool) -> str:
     """Write an instant for people: a date in UTC to the ms, or seconds from the start.
 

@@ -1,6 +1,7 @@
 """The plan of `run`: notebooks, their order and their folders, and the refusals before any of them runs."""
 
 import json
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -8,8 +9,10 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from simlib.cli.jobs import ON_DEMAND, plan
 from simlib.cli.main import _parser, main
+from simlib.core.errors import InputError
 from simlib.core.places import WORKLOADS
 from simlib.report import notebooks
+from simlib.traces.measured import read_measured
 from simlib.workloads.schema import workload_names
 from tests.paths import ROOT
 
@@ -101,6 +104,55 @@ def test_two_workloads_of_one_name_are_refused(planned, tmp_path):
         (tmp_path / folder / "mine.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match="two workloads are called 'mine'"):
         planned("--workload", tmp_path / "a/mine.yaml", "--workload", tmp_path / "b/mine.yaml")
+
+
+MEASURED = PLAIN + "\nmemory: str = ''  # m"
+
+
+@pytest.fixture
+def rss(tmp_path):
+    """Memory measured each twenty minutes of seven hours."""
+    path = tmp_path / "rss.csv"
+    path.write_text("time,rss\n" + "".join(f"{1200 * number},{number + 100}\n" for number in range(22)))
+    return path
+
+
+def test_measured_memory_reaches_the_notebook_that_declares_it_and_its_contents_are_an_input(planned, rss, tmp_path):
+    write(tmp_path / "01_memory.ipynb", MEASURED)
+    found = planned("--workload", "steady", "--memory", rss)
+    assert {job.experiment for job in found.jobs} == {"steady.memory=rss.csv"}
+    inputs = {job.notebook: job.inputs for job in found.jobs}
+    assert inputs["01_memory"] == (WORKLOADS / "steady.yaml", rss)
+    assert inputs["05_five"] == (WORKLOADS / "steady.yaml",)
+    job = next(job for job in found.jobs if job.notebook == "01_memory")
+    assert job.parameters["memory"] == str(rss)
+    before = job.seal()["fingerprint"]
+    rss.write_text(rss.read_text().replace("110", "111"))
+    assert job.seal()["fingerprint"] != before
+
+
+def test_measured_memory_that_needs_options_is_read_from_a_copy(planned, rss, tmp_path):
+    write(tmp_path / "01_memory.ipynb", MEASURED)
+    given = ("--memory", rss, "--memory-columns", "bytes=rss", "--memory-unit", "MiB")
+    found = planned("--workload", "steady", *given, "--notebook", "01_memory")
+    (job,) = found.jobs
+    copy = read_measured(job.parameters["memory"])
+    assert copy.mib.tolist() == list(range(100, 122))
+    assert job.inputs[1] == Path(job.parameters["memory"]) != rss
+
+
+def test_measured_memory_that_does_not_fit_is_refused(planned, rss, tmp_path):
+    with pytest.raises(InputError, match="declares no parameter 'memory'"):
+        planned("--workload", "steady", "--memory", rss)
+    write(tmp_path / "01_memory.ipynb", MEASURED)
+    with pytest.raises(InputError, match="--memory is of one process: name one workload"):
+        planned("--workload", "steady", "--workload", "incident", "--memory", rss)
+    with pytest.raises(InputError, match=r"rss.csv: 10 points within the 3 h to compare: at least 20"):
+        planned("--workload", "steady", "--memory", rss, "--profile", "ci")
+    with pytest.raises(InputError, match=r"rss.csv: 1 points within the 1 s to compare"):
+        planned("--trace", planned.log, "--memory", rss)
+    with pytest.raises(InputError, match="name it with --memory"):
+        planned("--workload", "steady", "--memory-unit", "MiB")
 
 
 REFUSED = {

@@ -42,6 +42,14 @@ def test_a_pack_holds_what_was_recorded_and_where_it_comes_from(tmp_path, experi
     assert {path.name for path in tmp_path.iterdir()} == {SUMMARY, "shown.svg", "shown.png", "shown.csv"}
 
 
+def test_a_claim_on_a_measurement_is_a_finding_of_a_simulation_too(tmp_path, experiment):
+    pack = Pack(str(tmp_path), "01_memory", experiment)
+    pack.claim("Two is less than one", 2 < 1, assumes="nothing else grows", measured=True)
+    assert pack.claims[0]["reason"] == "A measurement need not fulfil what it assumes: nothing else grows."
+    with pytest.raises(ClaimError):
+        pack.claim("Two is less than one", 2 < 1, assumes="nothing else grows")
+
+
 def test_a_claim_on_a_model_is_a_finding_of_a_log(tmp_path):
     log = tmp_path / "log.csv"
     log.write_text("time,session\n0,a\n1,b\n", encoding="utf-8")
