@@ -263,9 +263,9 @@ class Beside:
         if limit_mib is not None:
             is_above, text = self.shared.mib[0] >= limit_mib, f"limit {format_memory(limit_mib)}"
             if is_above or self.limit_at is None:
-                limit = figures.Limit(limit_mib, f"{text}, exceeded from the first point" if is_above else text, None)
+                limit = figures.Limit(limit_mib, f"{text},\nexceeded from\nthe first point" if is_above else text, None)
             else:
-                limit = figures.Limit(limit_mib, f"{text}, in {format_hours(self.limit_at)}", self.limit_at * HOUR)
+                limit = figures.Limit(limit_mib, f"{text},\nin {format_hours(self.limit_at)}", self.limit_at * HOUR)
         message, colour, line = (
             self.verdict().rstrip("."),
             find_design(LEAKED).colour,

@@ -115,9 +115,9 @@ def measured(
         axes.fill_between(time[late:], size * alone["low"], size * alone["high"], color=colour, alpha=0.25, linewidth=0)
         axes.plot(time[late:], size * alone["middle"], color=colour, linestyle=(0, (4, 1.2)))
         axes.plot(time, size * mib, color=BLACK, linewidth=1.4)
-        top = 1.14 * size * largest
+        top, limit_label = 1.14 * size * largest, []
         if limit is not None:
-            top = _mark_limit(axes, size * limit.mib, size * largest, limit.text, (reached_at or end) < end / 2)
+            top, limit_label = _mark_limit(axes, size * limit.mib, size * largest, limit.text)
         if limit is not None and is_ahead:
             ahead = [time[-1], end / scale], [size * line_mib[1], size * limit.mib]
             axes.plot(*ahead, color=BLACK, linewidth=1.4, linestyle=(0, (2, 2)))
@@ -129,7 +129,7 @@ def measured(
             (alone["middle"][-1], "if the maps\nalone grew", colour),
             (maps_mib["middle"][-1], "the maps", colour),
         )
-        label_ends(axes, [(size * float(mib), text, its) for mib, text, its in ends])
+        label_ends(axes, [*((size * float(mib), text, its) for mib, text, its in ends), *limit_label])
     data = pd.DataFrame(
         {f"time_{unit}": time, "measured_mib": mib, **{f"maps_{k}_mib": v for k, v in maps_mib.items()}}
     )

@@ -94,7 +94,7 @@ def test_the_figure_draws_the_curve_that_was_measured_and_the_way_to_the_limit(t
     assert (cross.get_xdata()[0], cross.get_ydata()[0]) == pytest.approx((7, 5200 / 1024))
     dashed = next(line for line in axes.lines if line.get_xdata()[-1] == pytest.approx(7) and line is not cross)
     assert [dashed.get_ydata()[0], dashed.get_ydata()[-1]] == pytest.approx([2200 / 1024, 5200 / 1024])
-    assert {"measured", "the maps", "limit 5.08 GiB, in 7 h"} <= {text.get_text() for text in axes.texts}
+    assert {"measured", "the maps", "limit 5.08 GiB,\nin 7 h"} <= {text.get_text() for text in axes.texts}
     alone = [line.get_ydata() for line in axes.lines if line.get_xdata()[0] == pytest.approx(1)]
     assert alone[0][[0, -1]] == pytest.approx([1600 / 1024, 2200 / 1024])
 
