@@ -147,7 +147,7 @@ def test_measured_memory_that_does_not_fit_is_refused(planned, rss, tmp_path):
     write(tmp_path / "01_memory.ipynb", MEASURED)
     with pytest.raises(InputError, match="--memory is of one process: name one workload"):
         planned("--workload", "steady", "--workload", "incident", "--memory", rss)
-    with pytest.raises(InputError, match=r"rss.csv: 10 points within the 3 h to compare: at least 20"):
+    with pytest.raises(InputError, match=r"rss.csv: 11 points within the 3.5 h to compare: at least 20"):
         planned("--workload", "steady", "--memory", rss, "--profile", "ci")
     with pytest.raises(InputError, match=r"rss.csv: 1 points within the 1 s to compare"):
         planned("--trace", planned.log, "--memory", rss)
