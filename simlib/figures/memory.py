@@ -109,7 +109,7 @@ def measured(
     unit, scale = time_unit(end)
     of, size = memory_unit(largest)
     time = at / scale
-    with matplotlib.rc_context(STYLE):
+    with styled():
         figure, axes = new_axes(message, f"time from the start ({unit})", f"memory ({of})")
         axes.plot(time, size * maps_mib["middle"], color=colour)
         axes.fill_between(time[late:], size * alone["low"], size * alone["high"], color=colour, alpha=0.25, linewidth=0)
