@@ -31,10 +31,10 @@ def kind(per_hour=600.0, gap="exponential 5s", lasts="exponential 2m", clients=N
     return fields if clients is None else {**fields, "clients": {**CLIENTS, **clients}}
 
 
-def workload(duration="1h", history="store", **kinds):
+def workload(duration="1h", history="store", before="0s", **kinds):
     """A workload of kinds by name, each the fields that `kind` gives."""
     fields = {"name": "test", "title": "Test", "about": "for a test", "memory_limit_mib": 1.0, "history": history}
-    return Workload.model_validate({**fields, "duration": duration, "kinds": kinds})
+    return Workload.model_validate({**fields, "duration": duration, "before": before, "kinds": kinds})
 
 
 CHOSEN = (Settings(), Settings(100, 5 * MINUTE, 10), Settings(50, 0), Settings(0, MINUTE, 7))

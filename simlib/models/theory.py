@@ -12,6 +12,7 @@ from scipy.optimize import brentq
 
 from simlib.core.distributions import Distribution
 from simlib.core.units import HOUR
+from simlib.core.variates import durations
 from simlib.workloads.kinds import Kind
 from simlib.workloads.schema import Workload
 
@@ -70,20 +71,24 @@ class Sessions:
 
 def _quantiles(law: Distribution, points: int = 4000) -> np.ndarray:
     """Return equally likely values of a law of durations, ns; float64, (points,)."""
-    share = (np.arange(points) + 0.5) / points
-    return -law.low * np.log1p(-share) if law.law == "exponential" else law.low + share * (law.high - law.low)
+    return durations(law, (np.arange(points) + 0.5) / points).astype(np.float64)
 
 
 def covered(kind: Kind) -> bool:
-    """Return whether the closed forms hold for a kind: nobody watches it, its gaps and its time are exponential."""
+    """Return whether the closed forms hold for a kind.
+
+    Nobody watches its sessions, none comes twice, and gaps and time are exponential.
+    """
     gap, lasts = kind.events.gap, kind.events.lasts
-    return kind.clients is None and (lasts.mean == 0 or (gap.law, lasts.law) == ("exponential", "exponential"))
+    return not (kind.clients or kind.population) and (
+        lasts.mean == 0 or (gap.law, lasts.law) == ("exponential", "exponential")
+    )
 
 
 def evened(workload: Workload) -> Workload | None:
-    """Return the kinds that the closed forms cover, with even arrivals at their mean rate; None without any."""
+    """Return the kinds that the closed forms cover, arriving evenly from an empty start; None without any."""
     kinds = {name: kind for name, kind in workload.kinds.items() if covered(kind)}
-    return workload.model_copy(update={"kinds": kinds}).evened() if kinds else None
+    return workload.model_copy(update={"kinds": kinds, "before": 0}).evened() if kinds else None
 
 
 def sessions(workload: Workload) -> list[Sessions]:

@@ -9,23 +9,25 @@ one another: the stream then goes through `_Forgetting`, one event at a time in 
 """
 
 from collections.abc import Iterator
+from dataclasses import astuple
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from simlib.core.distributions import Distribution
-from simlib.core.variates import LAWS, session_keys, stream_key
+from simlib.core.distributions import LAWS, Distribution
+from simlib.core.variates import session_keys, stream_key
 from simlib.traces.chunks import Chunk, Stream
-from simlib.traces.codes import IS_DELETE, IS_DROPS, NONE
+from simlib.traces.codes import COMES_BACK, IS_DELETE, IS_DROPS, NONE
 from simlib.traces.trace import Trace
 from simlib.workloads.broadcaster import Entries, MemoryHistory, Timeline
 from simlib.workloads.churn import Simulation
 from simlib.workloads.kernels import DONE, KIND, MORE_BLOCKS, MORE_PARKING, fill
 from simlib.workloads.kinds import InMemory, Kind
+from simlib.workloads.population import popularity
 from simlib.workloads.schema import Workload
 from simlib.workloads.slices import BLOCK, CODE_BITS, IS_EVENT, NUMBER_BITS, collect, without_marks
-from simlib.workloads.timetable import ARRIVAL_UNIT, expected_arrivals, ids_of
+from simlib.workloads.timetable import ARRIVAL_UNIT, expected_arrivals, first_period, ids_of
 from simlib.workloads.watched import AHEAD
 
 ROWS = 1 << 15
@@ -44,24 +46,31 @@ class Traffic:
 
     def __init__(self, workload: Workload, seed: int, rows: int = ROWS, third_map: bool = False):
         self.workload = workload
+        # This clock begins where the first sessions arrive, and shows `before` at the workload's time 0.
+        self._before, self._end = workload.before, workload.before + workload.duration
         self._streams = [stream_key(seed, name) for name in workload.kinds]
         arrivals = [expected_arrivals(kind.arrivals) for kind in workload.kinds.values()]
         self._third_map = third_map
         self._kinds = np.zeros(len(arrivals), KIND)
         self._bounds, self._expected = np.zeros((2, len(arrivals), max(len(each) for each, _ in arrivals)), np.int64)
+        shares = [popularity(kind.population) for kind in workload.kinds.values()]
+        self._shares = np.concatenate(shares)
+        self._next_known = workload.history.memory is None and not self._shares.size
         operations = 0.0
         for place, (kind, (bounds, expected)) in enumerate(zip(workload.kinds.values(), arrivals, strict=True)):
             self._bounds[place, : bounds.size], self._expected[place, : bounds.size] = bounds, expected
             steps = bounds.size - 1 if expected[-1] else 0
             self._kinds[place] = _kind(kind, self._streams[place][0], steps, marked=workload.history.memory is not None)
+            self._kinds[place]["period_begins"] = first_period(self._before, int(bounds[-1]))
+            self._kinds[place]["first_member"] = sum(each.size for each in shares[:place])
             # Without it no delta is marked, so that nothing of the map is made.
             self._kinds[place]["deltas"] &= third_map
-            sessions = expected[-1] / ARRIVAL_UNIT / bounds[-1] * workload.duration
+            sessions = expected[-1] / ARRIVAL_UNIT / bounds[-1] * self._end
             operations += sessions * (1 + kind.events.lasts.mean / kind.events.gap.mean)
         self.expected_operations = operations
-        width = workload.duration / min(max(operations / rows, 1), _MOST_SLICES)
+        width = self._end / min(max(operations / rows, 1), _MOST_SLICES)
         self._width_bits = max(int(np.ceil(np.log2(width))), 0)
-        self._slices = ((workload.duration - 1) >> self._width_bits) + 1
+        self._slices = ((self._end - 1) >> self._width_bits) + 1
         self._first, self._last = np.full((2, self._slices), -1, np.int64)
         self._links, self._state = np.append(np.arange(1, 64), -1), np.zeros(2, np.int64)
         self._parked = _parking(0, 64)
@@ -81,7 +90,9 @@ class Traffic:
         """All operations before a time in ns (None: to the end) that have not been given yet, in chunks."""
         end = self.workload.duration if time is None else min(time, self.workload.duration)
         self._reached = max(self._reached, end)
-        while self._begun is not None or (self._slice < self._slices and self._slice << self._width_bits < end):
+        while self._begun is not None or (
+            self._slice < self._slices and (self._slice << self._width_bits) - self._before < end
+        ):
             chunk = self._begun if self._begun is not None else self._next()
             split = int(np.searchsorted(chunk.time, end))
             self._begun = self._chunk(*(c[split:] for c in (chunk.time, chunk.session, chunk.code)))
@@ -95,10 +106,11 @@ class Traffic:
 
     def _next(self) -> Chunk:
         """The operations of the next slice."""
-        until = min((self._slice + 1) << self._width_bits, self.workload.duration)
+        until = min((self._slice + 1) << self._width_bits, self._end)
         while True:
             lacks = fill(
-                *(self._kinds, self._bounds, self._expected, self.workload.duration, until, self._width_bits),
+                *(self._kinds, self._shares, self._bounds, self._expected),
+                *(self._before, self._end, until, self._width_bits),
                 *(self._times, self._whats, self._links, self._first, self._last, self._state),
                 *(self._played, self._codes, self._scratch, self._waits, *self._ahead),
                 *(self._parked, self._first_parked),
@@ -127,12 +139,16 @@ class Traffic:
             *(self._first, self._last, self._state),
         )
         self._slice += 1
+        time -= self._before
         if code.size < time.size:
             order = np.lexsort((session >> CODE_BITS, time))
             time, what = time[order], session[order]
             session, code = what >> CODE_BITS, (what & ((1 << CODE_BITS) - 1)).astype(np.uint8)
         if self._forgetting is not None:
             return self._chunk(*self._forgetting.apply(time, session, code))
+        if not self._next_known:
+            # The next visit of a member is not known when one is played.
+            code &= np.uint8(0xFF ^ COMES_BACK)
         if self._kinds["deltas"].any():
             time, session, code, *changes = without_marks(time, session, code, self._watched)
             self._high_volume.append(Timeline(*changes))
@@ -152,8 +168,7 @@ class Traffic:
         return Timeline(time[:reached], change[:reached])
 
     def _chunk(self, time: np.ndarray, session: np.ndarray, code: np.ndarray) -> Chunk:
-        next_known = self._forgetting is None
-        return Chunk(time, session, code, lambda at: self.ids(session[at]), self.ids, next_known=next_known)
+        return Chunk(time, session, code, lambda at: self.ids(session[at]), self.ids, next_known=self._next_known)
 
     def ids(self, sessions: np.ndarray, words: np.ndarray = NONE) -> pa.Array:
         """The ids of sessions of the stream, by number."""
@@ -234,10 +249,11 @@ def _kind(kind: Kind, stream: int, steps: int, marked: bool) -> tuple:
     # A channel's events and the one that the writer sends.
     holds = clients.buffer + 1 if clients else 1
     return (
-        *(number for law in laws for number in (LAWS.index(law.law), law.low, law.high)),
+        *(part for law in laws for part in (LAWS.index(law.law), *astuple(law)[1:])),
         *chances,
         *(holds, (1 << 61) // holds),
         *(clients is not None, kind.outlives_clients, kind.token_deltas, marked, steps),
+        *(kind.population.members if kind.population else 0, 0),
         np.uint64(stream).astype(np.int64),
         *(0,) * 13,
     )

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import ConfigDict, Field, model_validator
 
 from simlib.workloads.arrivals import Arrivals
-from simlib.workloads.fields import Chance, Duration, Frozen, Gap, Law, Line, Probability, Switch, Whole
+from simlib.workloads.fields import Chance, Duration, Frozen, Gap, Law, Line, Number, Probability, Switch, Whole
 
 
 class Pauses(Frozen):
@@ -63,6 +63,18 @@ class Clients(Frozen):
     """Some clients are slow; without it none is."""
 
 
+class Population(Frozen):
+    """A fixed population whose members come again and again: each arrival is a visit, under the id of the visitor.
+
+    Visits choose their members independently, that of rank r in proportion to r ** -zipf.
+    """
+
+    members: Whole = Field(ge=1, le=10_000_000, examples=["10000"])
+    """The number of ids."""
+    zipf: Number = Field(ge=0, le=5, examples=["1.0"])
+    """How unequal they are: 0 for equal chances, about 1 for most real populations."""
+
+
 class Kind(Frozen):
     """One kind of session. Without clients none ever connects; `outlives_clients` makes an orphaned producer.
 
@@ -76,12 +88,21 @@ class Kind(Frozen):
     """When sessions arrive."""
     events: Events
     """Its events."""
+    population: Population | None = None
+    """Who comes again and again; without it every session is a new one."""
     clients: Clients | None = None
     """Who watches a session; without it nobody does."""
     outlives_clients: Switch = Field(default=False, examples=["true"])
     """Whether a session goes on when its last client has left."""
     token_deltas: Switch = Field(default=False, examples=["true"])
     """Whether each event comes with streamed text, which a third map counts."""
+
+    @model_validator(mode="after")
+    def _unwatched(self):
+        for name in ("clients", "token_deltas"):
+            if self.population and getattr(self, name):
+                raise ValueError(f"a population has no {name}: its visits may overlap, so leave one of the two out")
+        return self
 
 
 class InMemory(Frozen):

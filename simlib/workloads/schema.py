@@ -28,6 +28,9 @@ FLOOD = "flood"
 class Workload(Frozen):
     """A named mixture of session kinds over a duration (ns), and the memory (MiB) that the two counters may fill.
 
+    At time 0 all maps, channels and histories are empty, as after a restart. With `before`, sessions have been arriving
+    for that time (ns): their events before 0 are left out, and clients that are connected at 0 connect at 0.
+
     `entry_bytes`, `entry_limit`: None where the file does not say.
     """
 
@@ -39,6 +42,8 @@ class Workload(Frozen):
     """A few sentences: what the service is, and where its numbers come from."""
     duration: Duration = Field(examples=["12h"])
     """The time to simulate."""
+    before: Duration = Field(default=0, examples=["24h"])
+    """The time before the start in which sessions have arrived; those still under way go on. Without it none is."""
     memory_limit_mib: Number = Field(gt=0, examples=["32"])
     """The memory in MiB that is left to the maps under study."""
     kinds: dict[Name, Kind] = Field(min_length=1)

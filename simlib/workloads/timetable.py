@@ -17,6 +17,7 @@ from simlib.core import variates
 from simlib.core.units import HOUR
 from simlib.workloads.arrivals import Arrivals
 from simlib.workloads.kinds import Clients, Events, Kind
+from simlib.workloads.population import members, popularity
 from simlib.workloads.schema import Workload
 
 EMIT = 0
@@ -48,6 +49,7 @@ class Purpose(IntEnum):
     DRAINS = 11
     SLOW = 12
     SLOW_DRAINS = 13
+    MEMBER = 14
 
 
 class Action(NamedTuple):
@@ -75,23 +77,30 @@ def timetable(
     session as connect, emit, disconnect. `chunk` sessions are drawn at a time; it changes nothing else. `drawn` is
     called with the ids of each chunk of sessions, in order of arrival.
     """
-    spec = workload.kinds[kind]
-    carried = _Columns.empty()
-    for first, keys, begins in _arrivals(spec.arrivals, variates.stream_key(seed, kind), workload.duration, chunk):
-        ids = ids_of(keys).to_numpy(zero_copy_only=False)
+    spec, stream = workload.kinds[kind], variates.stream_key(seed, kind)
+    carried, shares = _Columns.empty(), popularity(spec.population)
+    # This clock begins where the first sessions arrive, and shows `before` at the workload's time 0.
+    before, end = workload.before, workload.before + workload.duration
+    for numbers, keys, begins in _arrivals(spec.arrivals, stream, before, end, chunk):
+        if spec.population:
+            numbers = members(shares, variates.uniform(keys, Purpose.MEMBER, 0))
+        ids = ids_of(variates.session_keys(stream, numbers)).to_numpy(zero_copy_only=False)
         drawn(ids)
-        actions = carried.and_then(_actions(spec, first, ids, keys, begins, workload.duration))
+        actions = carried.and_then(_actions(spec, numbers, ids, keys, begins, before, end))
         # No later session has an action before the last arrival of this chunk: up to there the order is known.
         carried = actions.where(actions.time >= begins[-1])
-        yield from actions.where(actions.time < begins[-1]).rows()
-    yield from carried.rows()
+        yield from actions.where(actions.time < begins[-1]).rows(before)
+    yield from carried.rows(before)
 
 
 class _Columns(NamedTuple):
-    """Actions as columns of shape (n,): those of `Action`, and two that settle the order within one instant."""
+    """Actions as columns of shape (n,): those of `Action`, and two that settle the order within one instant.
+
+    `number` is that of the session by arrival, or of the member of a population.
+    """
 
     time: np.ndarray
-    arrival: np.ndarray
+    number: np.ndarray
     order: np.ndarray
     session: np.ndarray
     code: np.ndarray
@@ -108,11 +117,11 @@ class _Columns(NamedTuple):
     def where(self, rows: np.ndarray) -> "_Columns":
         return _Columns(*(column[rows] for column in self))
 
-    def rows(self) -> Iterator[tuple[int, str, int, int]]:
+    def rows(self, before: int) -> Iterator[tuple[int, str, int, int]]:
         in_order = np.argsort(self.time, kind="stable")
         if (np.diff(self.time[in_order]) == 0).any():
-            in_order = np.lexsort((np.abs(self.code), self.order, self.arrival, self.time))
-        columns = (self.time, self.session, self.code, self.drain)
+            in_order = np.lexsort((np.abs(self.code), self.order, self.number, self.time))
+        columns = (self.time - before, self.session, self.code, self.drain)
         return zip(*(column[in_order].tolist() for column in columns), strict=True)
 
 
@@ -128,11 +137,17 @@ def expected_arrivals(arrivals: Arrivals) -> tuple[np.ndarray, np.ndarray]:
     return np.array(bounds), np.array(expected)
 
 
-def _arrivals(
-    arrivals: Arrivals, stream: np.ndarray, end: int, chunk: int
-) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """Yield (number of the first, keys, times in ns) of the sessions that arrive before `end`, a chunk at a time.
+def first_period(before: int, period: int) -> int:
+    """Return where the period of a rate begins that holds the time 0, if one begins at `before`; ns, at most 0."""
+    return before % period - period if before % period else 0
 
+
+def _arrivals(
+    arrivals: Arrivals, stream: np.ndarray, before: int, end: int, chunk: int
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Yield (numbers, keys, times in ns) of the sessions that arrive from 0 to `end`, a chunk at a time.
+
+    A period of the rate begins at `before`, and others before it, the first of them at 0 or earlier.
     Inverse transform of a unit-rate Poisson process through the expected arrivals up to t, which are piecewise linear
     (Cinlar, Introduction to Stochastic Processes, 1975, section 4.7).
     """
@@ -140,9 +155,10 @@ def _arrivals(
     period, expected_in_period = int(bounds[-1]), int(expected[-1])
     if expected_in_period == 0:
         return
-    reached, first = 0, 0
+    reached, first, begins = 0, 0, first_period(before, period)
     while True:
-        keys = variates.session_keys(stream, first + np.arange(chunk))
+        numbers = first + np.arange(chunk)
+        keys = variates.session_keys(stream, numbers)
         gaps = variates.minus_log(variates.uniform(keys, Purpose.ARRIVAL, 0))
         passed = reached + np.cumsum(np.floor(gaps * ARRIVAL_UNIT).astype(np.int64))
         periods, rest = np.divmod(passed, expected_in_period)
@@ -151,17 +167,22 @@ def _arrivals(
         width = bounds[step + 1] - bounds[step]
         times = bounds[step] + np.minimum(np.floor(into * width).astype(np.int64), width - 1)
         # Periods beyond the end are cut before they are multiplied: at a low rate they would overflow.
-        times += np.minimum(periods, end // period + 1) * period
-        inside = times < end
+        times += begins + np.minimum(periods, end // period + 2) * period
+        inside = (times >= 0) & (times < end)
         if inside.any():
-            yield first, keys[inside], times[inside]
-        if not inside.all():
+            yield numbers[inside], keys[inside], times[inside]
+        if times[-1] >= end:
             return
         reached, first = int(passed[-1]), first + chunk
 
 
-def _actions(kind: Kind, first: int, ids: np.ndarray, keys: np.ndarray, begins: np.ndarray, end: int) -> _Columns:
-    """Draw every action before `end` of the sessions that arrive, in this order, at `begins`."""
+def _actions(
+    kind: Kind, numbers: np.ndarray, ids: np.ndarray, keys: np.ndarray, begins: np.ndarray, before: int, end: int
+) -> _Columns:
+    """Draw every action from `before` to `end` of the sessions that arrive, in this order, at `begins`.
+
+    A client that is connected at `before` connects then.
+    """
     owner, time = _emissions(kind.events, keys, begins, end)
     code = drain = np.zeros_like(owner)
     order = np.full_like(owner, _ORDER_OF_EMIT)
@@ -172,13 +193,16 @@ def _actions(kind: Kind, first: int, ids: np.ndarray, keys: np.ndarray, begins: 
             np.maximum.at(last_off, watched, off)
             in_time = time <= last_off[owner]
             owner, time, code, drain, order = (column[in_time] for column in (owner, time, code, drain, order))
+        left = off < before
+        watched, client, on, off = (column[~left] for column in (watched, client, on, off))
+        on = np.maximum(on, before)
         owner = np.concatenate([owner, watched, watched])
         time = np.concatenate([time, on, off])
         code = np.concatenate([code, client, -client])
         drain = np.concatenate([drain, _drains(kind.clients, keys[watched], client), np.zeros_like(client)])
         connects, disconnects = np.full_like(client, _ORDER_OF_CONNECT), np.full_like(client, _ORDER_OF_DISCONNECT)
         order = np.concatenate([order, connects, disconnects])
-    return _Columns(time, first + owner, order, ids[owner], code, drain).where(time < end)
+    return _Columns(time, numbers[owner], order, ids[owner], code, drain).where((time >= before) & (time < end))
 
 
 def ids_of(keys: np.ndarray) -> pa.Array:

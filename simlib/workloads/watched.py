@@ -14,9 +14,8 @@ AHEAD_BITS = 3
 AHEAD = 1 << AHEAD_BITS
 """Variates that are drawn at a time, as many as a processor's vectors hold; those that are not used cost nothing."""
 
-ARRIVAL, _, LASTS, GAP, PAUSE, PAUSE_LASTS, ANOTHER_CLIENT, JOINS, STAYS, RETURNS, AWAY, DRAINS, SLOW, SLOW_DRAINS = (
-    int(purpose) for purpose in Purpose
-)
+ARRIVAL, _, LASTS, GAP, PAUSE, PAUSE_LASTS, ANOTHER_CLIENT, *_ = (int(purpose) for purpose in Purpose)
+*_, JOINS, STAYS, RETURNS, AWAY, DRAINS, SLOW, SLOW_DRAINS, MEMBER = (int(purpose) for purpose in Purpose)
 
 
 @njit
@@ -25,8 +24,8 @@ def chance(base, draw):
 
 
 @njit(error_model="numpy")
-def watched_operations(k, key, begins, lasts, end, times, codes, scratch, waits):
-    """Play a session that clients watch; its operations stand in order in `times` and `codes`.
+def watched_operations(k, key, begins, lasts, before, end, times, codes, scratch, waits):
+    """Play a session that clients watch; its operations from `before` on stand in order in `times` and `codes`.
 
     Returns their number, or -1 where `times` or `scratch` is too small. O(events + connects squared), of which a
     session has few. See `timetable._stays`, `timetable._emissions` and `broadcaster.Broadcaster`. One kernel of more
@@ -46,12 +45,12 @@ def watched_operations(k, key, begins, lasts, end, times, codes, scratch, waits)
     )
     while True:
         stay = uint64((client - 1) * STAYS_PER_CLIENT)
-        on = begins + duration(k.joins_law, k.joins_low, k.joins_high, chance(joins, stay))
+        on = begins + duration(k.joins_law, k.joins_low, k.joins_high, k.joins_shape, chance(joins, stay))
         while on < end:
-            off = on + max(duration(k.stays_law, k.stays_low, k.stays_high, chance(stays, stay)), 1)
+            off = on + max(duration(k.stays_law, k.stays_low, k.stays_high, k.stays_shape, chance(stays, stay)), 1)
             last_off = max(last_off, off)
-            for time, code in ((on, client), (off, -client)):
-                if time >= end:
+            for time, code in ((max(on, before), client), (off, -client)):
+                if time >= end or off < before:
                     continue
                 if moves == when.size:
                     return -1
@@ -69,7 +68,7 @@ def watched_operations(k, key, begins, lasts, end, times, codes, scratch, waits)
                 moves += 1
             if chance(returns, stay) >= k.p_returns:
                 break
-            on = off + max(duration(k.away_law, k.away_low, k.away_high, chance(away, stay)), 1)
+            on = off + max(duration(k.away_law, k.away_low, k.away_high, k.away_shape, chance(away, stay)), 1)
             stay += uint64(1)
         if chance(drawn(key, uint64(ANOTHER_CLIENT)), uint64(client)) >= k.p_another:
             break
@@ -86,12 +85,12 @@ def watched_operations(k, key, begins, lasts, end, times, codes, scratch, waits)
         while move < moves and (not emits or when[move] < now or (when[move] == now and who[move] > 0)):
             if who[move] > 0:
                 of = uint64(who[move])
-                law, low, high = k.drains_law, k.drains_low, k.drains_high
+                law, low, high, shape = k.drains_law, k.drains_low, k.drains_high, k.drains_shape
                 chosen = chance(drawn(key, uint64(DRAINS)), of)
                 if k.p_slows > 0 and chance(drawn(key, uint64(SLOW)), of) < k.p_slows:
-                    law, low, high = k.slow_law, k.slow_low, k.slow_high
+                    law, low, high, shape = k.slow_law, k.slow_low, k.slow_high, k.slow_shape
                     chosen = chance(drawn(key, uint64(SLOW_DRAINS)), of)
-                number[connected], drain[connected] = who[move], max(duration(law, low, high, chosen), 1)
+                number[connected], drain[connected] = who[move], max(duration(law, low, high, shape, chosen), 1)
                 since[connected], waiting[connected] = 0, 0
                 connected += 1
             else:
@@ -111,10 +110,10 @@ def watched_operations(k, key, begins, lasts, end, times, codes, scratch, waits)
             move += 1
         if not emits:
             continue
-        if k.marked != 0 or (k.deltas != 0 and not counted):
+        if now >= before and (k.marked != 0 or (k.deltas != 0 and not counted)):
             times[count], codes[count] = now, IS_EVENT
             count, counted = count + 1, k.marked == 0
-        if connected == 0:
+        if now >= before and connected == 0:
             times[count], codes[count] = now, 0
             count += 1
         for at in range(connected):
@@ -137,11 +136,11 @@ def watched_operations(k, key, begins, lasts, end, times, codes, scratch, waits)
         if draw & (AHEAD - 1) == 0:
             for ahead in range(waits.size):
                 chosen = chance(gaps, uint64(draw + ahead))
-                waits[ahead] = min(max(duration(k.gap_law, k.gap_low, k.gap_high, chosen), 1), end)
+                waits[ahead] = min(max(duration(k.gap_law, k.gap_low, k.gap_high, k.gap_shape, chosen), 1), end)
         worked += waits[draw & (AHEAD - 1)]
         now += waits[draw & (AHEAD - 1)]
         if k.p_pauses > 0 and chance(pauses, uint64(draw)) < k.p_pauses:
-            now += min(duration(k.pause_law, k.pause_low, k.pause_high, chance(long, uint64(draw))), end)
+            now += min(duration(k.pause_law, k.pause_low, k.pause_high, k.pause_shape, chance(long, uint64(draw))), end)
         draw += 1
         emits = worked <= lasts and now < end
     return count

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from simlib.core import variates
-from simlib.core.distributions import Distribution
+from simlib.core.distributions import LONGEST, Distribution
 
 MASK = 2**64 - 1
 CELL = 2.0**-52
@@ -84,6 +84,20 @@ def test_the_logarithm_is_the_same_from_scalar_arithmetic(u):
     assert -(e * high + (log_m + e * low)) == variates.minus_log(np.array([u]))[0]
 
 
+@settings(max_examples=500, deadline=None, derandomize=True)
+@given(st.floats(-700, 700))
+def test_the_exponential_is_right_to_two_units_in_the_last_place(x):
+    with localcontext(prec=50):
+        exact = Decimal(x).exp()
+        assert abs(Decimal(variates.exp(x)) - exact) <= 2 * Decimal(math.ulp(float(exact)))
+
+
+@settings(max_examples=500, deadline=None, derandomize=True)
+@given(uniforms)
+def test_normal_variates_are_those_of_another_library(u):
+    assert variates.normal(u) == pytest.approx(stats.norm.ppf(u), rel=2e-15, abs=1e-15)
+
+
 def test_uniforms_lie_strictly_inside():
     # The extreme cells: their midpoints must not round to 0 or 1.
     cells = np.array([0, 2**52 - 1], dtype=np.uint64)
@@ -132,3 +146,29 @@ def test_durations_follow_their_law(text, mean, low, high):
     assert drawn.mean() == pytest.approx(mean, rel=0.01)
     if law.law == "exponential":
         assert stats.kstest(drawn / 3e9, "expon").pvalue > 0.001
+
+
+@pytest.mark.parametrize(
+    ("text", "theory"),
+    [
+        ("lognormal 3s 1.5", stats.lognorm(1.5, scale=3e9)),
+        ("lognormal 1h 0.3", stats.lognorm(0.3, scale=3.6e12)),
+        ("pareto 3s 1.5", stats.pareto(1.5, scale=3e9)),
+        ("pareto 1s 3", stats.pareto(3, scale=1e9)),
+    ],
+)
+def test_heavy_tails_follow_their_law(text, theory):
+    u = variates.uniform(variates.session_keys(variates.stream_key(1, "d"), np.arange(200_000)), 0, 0)
+    drawn = variates.durations(Distribution.parse(text), u)
+    assert stats.kstest(drawn, theory.cdf).pvalue > 0.001
+    for share in (0.01, 0.0001):
+        # The tail itself: as many lie beyond a far quantile as should, within four standard errors.
+        beyond, expected = (drawn > theory.isf(share)).sum(), share * drawn.size
+        assert abs(beyond - expected) < 4 * math.sqrt(expected)
+
+
+def test_the_heaviest_tail_is_cut_at_the_longest_duration():
+    u = np.array([2.0**-53, 0.5, 1 - 2.0**-53])
+    assert variates.durations(Distribution.parse("pareto 1s 0.1"), u).tolist()[0] == LONGEST
+    assert variates.durations(Distribution.parse("lognormal 366d 5"), u).tolist()[1:] == [LONGEST, LONGEST]
+    assert variates.durations(Distribution.parse("lognormal 0s 5"), u).tolist() == [0, 0, 0]

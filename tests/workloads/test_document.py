@@ -46,10 +46,10 @@ SCALARS = {
 
 def refusal(path, content):
     path.write_text(content, encoding="utf-8", errors="surrogatepass")
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(InputError) as caught:
         load_workload(path)
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
     message = str(caught.value)
     assert message.startswith(f"{path}: ")
     assert message.isprintable()

@@ -61,8 +61,12 @@ laws = st.one_of(
     st.tuples(st.sampled_from(["0s", "1ns"]), times.filter(lambda text: text != "0s")).map(
         "uniform {0[0]} {0[1]}".format
     ),
+    st.tuples(times, st.sampled_from(["0.5", "2"])).map("lognormal {0[0]} {0[1]}".format),
+    st.tuples(times, st.sampled_from(["0.8", "2"])).map("pareto {0[0]} {0[1]}".format),
 )
-gaps = st.sampled_from(["fixed 1s", "exponential 5s", "uniform 1s 9s", "exponential 2m", "fixed 1m"])
+gaps = st.sampled_from(
+    ["fixed 1s", "exponential 5s", "uniform 1s 9s", "exponential 2m", "fixed 1m", "lognormal 10s 1", "pareto 5s 1.5"]
+)
 chances = st.sampled_from([0.0, 0.3, 0.8])
 clients = st.none() | st.fixed_dictionaries(
     {
@@ -80,10 +84,14 @@ shapes = st.sampled_from(
         {"burst": {"every": "3ns", "lasts": "1ns", "times": 2.0}},
     ]
 )
+populations = st.none() | st.fixed_dictionaries(
+    {"members": st.sampled_from([1, 2, 50]), "zipf": st.sampled_from([0.0, 0.7, 1.0, 2.0])}
+)
 kinds = st.builds(
-    lambda per_hour, gap, lasts, watched, outlives, deltas, pauses, shape: {
+    lambda per_hour, gap, lasts, watched, outlives, deltas, pauses, shape, population: {
         **kind(per_hour, gap, lasts, watched, outlives, arrivals=shape, **({"pauses": pauses} if pauses else {})),
-        "token_deltas": deltas,
+        "token_deltas": deltas and (watched is not None or population is None),
+        "population": population if watched is None else None,
     },
     st.sampled_from([0.0, 1.0, 40.0, 300.0]),
     gaps,
@@ -93,6 +101,7 @@ kinds = st.builds(
     st.booleans(),
     st.none() | st.fixed_dictionaries({"chance": chances, "lasts": gaps}),
     shapes,
+    populations,
 )
 
 
@@ -103,10 +112,20 @@ kinds = st.builds(
     | st.fixed_dictionaries(
         {"sessions": st.sampled_from([1, 2, 30, 1000]), "age": st.sampled_from(["1ns", "1s", "2m", "1h"])}
     ).map(lambda memory: {"memory": memory}),
+    before=st.sampled_from(["0s", "1ns", "5m", "1h", "10h"]),
     seed=st.integers(-2, 5),
 )
-def test_any_workload_on_one_coarse_clock(drawn, history, seed):
-    assert_alike(workload("2h", history, **{f"kind {place}": each for place, each in enumerate(drawn)}), seed)
+def test_any_workload_on_one_coarse_clock(drawn, history, before, seed):
+    chosen = {f"kind {place}": each for place, each in enumerate(drawn)}
+    assert_alike(workload("2h", history, before, **chosen), seed)
+
+
+@pytest.mark.parametrize("name", ["incident", "diurnal", "burst", "orphans"])
+@pytest.mark.parametrize("before", [1, 5 * HOUR, 30 * HOUR])
+def test_presets_that_begin_with_sessions_under_way(name, before):
+    chosen = load_workload(name).lasting(2 * HOUR).model_copy(update={"before": before})
+    assert_alike(chosen, 3)
+    assert_alike(in_memory(chosen), 3)
 
 
 def test_simultaneous_actions_keep_their_order():
@@ -237,6 +256,12 @@ def test_the_stream_says_what_each_session_does_next(name):
 def test_totals_without_knowing_what_each_session_does_next():
     """With the history in memory, any event may delete another session's counters."""
     assert_same_totals(in_memory(load_workload("incident").lasting(4 * HOUR), sessions=1000))
+
+
+def test_totals_of_members_that_come_again():
+    """The next visit of a member is not known ahead, so those evicted are awaited."""
+    regular = {**kind(2000.0, "exponential 1m", "pareto 1m 1.5"), "population": {"members": 2000, "zipf": 0.9}}
+    assert_same_totals(workload("4h", before="1h", regular=regular, orphan=kind(clients={}, outlives=True)))
 
 
 def test_ties_between_sessions_are_settled_by_their_ids():
