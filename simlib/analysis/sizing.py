@@ -102,9 +102,14 @@ class Sizing:
         """The figures."""
         return Maps(self.surfaces)
 
-    @cached_property
+    @property
     def commands(self) -> list[str]:
         """The commands that reproduce the advice."""
+        return commands_for(self.advice, self.source)
+
+    @cached_property
+    def source(self) -> Source:
+        """The source of the streams, as it is typed."""
         experiment, entry, own = self.experiment, self.advice.entry, MODELLED
         name, hours, own_limit = Path(self.given).name, 0.0, TARGETS.entries
         if experiment.workload is not None:
@@ -118,7 +123,7 @@ class Sizing:
             "--entry-limit": 0 if self.targets.entries == own_limit else self.targets.entries,
         }
         typed = [part for option, value in options.items() if value for part in (option, f"{value:.0f}")]
-        return commands_for(self.advice, Source([name], (), experiment.seeds, hours, typed, self.counter))
+        return Source([name], (), experiment.seeds, hours, typed, self.counter)
 
     # --- Sentences
 

@@ -1,5 +1,6 @@
 """Every cap beside every TTL: exact figures, where the targets are met, and what a larger cap makes worse."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -62,21 +63,15 @@ class Surfaces:
     @cached_property
     def caps(self) -> list[int]:
         """Caps ascending; last 0, for none."""
-        known = {point.settings.max_entries for point in self.marked.values() if point.settings.max_entries > 0}
-        known = known or {Settings().max_entries}
-        low, high = max(min(known) / BELOW, LEAST_CAP), max(known) * ABOVE
-        caps, power = set(known), LEAST_CAP
-        while power <= high:
-            steps = (power + power * step // AN_OCTAVE for step in range(AN_OCTAVE))
-            caps |= {cap for cap in steps if low <= cap <= high}
-            power *= 2
-        return [*sorted(caps), 0]
+        known = [*self.marked.values()]
+        given = [point.settings.max_entries for point in known if point.settings.max_entries > 0]
+        given = given or [Settings().max_entries]
+        return caps_of(known, min(given) / BELOW, max(given) * ABOVE, AN_OCTAVE)
 
     @cached_property
     def ttls(self) -> list[int]:
         """TTLs in ns ascending; last 0, for none."""
-        known = {point.settings.ttl for point in self.marked.values() if point.settings.ttl > 0}
-        return [*sorted(known | {ttl for ttl in TTLS if ttl <= self.advice.span}), 0]
+        return ttls_of([*self.marked.values()], TTLS, self.advice.span)
 
     @cached_property
     def points(self) -> list[Point]:
@@ -132,9 +127,25 @@ class Surfaces:
         return pd.DataFrame(rows).T.rename_axis("measure")
 
 
-def figures(points: Points, point: Point) -> dict[str, float]:
-    """The figures of a point at today's traffic, by name."""
-    totals, (mean, worst) = points.totals(point), points.nanoseconds(point)
+def caps_of(known: Sequence[Point], low: float, high: float, an_octave: int) -> list[int]:
+    """The caps of a map, ascending, `an_octave` in each doubling, with those of `known` points; last 0, for none."""
+    caps, power = {point.settings.max_entries for point in known if point.settings.max_entries > 0}, LEAST_CAP
+    while power <= high:
+        steps = (power + power * step // an_octave for step in range(an_octave))
+        caps |= {cap for cap in steps if low <= cap <= high}
+        power *= 2
+    return [*sorted(caps), 0]
+
+
+def ttls_of(known: Sequence[Point], ttls: Sequence[int], span: int) -> list[int]:
+    """The TTLs of a map in ns, ascending, as far as a stream is long, with those of `known` points; last 0 for none."""
+    given = {point.settings.ttl for point in known if point.settings.ttl > 0}
+    return [*sorted(given | {ttl for ttl in ttls if ttl <= span}), 0]
+
+
+def figures(points: Points, point: Point, times: float = 1.0) -> dict[str, float]:
+    """The figures of a point under `times` the traffic, by name, as its miniature has them."""
+    totals, (mean, worst) = points.totals(point, times), points.nanoseconds(point, times)
     return {
         "creates": totals.creates,
         "false_evictions": totals.false_evictions,
@@ -143,9 +154,10 @@ def figures(points: Points, point: Point) -> dict[str, float]:
         "false_share": false_share(totals),
         "lost_share": lost_share(totals),
         "peak_entries": totals.peak_entries,
-        "heap_mib": points.heap_mib(point),
+        "heap_mib": points.heap_mib(point, times),
         "mean_ns": mean,
         "worst_ns": worst,
+        "lock_share": points.lock_share(point, times),
     }
 
 

@@ -44,6 +44,13 @@ def keeps_today(advice: Advice) -> bool:
     return advice.now.settings.max_entries > 0 and advice.found[1] and advice.meets_all(advice.now)
 
 
+def advised_as(advice: Advice) -> str:
+    """Name the advised point in one word: `recommended`, `enough` where today's is kept, `nearest` where none meets."""
+    if not advice.found[1]:
+        return "nearest"
+    return "enough" if keeps_today(advice) else "recommended"
+
+
 def verdict(advice: Advice) -> str:
     """Say what to set, against what is set now, in a sentence."""
     if advice.refusal:

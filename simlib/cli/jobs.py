@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from simlib.report.runner import Job
 
 ON_DEMAND = ("06_validation", "07_scale")
-"""Notebooks that no decision needs: they run last on a workload, and only where they are named on a log."""
+"""Notebooks that no decision needs: they run last on a workload, and only where they are named on a log.
+
+The explorer, which no decision needs either, runs last on both.
+"""
 
 READABLE = ("01_memory", "06_validation")
 """Notebooks that take the readable engines, and so the longest."""
@@ -59,7 +62,14 @@ class Plan(NamedTuple):
 def plan(options: argparse.Namespace) -> Plan:
     """Make the jobs that the options of `run` ask for. Raises InputError."""
     from simlib.report.naming import free_name, settings_name
-    from simlib.report.notebooks import compares, declared_parameters, default_parameters, notebook_names, notebook_path
+    from simlib.report.notebooks import (
+        EXPLORE,
+        compares,
+        declared_parameters,
+        default_parameters,
+        notebook_names,
+        notebook_path,
+    )
     from simlib.report.runner import PROFILES, Job, prepare
 
     is_log = options.trace is not None
@@ -95,7 +105,7 @@ def plan(options: argparse.Namespace) -> Plan:
             jobs.append(Job(notebook, directory, {**values, **subject.parameters, **known}, files))
 
     def rank(job: Job) -> int:
-        if job.notebook in ON_DEMAND:
+        if job.notebook in (*ON_DEMAND, EXPLORE):
             return 3
         return 0 if job.experiment == directories[0] else 1 if compares(job.notebook) else 2
 

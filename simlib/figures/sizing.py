@@ -22,20 +22,25 @@ ROUND = (*(minutes * MINUTE for minutes in (1, 5, 30)), *(hours * HOUR for hours
 APART = 0.8
 """Cells between the last cap or TTL and the cells without one."""
 
-MARKS = {"today": ("o", "white"), "recommended": ("D", BLACK), "enough": ("D", BLACK), "nearest": ("D", BLACK)}
+MARKS = {
+    "today": ("o", "white"),
+    **dict.fromkeys(("recommended", "enough", "nearest"), ("D", BLACK)),
+    "here": ("s", "#e69f00"),
+}
 """The marker and the colour of its inside, by the name of a point."""
 
 
 class Panel(NamedTuple):
-    """One map: its title, its values (caps, TTLs), the three values between its colours, and labels of the colours.
+    """One map: its title, its values (caps, TTLs), the values between its colours, and labels of the colours.
 
-    A label is a place, from 0 below the first colour to 4 above the last, and a text.
+    A label is a place, from 0 below the first colour to their number above the last, and a text.
     """
 
     title: str
     values: np.ndarray
     bounds: Sequence[float]
     labels: Sequence[tuple[float, str]]
+    colours: Sequence[str] = COLOURS
 
 
 class Grid(NamedTuple):
@@ -80,8 +85,9 @@ def _draw(axes: Axes, panel: Panel, grid: Grid) -> None:
     x, y = edges(len(grid.caps)), edges(len(grid.ttls))
     # The gap before the last row and column stays empty.
     values = np.insert(np.insert(panel.values.astype(float), -1, np.nan, axis=0), -1, np.nan, axis=1)
-    norm = BoundaryNorm([-np.inf, *panel.bounds, np.inf], len(COLOURS))
-    colours = ListedColormap(list(COLOURS))
+    count = len(panel.colours)
+    norm = BoundaryNorm([-np.inf, *panel.bounds, np.inf], count)
+    colours = ListedColormap(list(panel.colours))
     axes.pcolormesh(x, y, np.ma.masked_invalid(values).T, cmap=colours, norm=norm, linewidth=0)
     _outline(axes, grid, x, y)
     axes.set_title(panel.title, fontsize=10, fontweight="normal", pad=4)
@@ -94,7 +100,8 @@ def _draw(axes: Axes, panel: Panel, grid: Grid) -> None:
     axes.spines[:].set_visible(False)
     # The strip of colours; of three values between them the middle one is the limit.
     strip = axes.inset_axes((1.03, 0.0, 0.05, 1.0))
-    strip.pcolormesh([0, 1], np.arange(5), np.arange(4)[:, None], cmap=colours, norm=BoundaryNorm(np.arange(5), 4))
+    places = np.arange(count + 1)
+    strip.pcolormesh([0, 1], places, places[:-1, None], cmap=colours, norm=BoundaryNorm(places, count))
     strip.set_xticks([])
     strip.set_yticks(*zip(*panel.labels, strict=True), fontsize=8)
     strip.yaxis.tick_right()

@@ -14,13 +14,17 @@ from simlib.core.errors import InputError, quoted
 from simlib.core.files import whole_file
 from simlib.core.places import NOTEBOOKS
 
+EXPLORE = "explore"
+"""The notebook in which a person moves things; the runner executes it too, for the explorer of the page."""
+
 GIVEN_BY_OPTION = ("memory", "out", "trace", "traces", "workload", "workloads")
 """Parameters that `run` sets from options of its own."""
 
 
 def notebook_names() -> list[str]:
-    """List the notebooks that the runner executes: those whose name begins with a number."""
-    return sorted(path.stem for path in NOTEBOOKS.glob("[0-9]*.ipynb"))
+    """List the notebooks that the runner executes: those whose name begins with a number, then EXPLORE."""
+    names = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
+    return [name for name in names if name[0].isdigit() or name == EXPLORE]
 
 
 def notebook_path(name: str) -> Path:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 SUMMARY = "summary.json"
 
+EXPLORER = "explorer.json"
+"""The surfaces that the page's explorer shows."""
+
 TILES = ("out_of_memory", "lost", "cost", "setting")
 """The four numbers that a report leads with: when memory runs out, what is lost, what it costs, what to set."""
 
@@ -166,6 +169,13 @@ class Pack:
         section = section and _one_of(SECTIONS, section)
         self.figures.append({**record, "section": section, "about": _one_of(ABOUT, about)})
         return Shown(caption, (self.directory / f"{name}.png").read_bytes())
+
+    def explore(self, data: dict) -> None:
+        """Write the surfaces for the explorer of the page; a figure of the pack shows the same on paper."""
+        with whole_file(self.directory / EXPLORER) as file:
+            file.write_text(
+                json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")), encoding="utf-8"
+            )
 
     def table(
         self,

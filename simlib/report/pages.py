@@ -46,6 +46,11 @@ def _upright(table: dict) -> dict:
     return {**table, "columns": list(first), "rows": [list(each) for each in rest]}
 
 
+def _in_script(text: str) -> str:
+    """Write JSON so that nothing in it ends the script element that it stands in."""
+    return text.replace("<", "\\u003c")
+
+
 def _shown(value: object) -> object:
     """Make control and bidirectional characters of a text visible, before its markup is escaped."""
     # Markup, which a template made itself, knows its HTML.
@@ -64,7 +69,9 @@ _HTML = jinja2.Environment(
 _MARKDOWN = _HTML.overlay(finalize=None)
 _HTML.globals["tile_names"] = TILE_NAMES
 for environment in (_HTML, _MARKDOWN):
-    environment.filters.update(numbers=_numbers, upright=_upright, markdown=as_markdown, cell=as_cell)
+    environment.filters.update(
+        numbers=_numbers, upright=_upright, in_script=_in_script, markdown=as_markdown, cell=as_cell
+    )
 
 
 def write_report(out: Path, current: Sequence[str] = ()) -> None:
@@ -81,6 +88,7 @@ def write_report(out: Path, current: Sequence[str] = ()) -> None:
         "shown": {(each.experiment, each.notebook) for each in complete},
         "missing": missing(outcomes),
         "anchors": {each.experiment for each in findings},
+        "explored": any(each.explorer for each in complete),
     }
     ours = overviews[0] if overviews and overviews[0].experiment in current else None
     page = Postmortem.of(findings[0], ours) if findings else None

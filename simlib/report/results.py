@@ -4,10 +4,11 @@ import csv
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from simlib.report.notebooks import notebook_names, notebook_question
-from simlib.report.pack import SUMMARY, TILES
+from simlib.report.pack import EXPLORER, SUMMARY, TILES
 from simlib.report.readable import cell_text
 from simlib.report.runner import FAILED, FAILURE, SEAL
 
@@ -41,6 +42,12 @@ class Outcome:
     def question(self) -> str:
         """The question that the notebook asks."""
         return notebook_question(self.notebook)
+
+    @cached_property
+    def explorer(self) -> str:
+        """The surfaces for the explorer of the page, as JSON; empty where the notebook made none."""
+        path = self.directory / EXPLORER
+        return path.read_text(encoding="utf-8") if path.exists() else ""
 
     def of(self, kind: str, about: str = "case") -> list[dict]:
         """Its `answers`, `claims`, `figures` or `tables` that are about the case, or about the models.

@@ -58,8 +58,9 @@ def test_is_short_and_holds_no_logic(notebook):
     logic = (ast.FunctionDef, ast.ClassDef, ast.Lambda, ast.For, ast.While, ast.If, ast.Try, ast.ListComp, ast.DictComp)
     assert len(code(notebook)) <= 14
     for cell in code(notebook):
-        # Parameters are a list of one line each, not something to understand as a whole; 04 has five targets more.
-        assert len(cell.source.splitlines()) <= (20 if "parameters" in cell.id else 12), cell.id
+        # Parameters are a list of one line each, not something to understand as a whole; 04 has five targets more,
+        # and `explore` the state to begin with.
+        assert len(cell.source.splitlines()) <= (21 if "parameters" in cell.id else 12), cell.id
         assert not [node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, logic)], cell.id
 
 

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 import pytest
 
 from simlib.core.places import PACKAGE
+from simlib.report.pack import EXPLORER
 from simlib.report.pages import write_report
 from tests.report.made import figure, make_failure, make_run, write_json
 
@@ -128,8 +129,8 @@ def test_failed_and_missing_runs_are_said_before_the_verdict(whole):
     page = Page(whole)
     head = page.text[: page.text.index("In this folder")]
     assert "1 failed: b, 05_designs in cell the-cell: E: <script>" in head
-    assert "Not run on b: 02_eviction_accuracy, 03_prune_cost." in head
-    assert "Not run on a=1.5: 02_eviction_accuracy, 03_prune_cost, 05_designs." in head
+    assert "Not run on b: 02_eviction_accuracy, 03_prune_cost, explore." in head
+    assert "Not run on a=1.5: 02_eviction_accuracy, 03_prune_cost, 05_designs, explore." in head
 
 
 def test_a_failure_says_where_an_earlier_result_stands_in_its_place(tmp_path):
@@ -248,3 +249,25 @@ def test_nothing_but_the_second_heading_is_hidden_in_print():
     printed = style[style.index("@media print") :]
     hidden = re.findall(r"^ *([^{}\n]+?) *\{[^}]*display: none", printed, flags=re.MULTILINE)
     assert hidden == [".narrow"]
+
+
+def test_a_case_has_its_explorer_in_the_page_and_nothing_in_it_ends_its_script(whole):
+    directory = make_run(whole, "b", "explore", figures=[figure("explorer")])
+    data = {"case": "</script><!-- " + HOSTILE}
+    write_json(directory / EXPLORER, data)
+    write_report(whole, ["b"])
+    page = Page(whole)
+    (script,) = re.findall(r'<script type="application/json" class="surfaces">(.*?)</script>', page.source, re.DOTALL)
+    assert json.loads(script) == data
+    assert "<" not in script
+    assert page.source.index('class="explorer"') > page.source.index('id="case-b"')
+    assert page.source.count('<div class="explorer"></div>\n<div class="figures">') == 1
+    assert "explore/explorer.svg" in page.source
+    code = (PACKAGE / "report/templates/explorer.js").read_text(encoding="utf-8")
+    assert code.strip() in page.source
+    assert not re.search(r"\b(fetch|import|XMLHttpRequest|WebSocket)\b", code)
+
+
+def test_without_surfaces_the_page_holds_no_script(whole):
+    write_report(whole, ["b"])
+    assert not Page(whole).all("script")
