@@ -50,7 +50,7 @@ def result(advice: Advice, commands: list[str]) -> dict[str, object]:
     if advice.refusal:
         return refused(advice, commands)
     point, met = advice.found
-    times, first = advice.breaks
+    times, first = advice.breaks(point)
     agree, parts = advice.agree
     return {
         "verdict": verdict(advice),
@@ -161,13 +161,6 @@ def _choices(advice: Advice) -> list[str]:
         name.ljust(max(first)) + "".join(f"  {cell:>{max(width)}}" for cell, width in zip(cells, others, strict=True))
         for name, *cells in rows
     ]
-
-
-def _memory(advice: Advice) -> str:
-    """Say which bytes the memory of the choices stands on."""
-    point, _ = advice.found
-    an_entry = Footprint(advice.entry).an_entry(advice.heap_mib(point), advice.held(point))
-    return f"Memory is that of one map at its cap, at {an_entry}."
 
 
 def _memory(advice: Advice) -> str:

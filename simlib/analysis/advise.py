@@ -10,7 +10,7 @@ from itertools import takewhile
 
 import numpy as np
 
-from simlib.analysis.points import TODAY, Point, Points, length, lost_share
+from simlib.analysis.points import LEAST_TIMES, TODAY, Point, Points, length, lost_share
 from simlib.core.numbers import format_duration
 from simlib.core.units import DAY, HOUR, MINUTE, SECOND
 from simlib.models import cost
@@ -152,6 +152,12 @@ class Advice(Points):
         """Times the traffic under which the targets are to be met, ascending; the last has the margin too."""
         return sorted({1.0, self.targets.headroom, self.targets.headroom * self.margin})
 
+    @property
+    def unsure(self) -> bool:
+        """Whether all that is missing is evidence: the nearest point meets the targets, on too few evictions."""
+        point, met = self.found
+        return not met and self.meets_all(point)
+
     def meets_all(self, point: Point) -> bool:
         """Whether a point meets every target at each of `levels`."""
         return all(self.meets(point, times) for times in self.levels)
@@ -233,26 +239,34 @@ class Advice(Points):
 
     @cached_property
     def new_per_second(self) -> float:
-        """New sessions a second in the stream."""
-        return sum(trace.ids.size for trace in self.traces) * SECOND / max(self.span * len(self.traces), 1)
+        """Sessions a second in the stream that are counted, each once."""
+        return self.a_second(sum(map(_counted, self.traces)))
 
-    @cached_property
-    def breaks(self) -> tuple[float, str]:
-        """Times the traffic beyond which the recommended point misses a target, and which: a key of `ratios`.
+    def a_second(self, number: float) -> float:
+        """What a number over all traces comes to in a second."""
+        return number * SECOND / max(self.span * len(self.traces), 1)
 
-        Empty where none is missed up to there.
+    def breaks(self, point: Point) -> tuple[float, str]:
+        """Times the traffic beyond which a point misses a target, and which: a key of `ratios`.
+
+        Empty where none is missed up to there, which is as far as it was tried.
         """
-        point, _ = self.found
-        times = self.headroom(point)
-        found = self.ratios(point, max(times, 1 / 16) * 1.03)
-        first = max(found, key=lambda name: found[name])
-        return times, first if found[first] > 1 else ""
+        missed_at = self.first_missed(point)
+        if np.isinf(missed_at):
+            return self.headroom(point), ""
+        found = self.ratios(point, missed_at or LEAST_TIMES)
+        return self.headroom(point), max(found, key=lambda name: found[name])
 
 
 def busiest(traces: Sequence[Trace]) -> str:
     """Name the counter with the most increments, which is the one to advise on; each has its own store."""
     increments = [sum(int(((each.counter == n) & (each.op == INCREMENT)).sum()) for each in traces) for n in (0, 1)]
     return COUNTERS[int(increments[1] > increments[0])]
+
+
+def _counted(trace: Trace) -> int:
+    """The sessions that are ever incremented: one that is only deleted never has an entry."""
+    return np.unique(trace.session[trace.op == INCREMENT]).size
 
 
 def _gaps(trace: Trace) -> np.ndarray:

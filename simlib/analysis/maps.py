@@ -8,7 +8,7 @@ import numpy as np
 from simlib.analysis.advise import Advice
 from simlib.analysis.points import TARGETS
 from simlib.analysis.surfaces import Surfaces
-from simlib.analysis.verdict import advised_as, keeps_today, setting, short
+from simlib.analysis.verdict import advised_as, keeps_today, meets, setting, short
 from simlib.core.numbers import format_duration, format_memory, format_number, format_percent
 from simlib.figures import sizing as figures
 from simlib.figures.sizing import Grid, Panel
@@ -80,13 +80,13 @@ class Maps:
             return "Every cap and TTL; none is advised, as there is too little to judge by"
         (point, met), now = advice.found, advice.now
         if not met:
-            return "No cap and TTL meets every target"
+            return f"No cap and TTL {meets(advice)} every target"
         if keeps_today(advice):
             return f"Today's {short(now)} meets every target"
         if point.design != SHIPPED:
             return f"{point.design} meets every target at {short(point)}"
         words = setting(point).replace("a cap", "A cap").replace(" entries", "")
-        return f"{words} meet every target; {short(now)} does not"
+        return f"{words} meet every target; {short(now)} {'has no limit' if advice.meets_all(now) else 'does not'}"
 
 
 def _panel(title: str, values: np.ndarray, limit: float, step: float, write: Callable[[float], str]) -> Panel:

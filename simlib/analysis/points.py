@@ -55,6 +55,12 @@ class Point(NamedTuple):
 STEP = 1.02
 """Relative precision of `first_reached`: one step below the traffic where a target is missed, all are met."""
 
+LEAST_TIMES = 1 / 16
+"""Least traffic at which a setting is tried, of that of the stream."""
+
+LEAST_LIMIT = 1e-12
+"""Stands for a limit of 0: what exceeds that is far above it, and yet less is nearer to it."""
+
 TODAY, TARGETS = Point(SHIPPED, Settings()), Targets()
 
 
@@ -184,15 +190,25 @@ class Points:
         return max(self.ratios(point, times).values()) <= 1
 
     def headroom(self, point: Point) -> float:
-        """Times the traffic up to which a point meets the targets, to 2 %; 0 where it misses them at a 16th already.
+        """Times the traffic up to which a point meets the targets, to 2 %; 0 where it misses one at LEAST_TIMES too."""
+        least, most = self._searched(point)
+        first = self.first_missed(point)
+        return float(min(max(first / STEP, least), most)) if first else 0.0
 
-        Not looked for beyond 64 times, or beyond where its miniature has fewer than LEAST_CAP entries.
+    def first_missed(self, point: Point) -> float:
+        """The lowest times the traffic at which a point misses a target, to 2 %; 0 where it does at LEAST_TIMES too.
+
+        inf where none is missed up to 64 times or, for a large cap, up to where its miniature has LEAST_CAP entries.
+        Looked for upwards from the point's own traffic, below it only where a target is missed there already: with
+        less traffic there are fewer evictions, of which one by mistake is a larger share.
         """
-        cap = point.settings.max_entries
-        most = max(cap / LEAST_CAP, 64.0)
-        steps = np.geomspace(1 / 16, most, int(np.ceil(np.log2(most * 16))) + 1).tolist()
-        first = first_reached(lambda times: not self.meets(point, times), steps)
-        return float(min(first / STEP, most))
+        least, most = self._searched(point)
+        steps = np.geomspace(least, most, int(np.ceil(np.log2(most / least))) + 1).tolist()
+        return first_reached(lambda times: not self.meets(point, times), steps)
+
+    def _searched(self, point: Point) -> tuple[float, float]:
+        """The least and the most traffic at which a target is looked for that a point misses."""
+        return 1.0 if self.meets(point) else LEAST_TIMES, max(point.settings.max_entries / LEAST_CAP, 64.0)
 
     def row(self, point: Point) -> dict[str, object]:
         """A choice as `advise --json` prints it: figures of the stream itself; None for settings not in use."""
@@ -255,7 +271,7 @@ def _added(each: Sequence[Totals]) -> Totals:
 
 
 def _over(value: float, limit: float) -> float:
-    return value / limit if limit > 0 else (np.inf if value > 0 else 0.0)
+    return value / max(limit, LEAST_LIMIT)
 
 
 def length(trace: Trace) -> int:

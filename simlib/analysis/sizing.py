@@ -16,12 +16,14 @@ from simlib.analysis.surfaces import Surfaces
 from simlib.analysis.surfaces import figures as figures_of
 from simlib.analysis.verdict import (
     ALERT_AT,
+    advised,
     alert,
     alert_rate,
     breaks_at,
     change,
     is_smaller,
     keeps_today,
+    meets,
     setting,
     short,
     verdict,
@@ -135,18 +137,18 @@ class Sizing:
         """The setting to have, in a few words, and a note of a few words on it."""
         advice = self.advice
         if advice.refusal:
-            return "too short to say", advice.refusal.partition(":")[0]
+            return "no advice", advice.refusal.partition(":")[0].partition(",")[0]
         (point, met), now = advice.found, advice.now
         if keeps_today(advice):
             enough = f"{short(point)} is enough" if is_smaller(point, now) else "every target is met"
             return f"keep {short(now)}", enough
-        note = f"instead of {short(now)}" if met else "nearest; no setting meets every target"
+        note = f"instead of {short(now)}" if met else f"nearest; no setting {meets(advice)} every target"
         return short(point), note if point.design == SHIPPED else f"{note}; {point.design}"
 
     @cached_property
     def advised(self) -> Point:
         """The setting to have: the one in use where that is to be kept."""
-        return self.advice.now if keeps_today(self.advice) else self.advice.found[0]
+        return advised(self.advice)
 
     def summary(self) -> str:
         """Say what the setting to have does, in a sentence; empty where there is none."""

@@ -18,7 +18,7 @@ MISSED = {
 """A target that is missed, by its key in `Advice.ratios`, as part of a sentence."""
 
 ALERT_AT = 0.8
-"""Share of the breaking rate at which to alert, so that there is time to change the setting."""
+"""Share of the breaking traffic at which to alert, so that there is time to change the setting."""
 
 GO = "simlib/calibration/go"
 """Where the Go files to copy are."""
@@ -51,6 +51,16 @@ def advised_as(advice: Advice) -> str:
     return "enough" if keeps_today(advice) else "recommended"
 
 
+def advised(advice: Advice) -> Point:
+    """The setting to have: the one in use where that is to be kept."""
+    return advice.now if keeps_today(advice) else advice.found[0]
+
+
+def meets(advice: Advice) -> str:
+    """The verb for what no setting does to every target, where that is so."""
+    return "is sure to meet" if advice.unsure else "meets"
+
+
 def verdict(advice: Advice) -> str:
     """Say what to set, against what is set now, in a sentence."""
     if advice.refusal:
@@ -59,7 +69,8 @@ def verdict(advice: Advice) -> str:
     do = f"{'Set' if point.design == SHIPPED else 'Take'} {setting(point)}"
     up_to = f"up to {format_number(advice.levels[-1])} times the traffic"
     if not met:
-        return f"No setting meets every target; with the nearest, {setting(point)}, {missed(advice, point)}."
+        nearest = f"with the nearest, {setting(point)}, {missed(advice, point)}"
+        return f"No setting {meets(advice)} every target; {nearest}."
     if point == now:
         return f"Keep {setting(now)}: no smaller setting meets every target {up_to}."
     if keeps_today(advice):
@@ -78,7 +89,7 @@ def is_smaller(point: Point, now: Point) -> bool:
 def missed(advice: Advice, point: Point) -> str:
     """Name the target that a point misses by most, with its figure and its limit, as part of a sentence.
 
-    At the least traffic of `Advice.levels` at which it misses one.
+    At the least traffic of `Advice.levels` at which it misses one. Where it misses none, the evictions are too few.
     """
     times = next((times for times in advice.levels if not advice.meets(point, times)), advice.levels[-1])
     ratios, targets, totals = advice.ratios(point, times), advice.targets, advice.totals(point, times)
@@ -106,22 +117,28 @@ def missed(advice: Advice, point: Point) -> str:
             format_duration(point.settings.ttl),
         ),
     }
+    at = "" if times == 1 else f"at {format_number(times)} times the traffic "
+    if advice.meets(point, times):
+        few = format_count(totals.cap_evictions + totals.ttl_evictions)
+        return (
+            f"{at}there are too few evictions, {few}, to say that at most {format_percent(targets.false)} of them "
+            "remove sessions still in use"
+        )
     worst = max(ratios, key=lambda name: ratios[name])
     by_number = advice.held(point, times) / targets.entries > advice.heap_mib(point, times) / targets.memory_mib
     says, limit = figures["entries" if worst == "memory" and by_number else worst]
-    at = "" if times == 1 else f"at {format_number(times)} times the traffic "
     return f"{at}{says}, above the limit of {limit}"
 
 
 def breaks_at(advice: Advice) -> str:
-    """Say at which traffic the advice stops holding, and which target goes first."""
-    times, first = advice.breaks
+    """Say at which traffic the setting to have stops holding, and which target goes first."""
+    times, first = advice.breaks(advised(advice))
     rate = times * advice.new_per_second
     text = f"{format_number(rate)} new sessions a second"
     if rate < 1:
         text = f"{format_number(rate * HOUR / SECOND)} new sessions an hour"
     if not times:
-        return f"The recommended setting misses a target at any traffic: {MISSED[first]}."
+        return f"The nearest setting misses a target at a sixteenth of the traffic already: {MISSED[first]}."
     if not first:
         return f"Nowhere that was tried, up to {format_number(times)} times the traffic, {text}."
     return f"{text}, {format_number(times)} times the traffic: beyond that {MISSED[first]}."
@@ -134,7 +151,8 @@ def change(advice: Advice) -> str:
     time = f"{ttl // HOUR} * time.Hour" if ttl % HOUR == 0 else f"{ttl // MINUTE} * time.Minute"
     numbers = f"maxEntries = {point.settings.max_entries}, ttl = {time if ttl > 0 else '0'}"
     if not met:
-        return f"Relax a target, as no setting meets them all; the nearest is {setting(point)}."
+        do = "Record for longer, or relax a target" if advice.unsure else "Relax a target"
+        return f"{do}, as no setting {meets(advice)} them all; the nearest is {setting(point)}."
     if keeps_today(advice):
         return f"Change nothing; {numbers} would be enough." if is_smaller(point, advice.now) else "Change nothing."
     if point.design == SHIPPED:
@@ -145,10 +163,18 @@ def change(advice: Advice) -> str:
 
 
 def alert_rate(advice: Advice) -> float:
-    """Return the new sessions a second at which to alert; 0 where the advice holds at no traffic."""
-    return ALERT_AT * advice.breaks[0] * advice.new_per_second
+    """Return the entries created a second at which to alert; 0 where no setting meets the targets.
+
+    Those that the setting to have creates at ALERT_AT of the traffic at which it breaks: more than sessions are new, as
+    one that comes back after an eviction is created again.
+    """
+    if not advice.found[1]:
+        return 0.0
+    point = advised(advice)
+    times = ALERT_AT * advice.headroom(point)
+    return advice.a_second(advice.totals(point, times).creates * times)
 
 
 def alert(rate: float) -> str:
-    """Return the expression of the alert at a rate of new sessions a second."""
+    """Return the expression of the alert at a rate of entries created a second."""
     return f"rate(session_counter_creates_total[10m]) > {rate:.3g}"

@@ -9,7 +9,7 @@ from simlib.analysis import advice as text
 from simlib.analysis.advise import MOST_MARGIN, Advice
 from simlib.analysis.held_out import held_out
 from simlib.analysis.points import Point, Points, Targets
-from simlib.analysis.verdict import verdict
+from simlib.analysis.verdict import alert_rate, verdict
 from simlib.core.units import DAY, HOUR, MINUTE, SECOND
 from simlib.stores.contract import Settings
 from simlib.traces.files import read_trace
@@ -153,6 +153,69 @@ def test_it_says_when_no_setting_meets_the_targets_and_names_the_nearest():
     assert (result["targets_met"], result["recommended"]["max_entries"]) == (False, point.settings.max_entries)
 
 
+def test_too_few_evictions_to_be_sure_are_not_called_a_target_that_is_missed():
+    # A hundred sessions that never come back and room for forty: no eviction is false, but few say so.
+    advice = advised(only_once(100), targets=Targets(memory_mib=np.inf, entries=40), simulated=True)
+    point, met = advice.found
+    assert (met, advice.unsure, advice.meets_all(point)) == (False, True, True)
+    # Under twice the traffic the cap of 32 is one of 16 under these; each of its overflows leaves the newest alone.
+    assert verdict(advice) == (
+        "No setting is sure to meet every target; with the nearest, a cap of 32 entries and a TTL of 2 min, at 2 times "
+        "the traffic there are too few evictions, 96, to say that at most 1 % of them remove sessions still in use."
+    )
+    assert "Record for longer, or relax a target" in text.blocks(advice, [])
+
+
+def test_the_nearest_setting_is_nearer_also_where_nothing_may_be_lost():
+    # A hundred sessions are counted each minute, and three thousand each ten minutes, for which there is no room.
+    often, seldom = in_turn(100, rounds=300, gap=MINUTE), in_turn(3000, rounds=30, gap=10 * MINUTE)
+    times = np.concatenate([often.time, seldom.time])
+    order = np.argsort(times, kind="stable")
+    trace = stream(times[order], np.concatenate([often.session, 100 + seldom.session])[order])
+    nearest = [
+        advised(trace, targets=Targets(lost=lost, false=1, memory_mib=np.inf, entries=1024), simulated=True).found
+        for lost in (0, 1e-6)
+    ]
+    assert nearest[0] == nearest[1]
+    point, met = nearest[0]
+    assert (met, point.settings.max_entries > 32) == (False, True)
+
+
+def test_headroom_is_looked_for_above_the_own_traffic_where_that_is_fine():
+    # Most sessions are deleted after half an hour; at a sixteenth of the traffic the cap evicts none of them, and what
+    # the TTL evicts is still in use. One in two hundred comes back after an hour.
+    n, back = 20_000, 100
+    starts, returns = np.arange(n) * DAY // n, np.arange(back) * DAY // back
+    times = np.concatenate([starts, starts + 30 * MINUTE, returns, returns + HOUR])
+    ids = [*(f"s{each}" for each in [*range(n)] * 2), *(f"r{each}" for each in [*range(back)] * 2)]
+    op = np.concatenate([np.zeros(n), np.ones(n), np.zeros(2 * back)])
+    order = np.argsort(times, kind="stable")
+    trace = Trace.of(times[order], np.array(ids)[order], op[order], np.zeros(times.size))
+    points, point = Points([trace]), Point("bounded", Settings(64, 40 * MINUTE))
+    assert points.meets(point)
+    assert not points.meets(point, 1 / 16)
+    assert points.headroom(point) >= 1
+
+
+def test_the_alert_counts_what_the_store_creates_and_no_session_that_is_only_deleted():
+    # Each of 300 sessions is deleted a minute after it is counted, a hundred times; as many others are only deleted.
+    counts = in_turn(300, rounds=100, gap=10 * MINUTE)
+    times = np.concatenate([counts.time, counts.time + MINUTE, counts.time[:300]])
+    ids = np.array([f"s{each}" for each in [*counts.session] * 2] + [f"d{each}" for each in range(300)])
+    op = np.concatenate([np.zeros(len(counts)), np.ones(len(counts)), np.ones(300)])
+    order = np.argsort(times, kind="stable")
+    trace = Trace.of(times[order], ids[order], op[order], np.zeros(times.size))
+    advice = advised(trace, simulated=True)
+    seconds = advice.span / SECOND
+    assert advice.new_per_second == pytest.approx(300 / seconds)
+    # What is kept is the setting in use, so the alert is for that.
+    assert verdict(advice).startswith("Keep")
+    assert alert_rate(advice) == pytest.approx(0.8 * advice.headroom(advice.now) * 300 * 100 / seconds)
+    missed = advised(trace, simulated=True, targets=Targets(stall_ns=1))
+    assert alert_rate(missed) == 0
+    assert "alert:" not in text.blocks(missed, [])
+
+
 def test_the_margin_grows_as_the_log_gets_shorter_and_a_workload_needs_none():
     margins = [advised(only_once(100, lasts)).margin for lasts in (10 * DAY, DAY, HOUR)]
     assert margins == pytest.approx([1.1, 2, MOST_MARGIN], rel=0.02)
@@ -195,7 +258,7 @@ def test_the_object_has_the_fields_and_types_of_the_contract():
 def test_the_advice_holds_up_to_its_headroom_and_no_further():
     advice = advised(in_turn(300, rounds=150, gap=10 * MINUTE))
     point, _ = advice.found
-    times, first = advice.breaks
+    times, first = advice.breaks(point)
     assert times == advice.headroom(point) >= 2
     assert advice.meets(point, times)
     assert first

@@ -1,22 +1,27 @@
 """The sizing of an experiment: the advice that the command prints, in words, tables and maps."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from simlib.analysis.points import TARGETS
+from simlib.analysis.advise import Advice
+from simlib.analysis.maps import Maps
+from simlib.analysis.points import TARGETS, Point
 from simlib.analysis.sizing import Sizing, targets_of
+from simlib.analysis.surfaces import Surfaces
 from simlib.analysis.tables import as_text
 from simlib.cli.main import main
 from simlib.core.errors import InputError
 from simlib.core.units import SECOND
 from simlib.experiments.experiment import open_experiment
 from simlib.figures.style import LeftOut
+from simlib.stores.contract import Settings
 from simlib.traces.files import write_trace
 from simlib.workloads.schema import workload_names
-from tests.analysis.test_advise import in_turn, stream
+from tests.analysis.test_advise import in_turn, only_once, stream
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +105,7 @@ def test_where_the_log_is_too_short_the_map_is_drawn_and_nothing_is_recommended(
     write_trace(in_turn(100, rounds=2, gap=600 * 10**9), path)
     sizing = sized(path)
     assert sizing.verdict().startswith("No advice: the log is too short")
-    assert sizing.tile() == ("too short to say", "the log is too short")
+    assert sizing.tile() == ("no advice", "the log is too short")
     assert (sizing.summary(), sizing.carried(), sizing.meets_all()) == ("", "", None)
     assert sizing.choices.empty
     assert sizing.carries_over.empty
@@ -109,6 +114,19 @@ def test_where_the_log_is_too_short_the_map_is_drawn_and_nothing_is_recommended(
     assert drawing.message.startswith("Every cap and TTL; none is advised")
     assert [text.get_text() for text in drawing.figure.axes[0].texts] == ["today"]
     assert "steps to the next larger cap" in sizing.larger_caps()
+
+
+def test_a_log_of_deletes_alone_is_not_called_too_short(tmp_path):
+    path, deletes = tmp_path / "deletes.parquet", only_once(50)
+    write_trace(replace(deletes, op=np.ones(50, np.uint8)), path)
+    assert sized(path).tile() == ("no advice", "the log holds no increments")
+
+
+def test_a_store_without_a_cap_is_not_drawn_as_one_that_misses_a_target():
+    advice = Advice([only_once(20_000)], now=Point("bounded", Settings(0, 0)))
+    assert advice.meets_all(advice.now)
+    message = Maps(Surfaces(advice)).draw().message
+    assert message == "A cap of 32 and a TTL of 2 min meet every target; no cap, no TTL has no limit"
 
 
 def test_the_setting_is_tried_on_unseen_seeds_and_on_every_preset(steady):
