@@ -11,7 +11,8 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from simlib.analysis.scale import COLUMNS, HALF, HARDLY, LEAST_SHOWN, TRAFFIC, Point, Scale, half_used, sorts, table_of
+from simlib.analysis.points import HALF
+from simlib.analysis.scale import COLUMNS, HARDLY, LEAST_SHOWN, TRAFFIC, Point, Scale, half_used, sorts, table_of
 from simlib.core.numbers import format_count, format_hours, format_memory, format_number, format_percent
 from simlib.figures import scale as figures
 from simlib.figures.style import Drawing, LeftOut

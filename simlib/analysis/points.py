@@ -28,7 +28,7 @@ from simlib.traces.trace import Trace
 from simlib.workloads.entry import MODELLED, Entry
 
 HALF = 0.5
-"""Share of the time for which the lock may be held: above it the mean wait exceeds the time it is held."""
+"""Share of the time for which the lock may be held: above it the mean wait exceeds the time it is held (M/M/1)."""
 
 
 class Targets(NamedTuple):

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from simlib.analysis.designs import BOUND, SHIPPED_CAP, Designs
+from simlib.analysis.points import HALF
 from simlib.core.numbers import format_count, format_duration, format_number, format_percent
 from simlib.core.units import SECOND
 from simlib.figures import designs as figures
@@ -17,9 +18,6 @@ from simlib.stores.registry import DESIGNS, LEAKED, SHIPPED
 
 NEAR, NEARER = 0.1, 0.001
 """Two designs are equally accurate within this share of what the better one loses, or this share of all counts."""
-
-HALF = 0.5
-"""Share of the time for which the lock is held from which on the mean wait for it exceeds the time it is held."""
 
 PROFILED = (SHIPPED, "heap", "linked_list")
 """The shipped design, the one that the write-up considers, and the textbook's LRU."""

@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from simlib.analysis.points import HALF
 from simlib.analysis.traffic import is_the_store, only_own, recorded
 from simlib.core.numbers import format_duration, format_number, format_percent
 from simlib.core.statistics import Estimate, estimate
@@ -41,9 +42,6 @@ TRAFFIC = (1, 10, 1_000, 1_000_000)
 
 WINDOW = 2 * HOUR
 """The least that is simulated of a workload's busiest hours: a TTL to fill the store, and three to measure."""
-
-HALF = 0.5
-"""Utilisation of a lock above which the mean wait exceeds the service time (M/M/1)."""
 
 AGREES, CHECKED_AT = 0.10, (4, 16)
 """The largest error of a miniature in lock time; and the factors at which it is compared with direct simulation."""

@@ -14,7 +14,7 @@ PRELOAD = ["simlib.report.kernel", "jupyter_client.manager", "nbclient", "paperm
 
 
 def execute(source: Path, directory: Path, parameters: dict, cell_timeout: int) -> dict[str, str]:
-    """Run the notebook `source`, which leaves its executed copy in `folder` even when it fails.
+    """Run the notebook `source`, which leaves its executed copy in `directory` even when it fails.
 
     Returns the `cell` that failed and its `error`, nothing where none did. `cell_timeout` in seconds.
     """
@@ -29,7 +29,7 @@ def execute(source: Path, directory: Path, parameters: dict, cell_timeout: int) 
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
-    # The path of a socket may have only some hundred characters, so not in `folder`.
+    # The path of a socket may have only some hundred characters, so not in `directory`.
     sockets = tempfile.TemporaryDirectory(prefix="simlib.")
 
     class IpcKernelManager(AsyncKernelManager):
@@ -75,7 +75,7 @@ def _last_begun(copy: Path) -> str:
 
 
 def run_notebook(source: Path, directory: Path, parameters: dict, cell_timeout: int) -> dict[str, str]:
-    """Execute a notebook in a process of its own, whose error output goes to a file in `folder`; see `execute`."""
+    """Execute a notebook in a process of its own, whose error output goes to a file in `directory`; see `execute`."""
     with open(directory / ERRORS, "wb") as errors, open(os.devnull, "wb") as nothing:
         os.dup2(errors.fileno(), sys.stderr.fileno())
         os.dup2(nothing.fileno(), sys.stdout.fileno())
