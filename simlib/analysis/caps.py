@@ -55,7 +55,7 @@ class Caps:
 
     @cached_property
     def none_from(self) -> float:
-        """The smallest cap, to 2 %, from which on no session in use is evicted; inf where the largest evicts some."""
+        """The smallest cap, to 2 %, from which on no session in use is evicted; inf where none was found."""
         caps, some = self.table["cap"].tolist(), np.flatnonzero(self.table["in_use"])
         if not some.size:
             return float(caps[0])
@@ -77,18 +77,16 @@ class Caps:
             return LeftOut(
                 f"No figure: no cap from {format_count(table['cap'].min())} on evicts a session still in use."
             )
-        enough = format_count(self.none_from)
+        found, enough = np.isfinite(self.none_from), format_count(self.none_from)
         if cap <= 0:
-            message = f"No cap is set; one from {enough} on evicts no session still in use"
+            other = f"one from {enough} on" if found else f"none up to {format_count(table['cap'].max())}"
+            message = f"No cap is set; {other} evicts no session still in use"
         elif now := self.evicted(cap).mean:
             message = f"Today's cap evicts {format_count(now)} sessions still in use"
-            message += (
-                f"; from {enough} on it evicts none"
-                if np.isfinite(self.none_from)
-                else "; no larger one tried evicts none"
-            )
+            message += f"; from {enough} on it evicts none" if found else "; no larger one tried evicts none"
         else:
-            message = f"Today's cap evicts no session still in use; one below {enough} would"
+            other = f"one below {enough} would" if found else "some larger ones would"
+            message = f"Today's cap evicts no session still in use; {other}"
         return figures.caps(table, cap, self.none_from, message)
 
     def _traces(self) -> list:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from simlib.analysis.accuracy import Accuracy
+from simlib.analysis.leak import Leak
 from simlib.analysis.memory import Memory
 from simlib.analysis.prune import PruneCost
 from simlib.analysis.traffic import in_memory
@@ -25,7 +26,6 @@ from simlib.experiments.experiment import Experiment
 from simlib.experiments.time_to_limit import TOO_FEW
 from simlib.replay.ledger import Totals
 from simlib.stores.registry import LEAKED, SHIPPED
-from simlib.traces.codes import COUNTERS
 
 LONGEST_UPTIME = YEAR
 """Time, ns, after which a limit counts as never reached: no process runs for longer without a restart."""
@@ -61,12 +61,6 @@ class Findings(NamedTuple):
         ]
         return [(sum(t.cap_evictions for t in each), sum(t.ttl_evictions for t in each)) for each in stores]
 
-    def fits(self) -> bool:
-        """Whether the bounded stores stay within the limit, if there is one."""
-        limit = self.experiment.limit
-        most = sum(max(each.totals(c, SHIPPED).peak_entries for each in self.experiment.replications) for c in COUNTERS)
-        return self.memory.bounded_peak_mib < (limit.mib or np.inf) and most < (limit.entries or np.inf)
-
     # --- Why a measure has no number, as the words that stand in its place; empty where it has one.
 
     def no_growth(self) -> str:
@@ -77,7 +71,7 @@ class Findings(NamedTuple):
             return NO_LIMIT
         if not self.memory.oom.known:
             return TOO_SHORT
-        return self.no_growth() or ("" if self.memory.oom.finite else "never")
+        return "" if self.memory.oom.finite else "never"
 
     def no_evictions(self) -> str:
         if not any(map(sum, self.evictions())):
@@ -242,7 +236,7 @@ class Row:
             experiment.digests,
             estimates,
             texts,
-            found.fits(),
+            Leak(found.memory).fits,
             found.memory.oom.reached,
             found.totals(SHIPPED),
             found.totals(LEAKED),

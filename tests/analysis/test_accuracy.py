@@ -17,6 +17,20 @@ from tests.analysis.test_findings import OPERATIONS, experiment_of
 from tests.paths import CASES
 
 
+@pytest.mark.parametrize(
+    ("cap", "message"),
+    [
+        (0, "No cap is set; none up to 16 evicts no session still in use"),
+        (2, "Today's cap evicts 38 sessions still in use; no larger one tried evicts none"),
+    ],
+)
+def test_a_cap_that_was_not_found_is_not_named(cap, message):
+    # Two are live at once, so caps up to sixteen are tried; between their increments a hundred strangers come.
+    caps = Caps(experiment_of(strangers_between(100), Settings(max_entries=cap, ttl=0)))
+    assert math.isinf(caps.none_from)
+    assert caps.draw().message == message
+
+
 def test_accuracy_by_hand():
     accuracy = Accuracy(experiment_of(OPERATIONS, Settings(max_entries=1, ttl=0)))
     assert accuracy.false_share.mean == pytest.approx(1 / 3)
@@ -64,9 +78,9 @@ def test_where_nothing_is_evicted_nothing_is_lost():
     assert isinstance(accuracy.draw_snapshots(), LeftOut)
 
 
-def strangers_between():
-    """Two regulars alternate while ten strangers pass by one after another between their increments, 20 rounds."""
-    names = [name for at in range(20) for name in ("a", "b", *(f"stranger-{at}-{n}" for n in range(10)))]
+def strangers_between(strangers=10):
+    """Two regulars alternate while strangers pass by one after another between their increments, 20 rounds."""
+    names = [name for at in range(20) for name in ("a", "b", *(f"stranger-{at}-{n}" for n in range(strangers)))]
     return [(time, name, "increment") for time, name in enumerate(names)]
 
 

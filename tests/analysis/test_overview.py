@@ -43,6 +43,14 @@ def of_rows(path, *rows, **settings):
     return Overview.of("", str(path), "1.27", **settings)
 
 
+def test_a_bound_at_the_limit_itself_is_enough(log):
+    held = Memory(open_experiment(trace=str(log), **SMALL), "1.27").bounded_entries
+    for limit, fits in ((held, True), (held - 1, False)):
+        (row,) = Overview.of("", str(log), "1.27", entry_limit=limit, **SMALL).rows
+        leak = Leak(Memory(open_experiment(trace=str(log), entry_limit=limit, **SMALL), "1.27"))
+        assert (row.fits, leak.fits) == (fits, fits)
+
+
 @pytest.mark.parametrize("place", [0, 1])
 def test_its_numbers_are_those_that_the_other_notebooks_print(overview, log, place):
     # By the readable stores and the SimPy model, which those notebooks use.
@@ -54,6 +62,7 @@ def test_its_numbers_are_those_that_the_other_notebooks_print(overview, log, pla
     memory, accuracy, cost = Memory(experiment, "1.27"), Accuracy(experiment), PruneCost(experiment, "1.27")
     assert row.estimates["growth_per_hour"] == memory.oom.growth
     leak = Leak(memory)
+    assert row.fits == leak.fits
     if place == 0:
         assert row.estimates["oom_hours"] == memory.oom.hours
     else:
