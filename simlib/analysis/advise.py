@@ -264,6 +264,11 @@ def busiest(traces: Sequence[Trace]) -> str:
     return COUNTERS[int(increments[1] > increments[0])]
 
 
+def counters_of(traces: Sequence[Trace]) -> list[str]:
+    """Name the counters that have a row."""
+    return [name for n, name in enumerate(COUNTERS) if any((each.counter == n).any() for each in traces)]
+
+
 def _counted(trace: Trace) -> int:
     """The sessions that are ever incremented: one that is only deleted never has an entry."""
     return np.unique(trace.session[trace.op == INCREMENT]).size

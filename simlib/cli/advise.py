@@ -79,20 +79,23 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 def _advise(options: argparse.Namespace) -> int:
     from simlib.analysis import advice as text
-    from simlib.analysis.advise import Advice, busiest
+    from simlib.analysis.advise import Advice, busiest, counters_of
     from simlib.analysis.commands import commands_for
     from simlib.analysis.points import Point
+    from simlib.cli.noted import check_counter
     from simlib.stores.contract import Settings
     from simlib.stores.registry import SHIPPED
 
+    if options.max_stall <= 0:
+        raise InputError("--max-stall: an increment takes some time: write a duration above 0 such as 1ms")
     now = Point(SHIPPED, Settings(options.max_entries, options.ttl, options.prune_every))
     with _simulated(options) if _is_workload(options.source) else _log(options) as (traces, source, (entry, limit)):
-        counter = options.counter or busiest(traces)
-        several = any(len(each.only(counter)) < len(each) for each in traces)
+        counter, there = options.counter or busiest(traces), counters_of(traces)
+        check_counter(options.source[0], counter, there or [counter])
         traces = [each.only(counter) for each in traces]
         entry, limit = entry_and_limit(options, replace(entry, key_length=traces[0].key_length), limit)
         targets = _targets(options, limit)
-        advice = Advice(traces, targets, entry, simulated=bool(source.seeds), now=now, one_of_several=several)
+        advice = Advice(traces, targets, entry, simulated=bool(source.seeds), now=now, one_of_several=len(there) > 1)
         commands = commands_for(advice, source)
         if options.json and advice.refusal:
             print(json.dumps(text.result(advice, commands), indent=2), flush=True)

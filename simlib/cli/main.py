@@ -34,6 +34,8 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _failed(options.name, f"interrupted{RESUMES if options.name in ('run', 'sweep') else ''}", 130)
     except OSError as error:
+        if error.filename is not None:
+            return _failed(options.name, f"{error.filename}: {error.strerror}", 2)
         # Standard output is closed or full: it takes no more, and what was written elsewhere stays.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0 if isinstance(error, BrokenPipeError) else _failed(options.name, str(error.strerror), 2)

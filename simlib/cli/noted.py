@@ -3,7 +3,7 @@
 Refuses a log without rows, and one without rows of a counter.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
 import pyarrow.compute as pc
@@ -47,6 +47,11 @@ class NotedStream:
         """Raise InputError where the stream that was read has no rows, or none of a counter that is named."""
         if not self._counters:
             raise InputError(f"{file}: the log holds no rows, so there is nothing to replay")
-        if counter is not None and counter not in self._counters:
-            there = " and ".join(sorted(self._counters))
-            raise InputError(f"{file}: no row has the counter {counter!r}: the log has {there}")
+        if counter is not None:
+            check_counter(file, counter, self._counters)
+
+
+def check_counter(source: str, counter: str, there: Collection[str]) -> None:
+    """Raise InputError where a counter is not among those that a log or a workload has."""
+    if counter not in there:
+        raise InputError(f"{source}: no row has the counter {counter!r}: there is {' and '.join(sorted(there))}")

@@ -1,5 +1,6 @@
 """The commands as a public contract: what they print, and bad input in one line with status 2."""
 
+import errno
 import gzip
 import json
 from dataclasses import fields
@@ -103,7 +104,7 @@ BAD = {
     "log without rows, as JSON": (["replay", "{empty}", "--json"], "{empty}: the log holds no rows"),
     "log without the counter": (
         ["replay", "{plain}", "--counter", "drops", "--json"],
-        "{plain}: no row has the counter 'drops': the log has no_client",
+        "{plain}: no row has the counter 'drops': there is no_client",
     ),
     "ttl in parsecs": (["replay", "{log}", "--ttl", "30 parsecs"], "'30 parsecs' is not a duration: write a number"),
     "more than 64 bits": (
@@ -265,6 +266,20 @@ def test_advise_refuses_a_log_that_cannot_say_in_one_line_and_in_the_object(caps
     assert run(capsys, "advise", log)[:2] == (2, "")
 
 
+def test_advise_names_the_counters_that_there_are(capsys, day):
+    status, out, err = run(capsys, "advise", day, "--counter", "drops")
+    assert (status, out) == (2, "")
+    assert err.endswith(f"simlib advise: {day}: no row has the counter 'drops': there is no_client\n")
+
+
+def test_a_file_that_cannot_be_read_is_named(capsys, monkeypatch):
+    def read(*_):
+        raise PermissionError(errno.EACCES, "Permission denied", "build/heap.csv")
+
+    monkeypatch.setattr("simlib.report.compare.compare", read)
+    assert run(capsys, "compare", "a", "b") == (2, "", "simlib compare: build/heap.csv: Permission denied\n")
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -275,6 +290,8 @@ def test_advise_refuses_a_log_that_cannot_say_in_one_line_and_in_the_object(caps
         ("steady", "--memory", "0MiB"),
         ("steady", "--headroom", "0"),
         ("steady", "--max-stall", "1ms,2ms"),
+        ("steady", "--max-stall", "0"),
+        ("steady", "--max-stall", "-1s"),
     ],
 )
 def test_advise_refuses_wrong_options_in_one_line(capsys, wrong):
