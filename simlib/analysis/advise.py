@@ -243,7 +243,7 @@ class Advice(Points):
         return self.a_second(sum(map(_counted, self.traces)))
 
     def a_second(self, number: float) -> float:
-        """What a number over all traces comes to in a second."""
+        """Divide a number over all traces by their time in seconds."""
         return number * SECOND / max(self.span * len(self.traces), 1)
 
     def breaks(self, point: Point) -> tuple[float, str]:
