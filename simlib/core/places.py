@@ -15,6 +15,7 @@ _ROOT = SHIPPED if INSTALLED else PACKAGE.parent
 NOTEBOOKS = _ROOT / "notebooks"
 WORKLOADS = _ROOT / "data" / "workloads"
 INCIDENTS = _ROOT / "data" / "incidents"
+WORKLOAD_SCHEMA = _ROOT / "data" / "workload.schema.json"
 CALIBRATION = _ROOT / "data" / "calibration"
 PEERS = _ROOT / "data" / "peers"
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from simlib.core.numbers import format_number
 from simlib.core.units import HOUR
@@ -25,11 +25,12 @@ class Burst(Frozen):
     times: Rate = Field(examples=["30"])
     """The rate within a burst, as a multiple of the usual rate."""
 
-    @model_validator(mode="after")
-    def _fits(self):
-        if not 0 < self.lasts < self.every:
+    @field_validator("lasts")
+    @classmethod
+    def _fits(cls, lasts: int, others: ValidationInfo) -> int:
+        if not 0 < lasts < others.data.get("every", lasts + 1):
             raise ValueError("a burst must last longer than 0 and shorter than the time from one burst to the next")
-        return self
+        return lasts
 
 
 class Arrivals(Frozen):
@@ -42,10 +43,15 @@ class Arrivals(Frozen):
     burst: Burst | None = None
     """Regular bursts, instead of the hours of a day."""
 
-    @model_validator(mode="after")
-    def _one_shape(self):
-        if self.hourly and self.burst:
+    @field_validator("burst")
+    @classmethod
+    def _one_shape(cls, burst: Burst | None, others: ValidationInfo) -> Burst | None:
+        if burst and others.data.get("hourly"):
             raise ValueError("give 'hourly' or 'burst', not both")
+        return burst
+
+    @model_validator(mode="after")
+    def _fit_in_64_bits(self):
         if self.in_period > MOST_ARRIVALS:
             raise ValueError(
                 f"{format_number(self.in_period)} arrivals are expected from one period of the rate to the next: "

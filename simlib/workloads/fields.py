@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from simlib.core.distributions import Distribution, parse_bounded
 from simlib.core.errors import escaped, quoted
+from simlib.core.units import UNITS
 
 FASTEST = 1e9
 """The highest rate of a workload, in arrivals an hour."""
@@ -53,11 +54,15 @@ def _plain(text: str) -> str:
     return text
 
 
-_TIME = int | float | str
+# What editors check of a text; the parsers above have the last word.
+_TIME = rf"\d*\.?\d*|(\d*\.?\d*({'|'.join(UNITS)}))+"
+_Time = Annotated[str, Field(pattern=f"^({_TIME})$")]
+_LAW = rf"(fixed|exponential) ({_TIME})|uniform ({_TIME}) ({_TIME})|(lognormal|pareto) ({_TIME}) [\d.]+"
+_Law = Annotated[str, Field(pattern=f"^({_LAW})$")]
 
-Duration = Annotated[int, PlainValidator(parse_bounded, json_schema_input_type=_TIME)]
-Law = Annotated[Distribution, PlainValidator(Distribution.parse, json_schema_input_type=str)]
-Gap = Annotated[Distribution, PlainValidator(_gap, json_schema_input_type=str)]
+Duration = Annotated[int, PlainValidator(parse_bounded, json_schema_input_type=float | _Time)]
+Law = Annotated[Distribution, PlainValidator(Distribution.parse, json_schema_input_type=_Law)]
+Gap = Annotated[Distribution, PlainValidator(_gap, json_schema_input_type=_Law)]
 Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
 Whole = Annotated[int, BeforeValidator(_whole)]
 Switch = Annotated[bool, BeforeValidator(_switch)]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from simlib.workloads.arrivals import Arrivals
 from simlib.workloads.fields import Chance, Duration, Frozen, Gap, Law, Line, Number, Probability, Switch, Whole
@@ -97,12 +97,12 @@ class Kind(Frozen):
     token_deltas: Switch = Field(default=False, examples=["true"])
     """Whether each event comes with streamed text, which a third map counts."""
 
-    @model_validator(mode="after")
-    def _unwatched(self):
-        for name in ("clients", "token_deltas"):
-            if self.population and getattr(self, name):
-                raise ValueError(f"a population has no {name}: its visits may overlap, so leave one of the two out")
-        return self
+    @field_validator("clients", "token_deltas")
+    @classmethod
+    def _alone(cls, given: Clients | bool | None, others: ValidationInfo) -> Clients | bool | None:
+        if given and others.data.get("population"):
+            raise ValueError("a population has none, as its visits may overlap: leave one of the two out")
+        return given
 
 
 class InMemory(Frozen):
@@ -113,11 +113,12 @@ class InMemory(Frozen):
     age: Duration = Field(examples=["1h"])
     """The time for which a history is kept after its last event."""
 
-    @model_validator(mode="after")
-    def _some_age(self):
-        if self.age == 0:
-            raise ValueError("age: 0 keeps no history: give a duration such as 1h")
-        return self
+    @field_validator("age")
+    @classmethod
+    def _some_age(cls, age: int) -> int:
+        if age == 0:
+            raise ValueError("0 keeps no history: give a duration such as 1h")
+        return age
 
 
 def _or_store(schema: dict[str, Any]) -> None:

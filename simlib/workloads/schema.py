@@ -6,7 +6,7 @@ Refuses a file that does not fit the schema, naming the file and the field.
 from collections.abc import Callable
 from pathlib import Path
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator
 
 from simlib.core.distributions import LONGEST
 from simlib.core.errors import InputError, quoted
@@ -55,11 +55,12 @@ class Workload(Frozen):
     entry_limit: Whole | None = Field(default=None, ge=1, le=1 << 40, examples=["2097152"])
     """The entries at which the service fails or refuses, where that is its limit instead of memory."""
 
-    @model_validator(mode="after")
-    def _some_time(self):
-        if self.duration == 0:
-            raise ValueError("duration: 0 leaves nothing to simulate: give a duration such as 6h")
-        return self
+    @field_validator("duration")
+    @classmethod
+    def _some_time(cls, duration: int) -> int:
+        if duration == 0:
+            raise ValueError("0 leaves nothing to simulate: give a duration such as 6h")
+        return duration
 
     @property
     def entry(self) -> Entry:

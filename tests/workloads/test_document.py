@@ -105,8 +105,8 @@ def test_all_errors_of_a_file_are_reported_at_once(tmp_path):
         "4 errors: (1) memory_limit_mib: must be a number, not 'none': such as 'memory_limit_mib: 32'; "
         "(2) kinds.one.arrivals.per_hour: this field is missing: such as 'per_hour: 600'; "
         "(3) kinds.one.arrivals.perhour: unknown field: did you mean 'per_hour'?; "
-        "(4) kinds.one.events.lasts: 'fast' is not a distribution of durations: write 'fixed 30s', 'exponential 5m' or "
-        "'uniform 29m 31m'"
+        "(4) kinds.one.events.lasts: 'fast' is not a distribution of durations: write 'fixed 30s', 'exponential 5m', "
+        "'uniform 29m 31m', 'lognormal 5m 1.2' or 'pareto 1m 1.5'"
     )
 
 

@@ -23,6 +23,7 @@ def test_each_is_short_and_names_its_source(name):
     lines = (INCIDENTS / f"{name}.yaml").read_text(encoding="utf-8").splitlines()
     assert len(lines) <= 40
     assert lines[0].startswith("# Source: github.com/")
+    assert "# yaml-language-server: $schema=../workload.schema.json" in lines
 
 
 def test_tool_sessions_reach_the_limit_after_some_17_days():

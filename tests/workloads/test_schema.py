@@ -100,11 +100,11 @@ BAD = {
                 "burst": {"every": "1h", "lasts": "1m", "times": 2},
             }
         },
-        "kinds.one.arrivals: give 'hourly' or 'burst', not both",
+        "kinds.one.arrivals.burst: give 'hourly' or 'burst', not both",
     ),
     "burst too long": (
         {"kinds.one.arrivals.burst": {"every": "1h", "lasts": "2h", "times": 2}},
-        "kinds.one.arrivals.burst: a burst must last",
+        "kinds.one.arrivals.burst.lasts: a burst must last",
     ),
     "duration in parsecs": ({"duration": "30 parsecs"}, "duration: '30 parsecs' is not a duration"),
     "no duration": ({"duration": "0s"}, "duration: 0 leaves nothing"),
@@ -118,11 +118,21 @@ BAD = {
     "kinds a list": ({"kinds": ["one"]}, "kinds: "),
     "history in a drawer": ({"history": "drawer"}, "history: give 'store', or 'memory' with 'sessions' and 'age'"),
     "history of nobody": ({"history": {"memory": {"sessions": 0, "age": "1h"}}}, "history.memory.sessions: must be"),
-    "history of no age": ({"history": {"memory": {"sessions": 9, "age": "0s"}}}, "history.memory: age: 0 keeps no"),
+    "history of no age": ({"history": {"memory": {"sessions": 9, "age": "0s"}}}, "history.memory.age: 0 keeps no"),
     "history without an age": ({"history": {"memory": {"sessions": 9}}}, "history.memory.age: this field is missing"),
     "history in two places": (
         {"history": {"memory": {"sessions": 9, "age": "1h"}, "store": True}},
         "history.store: unknown field",
+    ),
+    "a population that is watched": (
+        {"kinds.one.population": {"members": 5, "zipf": 1}},
+        "kinds.one.clients: a population has none, as its visits may overlap",
+    ),
+    "a population of nobody": ({"kinds.one.population": {"members": 0, "zipf": 1}}, "population.members: must be at"),
+    "a time before that is none": ({"before": "400d"}, "before: '400d' is out of range"),
+    "a tail without an exponent": (
+        {"kinds.one.events.lasts": "pareto 1m heavy"},
+        "kinds.one.events.lasts: 'pareto 1m heavy': the exponent must be a number from 0.1 to 20",
     ),
     "token deltas by number": ({"kinds.one.token_deltas": 1}, "kinds.one.token_deltas: must be true or false"),
     "memory limit of nothing": ({"memory_limit_mib": 0}, "memory_limit_mib: must be above 0"),
@@ -138,9 +148,8 @@ def refused(path):
     return message
 
 
-@pytest.mark.parametrize("case", BAD)
-def test_a_file_that_does_not_fit_is_refused_by_field(tmp_path, case):
-    changes, expected = BAD[case]
+def changed(changes):
+    """The fields of a good file with some of them changed, or removed where they are None."""
     fields = yaml.safe_load(GOOD)
     for name, value in changes.items():
         *parents, last = name.split(".")
@@ -151,9 +160,46 @@ def test_a_file_that_does_not_fit_is_refused_by_field(tmp_path, case):
             del place[last]
         else:
             place[last] = value
+    return fields
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_file_that_does_not_fit_is_refused_by_field(tmp_path, case):
+    changes, expected = BAD[case]
     path = tmp_path / "bad.yaml"
-    path.write_text(yaml.safe_dump(fields))
+    path.write_text(yaml.safe_dump(changed(changes)))
     assert expected in refused(path)
+
+
+def test_all_errors_of_a_file_are_listed_at_once(tmp_path):
+    """Also those of fields that contradict each other, beside errors of the same group."""
+    path = tmp_path / "bad.yaml"
+    path.write_text(
+        """
+colour: red
+about: For a test.
+duration: 0s
+memory_limit_mib: -1
+history: {memory: {sessions: none, age: 0s}}
+kinds:
+  one:
+    about: ""
+    arrivals: {per_hour: many, hourly: [1, 1], burst: {every: 1h, lasts: 2h, times: x}}
+    population: {members: 10, zipf: 1}
+    token_deltas: true
+"""
+    )
+    message = refused(path)
+    fields = re.findall(r"\((?:\d+)\) ([\w.]+):", message)
+    assert message.removeprefix(f"{path}: ").startswith("13 errors: (1) ")
+    assert sorted(fields) == sorted(
+        [
+            *("title", "colour", "duration", "memory_limit_mib", "history.memory.sessions", "history.memory.age"),
+            *("kinds.one.about", "kinds.one.arrivals.per_hour", "kinds.one.arrivals.hourly"),
+            *("kinds.one.arrivals.burst.lasts", "kinds.one.arrivals.burst.times"),
+            *("kinds.one.events", "kinds.one.token_deltas"),
+        ]
+    )
 
 
 @pytest.mark.parametrize(
