@@ -6,13 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from simlib.analysis.advise import Advice
-from simlib.analysis.points import TARGETS
+from simlib.analysis.points import TARGETS, Point
 from simlib.analysis.surfaces import Surfaces
 from simlib.analysis.verdict import advised_as, keeps_today, meets, setting, short
 from simlib.core.numbers import format_duration, format_memory, format_number, format_percent
 from simlib.figures import sizing as figures
 from simlib.figures.sizing import Grid, Panel
 from simlib.figures.style import Drawing, LeftOut
+from simlib.stores.contract import Settings
 from simlib.stores.registry import SHIPPED
 
 
@@ -37,6 +38,8 @@ class Maps:
             _panel("longest stall of an increment", of("worst_ns"), targets.stall_ns, 10, format_duration),
         ]
         note = "Colours: today's traffic; the limit is bold."
+        if not (targets.lost and targets.false):
+            note += f" A limit of 0 % is drawn as {format_percent(TARGETS.lost)}."
         if of("meets_all").any():
             note += f"\nOutlined: every target is met up to {format_number(self.advice.levels[-1])} times the traffic."
         return figures.maps(panels, self._grid(), self._marks(), note, self._message(), self.surfaces.table)
@@ -59,8 +62,11 @@ class Maps:
         return figures.maps([panel], self._grid(), self._marks(), note, message, data)
 
     def _memory_limit(self) -> float:
-        limit = self.advice.targets.memory_mib
-        return limit if limit < float("inf") else float(self.surfaces.of("heap_mib").max())
+        """The memory that a map may take: its limit, or that of the number of entries to which it is limited."""
+        targets = self.advice.targets
+        if np.isinf(targets.entries):
+            return targets.memory_mib
+        return min(targets.memory_mib, self.advice.heap_mib(Point(SHIPPED, Settings(int(targets.entries), 0))))
 
     def _grid(self) -> Grid:
         return Grid(self.surfaces.caps, self.surfaces.ttls, self.surfaces.of("meets_all"))

@@ -257,9 +257,12 @@ class Sizing:
         return table
 
     def meets_all(self) -> bool | None:
-        """Whether the recommended setting meets every target at each level of traffic; None where none does."""
+        """Whether the recommended cell of the map meets every target, as the advice found; None where none does."""
         advice = self.advice
-        return None if advice.refusal or not advice.found[1] else advice.meets_all(advice.found[0])
+        if advice.refusal or not advice.found[1]:
+            return None
+        table = self.surfaces.table.set_index(["max_entries", "ttl_seconds"])
+        return bool(table.loc[_cell(advice.found[0]), "meets_all"])
 
     def cells_agree(self) -> bool:
         """Whether the points in question have the figures on the map that they have when replayed alone."""

@@ -9,7 +9,7 @@ import pytest
 
 from simlib.analysis.advise import Advice
 from simlib.analysis.maps import Maps
-from simlib.analysis.points import TARGETS, Point
+from simlib.analysis.points import TARGETS, Point, Targets
 from simlib.analysis.sizing import Sizing, targets_of
 from simlib.analysis.surfaces import Surfaces
 from simlib.analysis.tables import as_text
@@ -20,6 +20,7 @@ from simlib.experiments.experiment import open_experiment
 from simlib.figures.style import LeftOut
 from simlib.stores.contract import Settings
 from simlib.traces.files import write_trace
+from simlib.workloads.entry import Entry
 from simlib.workloads.schema import workload_names
 from tests.analysis.test_advise import in_turn, only_once, stream
 
@@ -114,6 +115,22 @@ def test_where_the_log_is_too_short_the_map_is_drawn_and_nothing_is_recommended(
     assert drawing.message.startswith("Every cap and TTL; none is advised")
     assert [text.get_text() for text in drawing.figure.axes[0].texts] == ["today"]
     assert "steps to the next larger cap" in sizing.larger_caps()
+
+
+def test_that_the_recommended_setting_meets_its_targets_is_asked_of_the_map(log):
+    sizing = sized(log)
+    assert sizing.meets_all()
+    sizing.surfaces.__dict__["table"] = sizing.surfaces.table.assign(meets_all=False)
+    assert not sizing.meets_all()
+
+
+def test_a_limit_in_entries_and_one_of_0_are_drawn_as_the_note_says():
+    advice = Advice([only_once(20_000)], Targets(lost=0, memory_mib=np.inf, entries=512), Entry(given=2048))
+    drawing = Maps(Surfaces(advice)).draw()
+    # 512 entries of 2 KiB.
+    strips = [axes.child_axes[0] for axes in drawing.figure.axes[:4]]
+    assert strips[2].get_yticklabels()[1].get_text() == "1 MiB"
+    assert "A limit of 0 % is drawn as 1 %." in drawing.figure.texts[-1].get_text()
 
 
 def test_a_log_of_deletes_alone_is_not_called_too_short(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from simlib.cli.main import main
 from simlib.report.notebooks import GIVEN_BY_OPTION, declared_parameters, notebook_names, notebook_path
 
-COMMANDS = ("run", "simulate", "replay", "sweep", "advise")
+COMMANDS = ("run", "compare", "simulate", "replay", "sweep", "advise", "convert")
 
 
 def help_of(capsys, *arguments):
@@ -23,7 +23,7 @@ def examples(capsys):
 
 
 def test_without_a_command_there_is_an_example_for_each(examples):
-    assert set(COMMANDS) <= set(examples)
+    assert set(COMMANDS) == set(examples)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
