@@ -6,6 +6,7 @@ from simlib.core.surroundings import leave
 
 if __name__ == "__main__":
     leave()
-    from simlib.cli.main import main
+    from simlib.cli.main import interrupt_at_endings, main
 
+    interrupt_at_endings()
     sys.exit(main())

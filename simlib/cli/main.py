@@ -4,11 +4,19 @@ import argparse
 import io
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable
+from types import FrameType
 
 from simlib.cli import advise, compare, convert, replay, run, simulate, sweep
 from simlib.core.errors import InputError, Stopped
+
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Signals that end a command in one line; its processes and temporary files go with it."""
+
+_UNPICKLES = "_numba_unpickle"
+"""The function of Numba that compiled code calls back while it is loaded; an exception in it is lost."""
 
 RESUMES = "; run it again to go on where it stopped"
 
@@ -31,14 +39,34 @@ def main(arguments: list[str] | None = None) -> int:
         return _failed(options.name, str(error), 2)
     except Stopped as error:
         return _failed(options.name, f"{error}{RESUMES}", 1)
-    except KeyboardInterrupt:
-        return _failed(options.name, f"interrupted{RESUMES if options.name in ('run', 'sweep') else ''}", 130)
+    except KeyboardInterrupt as error:
+        number = signal.Signals(error.args[0] if error.args else signal.SIGINT)
+        how = "interrupted" if number == signal.SIGINT else f"ended by {number.name}"
+        return _failed(options.name, how + (RESUMES if options.name in ("run", "sweep") else ""), 128 + number)
     except OSError as error:
         if error.filename is not None:
             return _failed(options.name, f"{error.filename}: {error.strerror}", 2)
         # Standard output is closed or full: it takes no more, and what was written elsewhere stays.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0 if isinstance(error, BrokenPipeError) else _failed(options.name, str(error.strerror), 2)
+
+
+def interrupt_at_endings() -> None:
+    """Raise KeyboardInterrupt(number) at each of the ENDINGS that is not ignored, as `nohup` has it."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        below = frame
+        while below is not None:
+            if below.f_code.co_name == _UNPICKLES:
+                signal.signal(signal.SIGALRM, lambda _, later: interrupt(number, later))
+                signal.setitimer(signal.ITIMER_REAL, 0.02)
+                return
+            below = below.f_back
+        raise KeyboardInterrupt(number)
+
+    for each in ENDINGS:
+        if signal.getsignal(each) != signal.SIG_IGN:
+            signal.signal(each, interrupt)
 
 
 def _failed(command: str, message: str, status: int) -> int:

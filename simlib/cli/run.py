@@ -68,13 +68,14 @@ def _run(options: argparse.Namespace) -> int:
     if not options.out:
         raise InputError("--out is empty: name a folder for the pack")
     jobs, leading = plan(options)
-    out, results, found = Path(options.out), [], []
+    out, results, found, awaited = Path(options.out), [], [], [(job.experiment, job.notebook) for job in jobs]
     index, current = out / "index.html", list(dict.fromkeys(job.experiment for job in jobs))
     # A bar is for whoever watches: elsewhere each run is a line.
     watched = sys.stderr.isatty()
     with opened(out), tqdm(total=len(jobs), desc="notebooks", unit="run", file=sys.stderr, disable=not watched) as bar:
 
         def report(result: "Result") -> None:
+            awaited.remove((result.job.experiment, result.job.notebook))
             bar.update()
             if not (watched or result.error):
                 print(result, file=sys.stderr)
@@ -84,9 +85,14 @@ def _run(options: argparse.Namespace) -> int:
             with contextlib.suppress(BrokenPipeError), bar.external_write_mode():
                 print(text, flush=True)
 
+        if index.exists():
+            # Written anew at once, as it is about results that are now replaced one by one.
+            write_report(out, current, awaited)
         for part in filter(None, (jobs[:leading], jobs[leading:])):
-            results += run_jobs(part, out, options.jobs, report)
-            write_report(out, current)
+            try:
+                results += run_jobs(part, out, options.jobs, report)
+            finally:
+                write_report(out, current, awaited)
             found = findings_in(out, current)
             more = len(jobs) - len(results)
             if len(results) == len(part) and found:

@@ -43,12 +43,12 @@ def preload(modules: Sequence[str]) -> None:
 
 @contextlib.contextmanager
 def _interrupts_blocked() -> Iterator[None]:
-    """Keep an interrupt from the terminal from the processes that are started: it reaches all, and this one decides.
+    """Keep what a terminal sends to all from the processes that are started: at an interrupt or its end, this decides.
 
     A process inherits what its parent blocks; the tracker, if started later, would unblock it again.
     """
     resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
     try:
         yield
     finally:
@@ -115,8 +115,7 @@ class _Processes(ThreadPoolExecutor):
                 raise CancelledError from None
             # The next task of this thread starts another.
             self._own.__dict__.pop("worker", None)
-            status = f"ended with status {process.exitcode}" if process else "could not be started"
-            raise BrokenExecutor(f"the worker process {status}") from None
+            raise BrokenExecutor(f"the worker process {_ending(process)}") from None
         finally:
             if self._fresh and process:
                 connection.close()
@@ -137,6 +136,16 @@ class _Processes(ThreadPoolExecutor):
             self._processes.add(process)
         theirs.close()
         return process, connection
+
+
+def _ending(process: ForkServerProcess | None) -> str:
+    """Say how a worker ended, None for one that did not start."""
+    if process is None:
+        return "could not be started"
+    if process.exitcode is not None and process.exitcode < 0:
+        return f"was killed ({signal.Signals(-process.exitcode).name})"
+    # The status is lost where the process that workers are forked from has ended too.
+    return "ended early" if process.exitcode in (None, 255) else f"ended with status {process.exitcode}"
 
 
 def _serve(connection: Connection) -> None:

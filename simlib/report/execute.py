@@ -2,7 +2,6 @@
 
 import os
 import sys
-import tempfile
 from pathlib import Path
 
 from simlib.report.notebooks import read_notebook
@@ -13,10 +12,11 @@ PRELOAD = ["simlib.report.kernel", "jupyter_client.manager", "nbclient", "paperm
 """Modules that every execution needs: they take seconds to import, so all processes share one import."""
 
 
-def execute(source: Path, directory: Path, parameters: dict, cell_timeout: int) -> dict[str, str]:
+def execute(source: Path, directory: Path, sockets: Path, parameters: dict, cell_timeout: int) -> dict[str, str]:
     """Run the notebook `source`, which leaves its executed copy in `directory` even when it fails.
 
-    Returns the `cell` that failed and its `error`, nothing where none did. `cell_timeout` in seconds.
+    Returns the `cell` that failed and its `error`, nothing where none did. `cell_timeout` in seconds. `sockets` is an
+    empty folder with a short path, as that of a socket may have only some hundred characters.
     """
     from simlib.report.kernel import Fork, ForkProvisioner
 
@@ -29,9 +29,6 @@ def execute(source: Path, directory: Path, parameters: dict, cell_timeout: int) 
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
-    # The path of a socket may have only some hundred characters, so not in `directory`.
-    sockets = tempfile.TemporaryDirectory(prefix="simlib.")
-
     class IpcKernelManager(AsyncKernelManager):
         """Connects to kernels by sockets in files: parallel kernels would race for TCP ports, and TCP is plain text."""
 
@@ -39,7 +36,7 @@ def execute(source: Path, directory: Path, parameters: dict, cell_timeout: int) 
         kernel_spec = KernelSpec(argv=[sys.executable], language="python", display_name="Python 3")
 
         def __init__(self, **kwargs):
-            super().__init__(transport="ipc", connection_file=str(Path(sockets.name, "kernel.json")), **kwargs)
+            super().__init__(transport="ipc", connection_file=str(sockets / "kernel.json"), **kwargs)
             self.provisioner = ForkProvisioner(fork, parent=self, kernel_spec=self.kernel_spec)
 
     copy = directory.resolve() / source.name
@@ -62,21 +59,21 @@ def execute(source: Path, directory: Path, parameters: dict, cell_timeout: int) 
         return {"cell": _last_begun(copy), "error": f"took longer than {cell_timeout} s and was stopped"}
     except DeadKernelError:
         return {"cell": _last_begun(copy), "error": "the kernel ended early (out of memory, killed, or crashed)"}
-    finally:
-        sockets.cleanup()
     return {}
 
 
 def _last_begun(copy: Path) -> str:
     """The id of the cell that was running when the execution ended."""
     cells = read_notebook(copy)["cells"]
-    begun = [cell["id"] for cell in cells if cell["metadata"].get("papermill", {}).get("start_time")]
-    return begun[-1] if begun else "none, the kernel did not start"
+    begun = [cell for cell in cells if cell["metadata"].get("papermill", {}).get("start_time")]
+    if begun and "injected-parameters" in begun[-1]["metadata"]["tags"]:
+        return "injected-parameters"
+    return begun[-1]["id"] if begun else "none, the kernel did not start"
 
 
-def run_notebook(source: Path, directory: Path, parameters: dict, cell_timeout: int) -> dict[str, str]:
+def run_notebook(source: Path, directory: Path, sockets: Path, parameters: dict, cell_timeout: int) -> dict[str, str]:
     """Execute a notebook in a process of its own, whose error output goes to a file in `directory`; see `execute`."""
     with open(directory / ERRORS, "wb") as errors, open(os.devnull, "wb") as nothing:
         os.dup2(errors.fileno(), sys.stderr.fileno())
         os.dup2(nothing.fileno(), sys.stdout.fileno())
-    return execute(source, directory, parameters, cell_timeout)
+    return execute(source, directory, sockets, parameters, cell_timeout)

@@ -74,8 +74,11 @@ for environment in (_HTML, _MARKDOWN):
     )
 
 
-def write_report(out: Path, current: Sequence[str] = ()) -> None:
-    """Write the pack's files about all runs in `out`, each whole or not at all; the cases in `current` come first."""
+def write_report(out: Path, current: Sequence[str] = (), awaited: Sequence[tuple[str, str]] = ()) -> None:
+    """Write the pack's files about all runs in `out`, each whole or not at all; the cases in `current` come first.
+
+    `awaited` lists as (case, notebook) what has been begun and is not there: the pages say so.
+    """
     outcomes = read_outcomes(out, current)
     complete = [each for each in outcomes if not each.error]
     findings = findings_of(complete)
@@ -87,6 +90,7 @@ def write_report(out: Path, current: Sequence[str] = ()) -> None:
         "failed": [each for each in outcomes if each.error],
         "shown": {(each.experiment, each.notebook) for each in complete},
         "missing": missing(outcomes),
+        "awaited": awaited,
         "anchors": {each.experiment for each in findings},
         "explored": any(each.explorer for each in complete),
     }

@@ -114,7 +114,7 @@ def run_jobs(jobs: Sequence[Job], out: Path, workers: int, report: Callable[[Res
         report(result)
 
     # One process a notebook: papermill changes the working directory, and a crash takes no other run with it.
-    with local_processes(workers, fresh=True) as executor:
+    with tempfile.TemporaryDirectory(prefix="simlib.") as sockets, local_processes(workers, fresh=True) as executor:
         for job in jobs:
             # Before the run: an input that changes during it makes the result stale.
             seal = job.seal()
@@ -123,7 +123,8 @@ def run_jobs(jobs: Sequence[Job], out: Path, workers: int, report: Callable[[Res
             else:
                 work = Path(tempfile.mkdtemp(prefix="run.", dir=out / WORK)).resolve()
                 parameters = {**job.parameters, "out": str(work)}
-                future = executor.submit(run_notebook, notebook_path(job.notebook), work, parameters, CELL_TIMEOUT)
+                own = Path(tempfile.mkdtemp(dir=sockets))
+                future = executor.submit(run_notebook, notebook_path(job.notebook), work, own, parameters, CELL_TIMEOUT)
                 running[future] = job, work, seal
         for future in as_completed(running):
             job, work, seal = running[future]

@@ -95,12 +95,13 @@ _spool: list[Path] = []
 def _spooled() -> Path:
     """Copy standard input to a temporary file, once: a stream may be read more than once."""
     if not _spool:
-        with tempfile.NamedTemporaryFile(prefix="stdin.", delete=False) as file:
-            _spool.append(Path(file.name))
-            shutil.copyfileobj(sys.stdin.buffer, file)
         import atexit
 
-        atexit.register(_spool[0].unlink, missing_ok=True)
+        with tempfile.NamedTemporaryFile(prefix="stdin.", delete=False) as file:
+            _spool.append(Path(file.name))
+            # Before it is filled: that may be interrupted.
+            atexit.register(_spool[0].unlink, missing_ok=True)
+            shutil.copyfileobj(sys.stdin.buffer, file)
     return _spool[0]
 
 

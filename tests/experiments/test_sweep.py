@@ -277,7 +277,10 @@ def test_killed_midway_it_goes_on_without_loss_and_its_workers_end(tmp_path, min
     assert (out / TABLE).read_bytes() == (tmp_path / "whole" / TABLE).read_bytes()
 
 
-def test_interrupted_it_ends_at_once_and_keeps_what_is_finished(tmp_path):
+@pytest.mark.parametrize(
+    ("number", "how"), [(signal.SIGINT, "interrupted"), (signal.SIGHUP, "ended by SIGHUP")], ids=str
+)
+def test_interrupted_it_ends_at_once_and_keeps_what_is_finished(tmp_path, number, how):
     out = tmp_path / "out"
     command = [sys.executable, "-m", "simlib", "sweep", "--seeds", "1-500", "--out", str(out), "--jobs", "2"]
     # In a group of its own: the interrupt from a terminal goes to all of it.
@@ -286,13 +289,13 @@ def test_interrupted_it_ends_at_once_and_keeps_what_is_finished(tmp_path):
         while not (out / JOURNAL).exists():
             assert process.poll() is None
             time.sleep(0.02)
-        os.killpg(process.pid, signal.SIGINT)
+        os.killpg(process.pid, number)
         errors = process.communicate(timeout=20)[1].decode()
     finally:
         process.kill()
-    assert process.returncode == 130
+    assert process.returncode == 128 + number
     assert "Traceback" not in errors
-    assert errors.splitlines()[-1] == "simlib sweep: interrupted; run it again to go on where it stopped"
+    assert errors.splitlines()[-1] == f"simlib sweep: {how}; run it again to go on where it stopped"
     assert not (out / TABLE).exists()
     before = lines(out)
     with opened(out):

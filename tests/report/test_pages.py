@@ -133,6 +133,16 @@ def test_failed_and_missing_runs_are_said_before_the_verdict(whole):
     assert "Not run on a=1.5: 02_eviction_accuracy, 03_prune_cost, 05_designs, explore." in head
 
 
+def test_what_is_awaited_is_said_before_the_verdict_until_it_is_there(whole):
+    write_report(whole, ["b"], [("b", "02_eviction_accuracy"), ("c", "01_memory"), ("b", "01_memory")])
+    head = Page(whole).text.partition("In this folder")[0]
+    assert "3 missing: the run goes on, or it was ended early. Run it again for" in head
+    assert "b (02_eviction_accuracy; 01_memory, an earlier result is shown), c (01_memory)." in head
+    assert "- c, 01_memory: missing" in (whole / "appendix.md").read_text(encoding="utf-8")
+    write_report(whole, ["b"])
+    assert "missing:" not in Page(whole).text + (whole / "appendix.md").read_text(encoding="utf-8")
+
+
 def test_a_failure_says_where_an_earlier_result_stands_in_its_place(tmp_path):
     make_run(tmp_path, "a", "01_memory")
     make_failure(tmp_path, "a", "01_memory")

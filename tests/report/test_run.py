@@ -204,7 +204,7 @@ def test_a_cell_that_takes_too_long_and_a_kernel_that_is_killed_are_reported_as_
     assert [(result.cell, result.error) for result in results] == [
         ("the-cell", "took longer than 2 s and was stopped"),
         ("the-cell", "the kernel ended early (out of memory, killed, or crashed)"),
-        ("?", "the worker process ended with status -9"),
+        ("?", "the worker process was killed (SIGKILL)"),
     ]
 
 
@@ -291,20 +291,33 @@ def test_killed_and_started_again_it_gives_the_same_bytes(exported, tmp_path):
     assert {name for name in first if first[name] != second.get(name)} == {f"{CASE}/01_memory/seal.json"}
 
 
-def test_interrupted_it_ends_at_once_and_leaves_nothing_half_made(tmp_path):
-    out = tmp_path / "out"
+@pytest.mark.parametrize(
+    ("number", "how"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "ended by SIGTERM")], ids=str
+)
+def test_interrupted_it_ends_at_once_and_leaves_nothing_half_made(tmp_path, number, how):
+    out, temporary = tmp_path / "out", tmp_path / "t"
+    temporary.mkdir()
     command = [sys.executable, "-m", "simlib", "run", "--profile", "ci", "--out", str(out), "--workload", "incident"]
     # In a group of its own: the interrupt from a terminal goes to all of it.
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True)
+    process = subprocess.Popen(
+        command,
+        env={**os.environ, "TMPDIR": str(temporary)},
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     while not list(out.glob(".work/*/01_memory.ipynb")):
         assert process.poll() is None
         time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGINT)
-    errors = process.communicate(timeout=20)[1].decode()
-    assert process.returncode == 130
-    assert errors.splitlines()[-1].endswith("interrupted; run it again to go on where it stopped")
+    os.killpg(process.pid, number)
+    errors = process.communicate(timeout=30)[1].decode()
+    assert process.returncode == 128 + number
+    assert errors.splitlines()[-1] == f"simlib run: {how}; run it again to go on where it stopped"
+    assert "Traceback" not in errors
     assert not list(out.glob("*/*.failed"))
     assert not (out / ".work").exists()
+    assert list(temporary.iterdir()) == []
+    assert "01_memory" in (out / "index.html").read_text(encoding="utf-8").split("missing:")[1]
 
 
 def test_a_result_is_one_line():
