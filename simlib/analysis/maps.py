@@ -97,5 +97,6 @@ class Maps:
 
 def _panel(title: str, values: np.ndarray, limit: float, step: float, write: Callable[[float], str]) -> Panel:
     """A panel whose colours change at the limit, and at a `step` below and above it."""
-    bounds = (limit / step, limit, limit * step)
+    # A value at the limit meets it, and a colour begins at its bound.
+    bounds = (limit / step, float(np.nextafter(limit, np.inf)), limit * step)
     return Panel(title, values, bounds, [(place, write(bound)) for place, bound in enumerate(bounds, 1)])

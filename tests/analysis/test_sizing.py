@@ -130,6 +130,9 @@ def test_a_limit_in_entries_and_one_of_0_are_drawn_as_the_note_says():
     # 512 entries of 2 KiB.
     strips = [axes.child_axes[0] for axes in drawing.figure.axes[:4]]
     assert strips[2].get_yticklabels()[1].get_text() == "1 MiB"
+    # A cell at the limit has the second colour, one above it the third.
+    norm = drawing.figure.axes[2].collections[0].norm
+    assert (norm(1.0), norm(1.001)) == (1, 2)
     assert "A limit of 0 % is drawn as 1 %." in drawing.figure.texts[-1].get_text()
 
 
