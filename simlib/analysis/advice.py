@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from simlib.analysis.advise import GAP_QUANTILE, WHOLE_DAY, Advice
-from simlib.analysis.verdict import alert, alert_rate, breaks_at, change, verdict
+from simlib.analysis.points import Point
+from simlib.analysis.verdict import alert, alert_rate, breaks_at, change, missed, verdict
 from simlib.core.numbers import (
     format_count,
     format_duration,
@@ -19,12 +20,14 @@ from simlib.core.units import HOUR, SECOND
 from simlib.models.footprint import Footprint
 from simlib.replay import ledger
 from simlib.replay.observe import replay
+from simlib.stores.registry import SHIPPED
 
 WIDTH = 80
 """Columns of a terminal that prose is written for."""
 
 LEGEND = (
-    "lost: share of counts. in use: share of evictions that remove sessions still in use. risk: targets missed, of 4.",
+    "lost: share of counts. in use: share of evictions that remove sessions still in use.",
+    "risk: of the four targets lost, in use, memory and worst, those missed at up to the traffic to allow for.",
     "headroom: traffic up to which the targets are met. Times are modelled.",
 )
 """The meaning of the columns of the choices."""
@@ -109,7 +112,7 @@ def _why(advice: Advice) -> Iterator[str]:
         idle = np.concatenate([ledger.evictions(*each)["idle"].to_numpy() for each in observed])
         yield (
             f"Today the cap removes {format_count(totals.cap_evictions)} entries and the TTL "
-            f"{format_count(totals.ttl_evictions)}. "
+            f"{format_count(totals.ttl_evictions)}{', over all seeds' if len(advice.traces) > 1 else ''}. "
             f"{format_percent(totals.false_evictions / evictions)} of them are of sessions still in use."
         )
         low, high = (format_duration(float(np.quantile(idle, share))) for share in (0.05, 0.5))
@@ -119,6 +122,10 @@ def _why(advice: Advice) -> Iterator[str]:
         yield f"Half of the returns come within {half} of idle time, 99 in 100 within {most}."
     else:
         yield "No session comes back, so no eviction can lose a count that is still needed."
+    point, met = advice.found
+    shipped = Point(SHIPPED, point.settings)
+    if met and point.design != SHIPPED and not advice.meets_all(shipped):
+        yield f"{point.design} and not {SHIPPED}: with {SHIPPED} at the same setting, {missed(advice, shipped)}."
 
 
 def _evidence(advice: Advice) -> Iterator[str]:
@@ -135,6 +142,8 @@ def _evidence(advice: Advice) -> Iterator[str]:
         f"The cap allows for {format_number(advice.margin)} times the traffic as the log is short "
         f"(1 + 1/days, at most 4), beside the headroom of {format_number(advice.targets.headroom)}."
     )
+    if advice.gaps_grow:
+        yield "The longest idle gaps grow with the length of the log: there are longer ones than it can show."
 
 
 def _choices(advice: Advice) -> list[str]:
@@ -153,7 +162,7 @@ def _choices(advice: Advice) -> list[str]:
                 format_duration(row["mean_ns"]),
                 format_duration(row["worst_ns"]),
                 f"{format_number(row['headroom'])} x" if row["headroom"] else "none",
-                str(sum(ratio > 1 for key, ratio in advice.ratios(point).items() if key not in ("lock", "quiet"))),
+                str(_risk(advice, point)),
             )
         )
     first, *others = ([*map(len, column)] for column in zip(*rows, strict=True))
@@ -163,11 +172,17 @@ def _choices(advice: Advice) -> list[str]:
     ]
 
 
+def _risk(advice: Advice, point: Point) -> int:
+    """The number of the targets of LEGEND that a point misses at any traffic under which they are to be met."""
+    found = [advice.ratios(point, times) for times in advice.levels]
+    return sum(any(each[target] > 1 for each in found) for target in ("lost", "false", "memory", "stall"))
+
+
 def _memory(advice: Advice) -> str:
     """Say which bytes the memory of the choices stands on."""
     point, _ = advice.found
     an_entry = Footprint(advice.entry).an_entry(advice.heap_mib(point), advice.held(point))
-    return f"Memory is that of one map at its cap, at {an_entry}."
+    return f"Memory is that of one map at its cap, or at its peak where it may outgrow that, at {an_entry}."
 
 
 def _do(advice: Advice) -> Iterator[str]:

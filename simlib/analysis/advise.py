@@ -15,7 +15,7 @@ from simlib.core.numbers import format_duration
 from simlib.core.units import DAY, HOUR, MINUTE, SECOND
 from simlib.models import cost
 from simlib.models.miniature import LEAST_CAP
-from simlib.stores.contract import Settings
+from simlib.stores.contract import Design, Mode, RecencyRule, Settings
 from simlib.stores.registry import DESIGNS, SHIPPED
 from simlib.traces.codes import COUNTERS, INCREMENT
 from simlib.traces.trace import Trace
@@ -44,6 +44,9 @@ WHOLE_DAY = 23 * HOUR
 
 GAP_QUANTILE = 0.99
 """The idle gap that matters: one gap in a hundred between two increments of a session is longer."""
+
+GROWING = 1.4
+"""Times the idle gap that matters in the halves of a log from which on it grows with the length of the log."""
 
 MOST_MARGIN = 4.0
 """Largest margin for a short log; the traffic of a day seldom peaks beyond this number of times an hour's."""
@@ -94,11 +97,14 @@ class Advice(Points):
                 f"the events fall into {'one instant' if min(instants) == 1 else f'{min(instants)} instants'}, "
                 f"at least {FEW_INSTANTS} are needed to estimate a rate"
             )
-        matters = self.gap(GAP_QUANTILE)
+        matters, reason = self.gap(GAP_QUANTILE), "one idle gap in a hundred is longer than"
+        if matters < TTLS[0]:
+            # Gaps longer than a stream cannot be seen in it, so the gaps that it shows are no measure of its length.
+            matters, reason = TTLS[0], "the shortest TTL to choose is"
         if self.span < FEW_GAPS * matters:
             return (
-                f"the {what} is too short: it lasts {format_duration(self.span)}, and one idle gap in a hundred is "
-                f"longer than {format_duration(matters)}; {format_duration(FEW_GAPS * matters)} or more are needed"
+                f"the {what} is too short: it lasts {format_duration(self.span)}, and {reason} "
+                f"{format_duration(matters)}; {format_duration(FEW_GAPS * matters)} or more are needed"
             )
         return ""
 
@@ -140,7 +146,7 @@ class Advice(Points):
                     if nearest and self.size(point) > 1:
                         break
                     miss = max(self.ratios(point, times).values())
-                    if miss <= 1 and self._believed(point, times) and self.meets_all(point):
+                    if miss <= 1 and self.meets_all(point):
                         return point, True
                     if nearest is None or miss < nearest[0]:
                         nearest = miss, point
@@ -156,10 +162,13 @@ class Advice(Points):
     def unsure(self) -> bool:
         """Whether all that is missing is evidence: the nearest point meets the targets, on too few evictions."""
         point, met = self.found
-        return not met and self.meets_all(point)
+        return not met and self._meets_each(point)
 
     def meets_all(self, point: Point) -> bool:
-        """Whether a point meets every target at each of `levels`."""
+        """Whether a point meets every target at each of `levels`, by evictions enough to believe it."""
+        return self._meets_each(point) and self._believed(point, self.levels[-1])
+
+    def _meets_each(self, point: Point) -> bool:
         return all(self.meets(point, times) for times in self.levels)
 
     def _believed(self, point: Point, times: float) -> bool:
@@ -185,7 +194,11 @@ class Advice(Points):
         points = [
             Point(name, point.settings)
             for name, each in DESIGNS.items()
-            if each.role == "candidate" and each.compiled and cost.design_cost(name) and name != point.design
+            if each.role == "candidate"
+            and each.compiled
+            and cost.design_cost(name)
+            and name != point.design
+            and _evicts(each, point.settings)
         ]
 
         def rank(each: Point) -> tuple[bool, float, float]:
@@ -224,15 +237,22 @@ class Advice(Points):
         return self.agreeing(self.found[0]), len(self.parts)
 
     @cached_property
+    def gaps_grow(self) -> bool:
+        """Whether a log shows longer idle gaps than its halves do: then there are longer ones than it can show."""
+        halves = [] if self.simulated else [_gaps(half) for half in _parts(self.traces[0], 2)]
+        known = [float(np.quantile(each, GAP_QUANTILE)) for each in halves if each.size]
+        return bool(known) and self.gap(GAP_QUANTILE) > GROWING * float(np.mean(known))
+
+    @cached_property
     def confidence(self) -> str:
-        """`good`, `fair`, `poor` or `refused`: a point each for a whole day, parts that agree, ten gaps' length."""
+        """`good`, `fair`, `poor` or `refused`: a point each for a whole day, parts that agree, gaps much shorter."""
         if self.refusal:
             return "refused"
         agree, parts = self.agree
         doubts = [
             not (self.simulated or self.span >= WHOLE_DAY),
             agree < parts,
-            self.span < 10 * self.gap(GAP_QUANTILE),
+            self.gaps_grow or self.span < 10 * self.gap(GAP_QUANTILE),
             not self.found[1],
         ]
         return ("good", "fair", "poor")[min(sum(doubts), 2)]
@@ -269,6 +289,12 @@ def counters_of(traces: Sequence[Trace]) -> list[str]:
     return [name for n, name in enumerate(COUNTERS) if any((each.counter == n).any() for each in traces)]
 
 
+def _evicts(design: Design, settings: Settings) -> bool:
+    """Whether a design ever evicts: where only the idle leave, it does not without a TTL that says who is idle."""
+    rule = design.compiled(settings) if design.compiled else None
+    return not (isinstance(rule, RecencyRule) and rule.mode == Mode.STALE_ONLY and settings.ttl <= 0)
+
+
 def _counted(trace: Trace) -> int:
     """The sessions that are ever incremented: one that is only deleted never has an entry."""
     return np.unique(trace.session[trace.op == INCREMENT]).size
@@ -280,12 +306,12 @@ def _gaps(trace: Trace) -> np.ndarray:
     return trace.time[rows] - trace.time[trace.previous_row[rows]]
 
 
-def _parts(trace: Trace) -> list[Trace]:
+def _parts(trace: Trace, number: int = PARTS) -> list[Trace]:
     """Equal parts of a trace's time, those without an increment left out."""
-    ends = np.searchsorted(trace.time, trace.time[0] + length(trace) * np.arange(PARTS + 1) // PARTS)
+    ends = np.searchsorted(trace.time, trace.time[0] + length(trace) * np.arange(number + 1) // number)
     ends[-1] = len(trace)
     rows = [
-        slice(*ends[part : part + 2]) for part in range(PARTS) if (trace.op[slice(*ends[part : part + 2])] == 0).any()
+        slice(*ends[part : part + 2]) for part in range(number) if (trace.op[slice(*ends[part : part + 2])] == 0).any()
     ]
     columns = ((trace.time[at], trace.ids[trace.session[at]], trace.op[at], trace.counter[at]) for at in rows)
     return [Trace.of(*each) for each in columns]

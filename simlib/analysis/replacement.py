@@ -142,12 +142,12 @@ class Replacement:
             needed = "whether pruning is a bottleneck cannot be said"
         if self.design == SHIPPED:
             return (
-                f"At this cap and TTL keep {SHIPPED}: no other design is as accurate and takes less than half of its "
-                f"steps. It loses {shipped} of {self._counts}, and {needed}."
+                f"At the cap and TTL in use keep {SHIPPED}: no other design is as accurate and takes less than half of "
+                f"its steps. It loses {shipped} of {self._counts}, and {needed}."
             )
         than = f"as {SHIPPED} does" if mine == shipped else f"{SHIPPED} {shipped}"
         return (
-            f"At this cap and TTL take {self.design}, {'as' if self.is_bottleneck else 'though'} {needed} here. "
+            f"At the cap and TTL in use take {self.design}, {'as' if self.is_bottleneck else 'though'} {needed} here. "
             f"It loses {mine} of {self._counts}, {than}, and {self._speed()}. {self._price()}"
         )
 
@@ -256,5 +256,5 @@ def lesson() -> str:
     parts = [f"{format_duration(each.mean_ns)} in {name}" for name, each in times.items() if each]
     return (
         f"Profile early: at {format_count(SHIPPED_CAP)} entries an increment that brings a new session takes "
-        f"{', '.join(parts[:-1])} and {parts[-1]} (mean, measured in Go)."
+        f"{', '.join(parts[:-1])} and {parts[-1]} (mean, measured in Go with garbage collection)."
     )

@@ -139,11 +139,12 @@ class Sizing:
         if advice.refusal:
             return "no advice", advice.refusal.partition(":")[0].partition(",")[0]
         (point, met), now = advice.found, advice.now
+        sure = f"; confidence {advice.confidence}" if advice.confidence != "good" else ""
         if keeps_today(advice):
             enough = f"{short(point)} is enough" if is_smaller(point, now) else "every target is met"
-            return f"keep {short(now)}", enough
+            return f"keep {short(now)}", f"{enough}{sure}"
         note = f"instead of {short(now)}" if met else f"nearest; no setting {meets(advice)} every target"
-        return short(point), note if point.design == SHIPPED else f"{note}; {point.design}"
+        return short(point), f"{note if point.design == SHIPPED else f'{note}; {point.design}'}{sure}"
 
     @cached_property
     def advised(self) -> Point:
@@ -157,7 +158,7 @@ class Sizing:
         row = self.advice.row(self.advised)
         lost = f"{format_percent(row['lost_count_share'])} of {self.advice.counts} are lost"
         return (
-            f"With {setting(self.advised)}, {lost}, the map takes {format_memory(row['heap_mib'])} when full, and no "
+            f"With {setting(self.advised)}, {lost}, one map takes {format_memory(row['heap_mib'])} when full, and no "
             f"increment holds the lock for more than {format_duration(row['worst_ns'])}."
         )
 

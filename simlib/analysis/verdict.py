@@ -1,7 +1,7 @@
 """The advice in sentences: what to set and why, where it breaks, and what to do."""
 
 from simlib.analysis.advise import Advice
-from simlib.analysis.points import HALF, Point, false_share, lost_share
+from simlib.analysis.points import HALF, TODAY, Point, false_share, lost_share
 from simlib.core.numbers import format_count, format_duration, format_memory, format_number, format_percent
 from simlib.core.units import HOUR, MINUTE, SECOND
 from simlib.models import peers
@@ -19,6 +19,12 @@ MISSED = {
 
 ALERT_AT = 0.8
 """Share of the breaking traffic at which to alert, so that there is time to change the setting."""
+
+WINDOWS = (10, 30, 60, 180, 360, 720, 1440)
+"""Minutes over which an alert may take a rate."""
+
+ENOUGH_CREATED = 20
+"""Entries created in the window of an alert at its threshold, so that a few more by chance do not set it off."""
 
 GO = "simlib/calibration/go"
 """Where the Go files to copy are."""
@@ -71,6 +77,7 @@ def verdict(advice: Advice) -> str:
     if not met:
         nearest = f"with the nearest, {setting(point)}, {missed(advice, point)}"
         return f"No setting {meets(advice)} every target; {nearest}."
+    given = "as shipped" if now == TODAY else "as now"
     if point == now:
         return f"Keep {setting(now)}: no smaller setting meets every target {up_to}."
     if keeps_today(advice):
@@ -78,7 +85,7 @@ def verdict(advice: Advice) -> str:
         return f"Keep {setting(now)}, as they meet every target {up_to}{enough}."
     if advice.meets_all(now):
         return f"{do}: without a cap, as now, nothing limits the size of the store."
-    return f"{do}: with {setting(now)}, as now, {missed(advice, now)}."
+    return f"{do}: with {setting(now)}, {given}, {missed(advice, now)}."
 
 
 def is_smaller(point: Point, now: Point) -> bool:
@@ -156,7 +163,7 @@ def change(advice: Advice) -> str:
     if keeps_today(advice):
         return f"Change nothing; {numbers} would be enough." if is_smaller(point, advice.now) else "Change nothing."
     if point.design == SHIPPED:
-        return f"Set in the store in use: {numbers}."
+        return f"Set in the store in use, or copy {GO}/{SHIPPED}.go: {numbers}."
     package = point.design.replace("_", "")
     library = next(each.module for each in peers.PEERS.values() if each.design == point.design)
     return f"Copy {GO}/{package}/{package}.go or import {library}; set {numbers}."
@@ -177,4 +184,6 @@ def alert_rate(advice: Advice) -> float:
 
 def alert(rate: float) -> str:
     """Return the expression of the alert at a rate of entries created a second."""
-    return f"rate(session_counter_creates_total[10m]) > {rate:.3g}"
+    minutes = next((each for each in WINDOWS if 60 * each * rate >= ENOUGH_CREATED), WINDOWS[-1])
+    window = f"{minutes}m" if minutes < 60 else f"{minutes // 60}h"
+    return f"rate(session_counter_creates_total[{window}]) > {rate:.3g}"

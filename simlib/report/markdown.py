@@ -8,7 +8,8 @@ _MEANS = re.compile(
     r"""(?P<tag><)(?=[A-Za-z/!?])                      # begins a tag; a lone "<" does not
     | (?P<entity>&)(?=\#?\w+;)                         # begins an entity
     | (?P<slash>\\)(?=[!-/:-@\[-`{-~]|$)               # escapes what follows
-    | (?P<always>[`\[~$])                              # code, link, struck out, mathematics
+    | (?P<always>[`~$])                                # code, struck out, mathematics
+    | (?P<bracket>\[)(?=\^|[ xX]\]|.*\][\[(:])         # begins a link, a note or a task
     | (?P<star>\*)(?<!(?<=\s).(?=\s))                  # emphasis, unless between spaces
     | (?P<line>_)(?<!(?<=[^\W_]).(?=[^\W_]))(?<!(?<=\s).(?=\s))  # emphasis at the end of a word, not within it
     | (?P<link>:)(?=//) | (?<=\bwww)(?P<dot>\.)        # an address would become a link

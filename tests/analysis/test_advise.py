@@ -9,7 +9,7 @@ from simlib.analysis import advice as text
 from simlib.analysis.advise import MOST_MARGIN, Advice
 from simlib.analysis.held_out import held_out
 from simlib.analysis.points import Point, Points, Targets
-from simlib.analysis.verdict import alert_rate, verdict
+from simlib.analysis.verdict import alert, alert_rate, verdict
 from simlib.core.units import DAY, HOUR, MINUTE, SECOND
 from simlib.stores.contract import Settings
 from simlib.traces.files import read_trace
@@ -157,13 +157,50 @@ def test_too_few_evictions_to_be_sure_are_not_called_a_target_that_is_missed():
     # A hundred sessions that never come back and room for forty: no eviction is false, but few say so.
     advice = advised(only_once(100), targets=Targets(memory_mib=np.inf, entries=40), simulated=True)
     point, met = advice.found
-    assert (met, advice.unsure, advice.meets_all(point)) == (False, True, True)
+    assert (met, advice.unsure, advice.meets_all(point)) == (False, True, False)
     # Under twice the traffic the cap of 32 is one of 16 under these; each of its overflows leaves the newest alone.
     assert verdict(advice) == (
         "No setting is sure to meet every target; with the nearest, a cap of 32 entries and a TTL of 2 min, at 2 times "
         "the traffic there are too few evictions, 96, to say that at most 1 % of them remove sessions still in use."
     )
     assert "Record for longer, or relax a target" in text.blocks(advice, [])
+
+
+def test_what_is_set_now_must_be_as_sure_as_what_is_advised():
+    # A thousand and one sessions that never come back: of a single eviction no share can be said.
+    now = Point("bounded", Settings(1000, 0))
+    advice = advised(only_once(1001), targets=Targets(headroom=1), simulated=True, now=now)
+    assert advice.totals(now).cap_evictions == 1
+    assert advice.meets(now)
+    assert verdict(advice).startswith("Set a cap of ")
+    assert "as now, there are too few evictions, 1, to say" in verdict(advice)
+
+
+def test_a_log_shorter_than_a_few_of_the_shortest_ttls_is_refused():
+    long, short = (advised(in_turn(10, rounds=60, gap=gap)) for gap in (4 * SECOND, 2 * SECOND))
+    assert (long.span > 3 * MINUTE, long.refusal) == (True, "")
+    assert short.refusal.endswith("and the shortest TTL to choose is 1 min; 3 min or more are needed")
+
+
+def test_gaps_that_grow_with_the_log_are_a_doubt():
+    # Each session comes at 1, 2, 4, 8, ... minutes: the longer the log, the longer its gaps.
+    ids = np.repeat(np.arange(50), 11)
+    times = np.tile(2 ** np.arange(11), 50) * MINUTE + ids * SECOND // 50
+    order = np.argsort(times, kind="stable")
+    assert advised(stream(times[order], ids[order])).gaps_grow
+    assert not advised(in_turn(50, rounds=100, gap=10 * MINUTE)).gaps_grow
+
+
+def test_a_design_that_never_evicts_is_no_choice():
+    advice = advised(only_once(100_000), targets=Targets(quiet_ns=400 * HOUR))
+    assert advice.found[0].settings.ttl == 0
+    assert "stale_only" not in [each.design for each in advice.others]
+
+
+def test_the_window_of_the_alert_holds_enough_new_entries():
+    assert alert(1.0) == "rate(session_counter_creates_total[10m]) > 1"
+    assert alert(20 / 3600) == "rate(session_counter_creates_total[1h]) > 0.00556"
+    assert alert(1e-6) == "rate(session_counter_creates_total[24h]) > 1e-06"
 
 
 def test_the_nearest_setting_is_nearer_also_where_nothing_may_be_lost():

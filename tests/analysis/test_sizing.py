@@ -94,7 +94,10 @@ def test_what_is_too_small_is_replaced(log):
     sizing = sized(log)
     cap = sizing.advice.found[0].settings.max_entries
     assert sizing.tile() == (f"cap {cap:,}, TTL 15 min", "instead of cap 2048, TTL 30 min")
-    assert sizing.actions()[0] == f"Set in the store in use: maxEntries = {cap}, ttl = 15 * time.Minute."
+    assert sizing.actions()[0] == (
+        "Set in the store in use, or copy simlib/calibration/go/bounded.go: "
+        f"maxEntries = {cap}, ttl = 15 * time.Minute."
+    )
     assert 3 <= len(sizing.actions()) <= 5
     assert len(sizing.maps.draw().message) <= 90
     assert sizing.cells_agree()

@@ -33,8 +33,10 @@ def test_a_plain_sentence_is_left_as_it_is(text):
         ("- a", r"\- a"),
         ("12. a", r"12\. a"),
         ("# a", r"\# a"),
-        ("\x1b[31m\u202eno\nway", r"\x1b\[31m\u202eno way"),
+        ("\x1b[31m\u202eno\nway", r"\x1b[31m\u202eno way"),
         ("\\", r"\\"),
+        ("[[a]](b) [c] [d]", r"\[\[a]](b) [c] [d]"),
+        ("[^1] [x] rate(n[10m]) > 1", r"\[^1] \[x] rate(n[10m]) > 1"),
     ],
 )
 def test_what_would_mean_something_is_escaped(text, written):
