@@ -45,7 +45,7 @@ from simlib.workloads.churn import simulate
 from simlib.workloads.generator import Traffic, generate
 from simlib.workloads.schema import Workload, load_workload
 from simlib.workloads.timetable import timetable
-from tests import growth
+from tests import bench_explore, growth
 from tests.bench_designs import speeds
 
 ROUNDS = 5
@@ -508,6 +508,11 @@ def design_figures() -> list[dict]:
     return figures
 
 
+def explorer_figures() -> list[dict]:
+    """How long the explorer takes to build, to answer and to draw, and how large it is."""
+    return [figure(name, unit, value, most, least=False) for name, unit, value, most in bench_explore.figures()]
+
+
 def table(figures: Sequence[dict]) -> list[str]:
     """The figures as the rows of a Markdown table."""
     rows = ["| figure | measured | target |", "|---|---|---|"]
@@ -539,6 +544,7 @@ def main() -> None:
         growth_figures,
         model_figures,
         design_figures,
+        explorer_figures,
     )
     figures = []
     for group in tqdm(groups, desc="benchmarks"):

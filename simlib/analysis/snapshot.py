@@ -86,6 +86,6 @@ def reproduce(explorer: Explorer, state: State) -> list[str]:
     for measure in MEASURES.values():
         limit = measure.limit(state.targets)
         if measure.parameter and limit != measure.limit(sizing.targets):
-            given[measure.parameter] = exact_duration(int(limit)) if measure.kind == "ns" else limit
+            given[measure.parameter] = exact_duration(round(limit)) if measure.kind == "ns" else limit
     commands = replay_commands(sizing.advice.counter, sizing.source, setting_options(point))
     return [*commands, *(f"{name} = {value!r}" for name, value in given.items())]

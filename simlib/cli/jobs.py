@@ -134,7 +134,9 @@ def _given(options: argparse.Namespace, declared: Mapping[str, Mapping]) -> dict
 
 def _check(parameters: dict) -> None:
     """Refuse numbers that are out of range, and a pattern that will not do."""
+    from simlib.analysis.points import TARGETS, TODAY
     from simlib.analysis.sizing import targets_of
+    from simlib.analysis.state import State
     from simlib.experiments.classes import check_classing
     from simlib.experiments.experiment import check_numbers
     from simlib.models.heap import GO_VERSIONS
@@ -150,6 +152,7 @@ def _check(parameters: dict) -> None:
     check_numbers(**{name: parameters[name] for name in described if name in parameters})
     targets = ("max_lost", "max_false", "memory_mib", "max_stall", "quiet_gap", "headroom")
     targets_of(**{name: parameters[name] for name in targets if name in parameters})
+    State(TODAY, TARGETS).changed(parameters.get("at", ""))
     check_instances(parameters.get("instances", 1))
     check_classing(parameters.get("session_class", ""))
     if (version := parameters.get("go_version", GO_VERSIONS[-1])) not in GO_VERSIONS:

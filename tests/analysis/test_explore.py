@@ -167,6 +167,14 @@ def test_a_text_that_is_no_state_is_refused(explorer, text, says):
         explorer.start.changed(text)
 
 
+def test_a_run_refuses_it_before_it_begins(tmp_path, capsys):
+    given = ["--workload", "steady", "--notebook", "explore", "--parameter", "at=design=sieve"]
+    assert main(["run", *given, "--out", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert "at: design 'sieve' is unknown" in error
+    assert error.count("\n") == 1
+
+
 def test_off_the_map_a_state_is_replayed_exactly(explorer):
     state = explorer.start.changed("max_entries=333 ttl=77s")
     assert 333 not in explorer.caps

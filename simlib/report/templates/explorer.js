@@ -4,32 +4,21 @@
 const CELL = { width: 14, height: 10 };
 const [LEFT, BOTTOM, APART] = [62, 40, 5];
 const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
-// Name of the unit, its size, and the smallest value written in it.
-const TIMES = [
-  ["d", 864e11, 3],
-  ["h", 36e11, 1],
-  ["min", 6e10, 1],
-  ["s", 1e9, 1],
-  ["ms", 1e6, 1],
-  ["µs", 1e3, 1],
-  ["ns", 1, 0],
-];
-const MEMORY = [
-  ["GiB", 1024, 1],
-  ["MiB", 1, 1],
-  ["KiB", 1 / 1024, 0],
-];
+// By name of the unit, its size and the smallest value written in it.
+const TIMES = { d: [864e11, 3], h: [36e11, 1], min: [6e10, 1], s: [1e9, 1], ms: [1e6, 1], µs: [1e3, 1], ns: [1, 0] };
+const MEMORY = { GiB: [1024, 1], MiB: [1, 1], KiB: [1 / 1024, 0] };
 // The unit in which the target of each kind is typed, and its size.
 const TYPED = { share: ["%", 0.01], mib: ["MiB", 1], ns: ["µs", 1e3] };
 
-const three = (value) => {
-  const rounded = Number(value.toPrecision(3));
-  return rounded.toLocaleString("en", { maximumFractionDigits: 9, useGrouping: Math.abs(rounded) >= 1e4 });
-};
-const count = (cap) => cap.toLocaleString("en", { useGrouping: cap >= 1e4 });
+const [plain, grouped] = [false, true].map(
+  (useGrouping) => new Intl.NumberFormat("en", { maximumFractionDigits: 9, useGrouping }),
+);
+// Thousands are separated from 10,000 on.
+const count = (value) => (Math.abs(value) < 1e4 ? plain : grouped).format(value);
+const three = (value) => count(Number(value.toPrecision(3)));
 const inUnit = (value, units) => {
   const rounded = (size) => Math.abs(Number((value / size).toPrecision(3)));
-  const [name, size] = units.find(([, each, least]) => rounded(each) >= least);
+  const [name, [size]] = Object.entries(units).find(([, [each, least]]) => rounded(each) >= least);
   return `${three(value / size)} ${name}`;
 };
 const TEXT = {
@@ -110,8 +99,9 @@ class Explorer {
 
   build() {
     const { data } = this;
-    const x = (column) => LEFT + column * CELL.width + (data.caps[column] ? 0 : APART);
-    const y = (row) => (this.rows - 1 - row) * CELL.height + (data.ttls[row] ? APART : 0);
+    // The cells without a bound are the last, and stand apart.
+    const x = (column) => LEFT + column * CELL.width + (column < this.columns - 1 ? 0 : APART);
+    const y = (row) => (this.rows - 1 - row) * CELL.height + (row < this.rows - 1 ? APART : 0);
     Object.assign(this, { x, y });
     const size = { width: CELL.width + 0.3, height: CELL.height + 0.3 };
     this.cells = data.caps.flatMap((_, column) =>
@@ -179,7 +169,7 @@ class Explorer {
       html("summary", {}, "Targets"),
       ...data.measures.flatMap((each) => this.target(each)),
     );
-    this.sliders = [
+    this.movers = [
       this.slider("Cap", "cap", data.caps, capText),
       this.slider("TTL", "ttl", data.ttls, ttlText),
       this.slider("Traffic", "traffic", data.traffic, trafficText),
@@ -187,19 +177,25 @@ class Explorer {
     const made = [
       this.choice("Colour", "measure", Object.keys(labels), (key) => labels[key]),
       this.choice("Design", "design", data.designs, (name) => name),
-      ...this.sliders.map(({ label }) => label),
+      ...this.movers.map(({ label }) => label),
       folded,
     ];
     if (!hooks.replay) return made;
-    const number = (text, name) => {
-      const input = html("input", { type: "number", min: 0, step: name === "cap" ? 1 : "any" });
-      input.onchange = () => input.validity.valid && this.change({ [name]: input.valueAsNumber || 0 });
-      return html("label", {}, html("span", {}, text), input);
-    };
+    const typed = [this.number("Cap exactly, entries", "cap", 1), this.number("TTL exactly, s", "ttl", "any")];
+    this.movers.push(...typed);
     this.keep = html("button", { type: "button" }, "Keep this as a figure");
     this.keep.onclick = () => hooks.keep(this.state);
     this.kept = html("p", { class: "soft", role: "status" });
-    return [...made, number("Any cap, entries", "cap"), number("Any TTL, s", "ttl"), this.keep, this.kept];
+    return [...made, ...typed.map(({ label }) => label), this.keep, this.kept];
+  }
+
+  number(text, name, step) {
+    const input = html("input", { type: "number", min: 0, step });
+    input.onchange = () => input.validity.valid && this.change({ [name]: input.valueAsNumber || 0 });
+    const show = () => {
+      if (document.activeElement !== input) input.value = this.state[name];
+    };
+    return { show, label: html("label", {}, html("span", {}, text), input) };
   }
 
   choice(text, name, options, label) {
@@ -234,11 +230,13 @@ class Explorer {
     if (!parameter) return [];
     const [unit, by] = TYPED[kind];
     const limit = this.state.targets[key];
-    const input = html("input", { type: "number", min: 0, step: "any", placeholder: "none" });
+    // What the parameters of the notebook take.
+    const range = kind === "share" ? { min: 0, max: 100 } : { min: 0.001 };
+    const input = html("input", { type: "number", step: "any", placeholder: "none", ...range });
     if (limit !== null) input.value = Number((limit / by).toPrecision(6));
     input.oninput = () => {
-      const value = input.value === "" ? null : input.valueAsNumber * by;
-      if (input.validity.valid) this.change({ targets: { ...this.state.targets, [key]: value } });
+      if (input.value === "" || !input.validity.valid) return;
+      this.change({ targets: { ...this.state.targets, [key]: input.valueAsNumber * by } });
     };
     return [html("label", {}, html("span", {}, `${label}, at most`), input, unit)];
   }
@@ -251,11 +249,13 @@ class Explorer {
     const values = this.values(state.design, state.traffic, key);
     const step = (value) => bounds.filter((bound) => value >= bound).length;
     this.cells.forEach((cell, place) => {
-      cell.style.fill = values[place] === null ? "" : data.colours[step(values[place])];
+      const colour = values[place] === null ? "" : data.colours[step(values[place])];
+      if (cell.colour !== colour) cell.style.fill = cell.colour = colour;
     });
     const names = [`under ${written(kind, bounds[0])}`, ...bounds.map((bound) => written(kind, bound))];
     const swatch = (n) => html("i", { style: `background: ${data.colours[n]}` });
-    this.legend.replaceChildren(...names.map((name, n) => html("span", {}, swatch(n), name)));
+    const outlined = html("span", {}, html("i", { class: "outlined" }), "every target is met");
+    this.legend.replaceChildren(...names.map((name, n) => html("span", {}, swatch(n), name)), outlined);
     this.region.setAttribute("d", this.outline());
   }
 
@@ -287,8 +287,11 @@ class Explorer {
   }
 
   mark({ cap, ttl }, name, shape) {
-    const [column, row] = [this.data.caps.indexOf(cap), this.data.ttls.indexOf(ttl)];
-    if (column < 0 || row < 0) return [];
+    const place = (known, value) => {
+      const at = known.indexOf(value);
+      return at < 0 ? known.findLastIndex((each) => each && each < value) + 0.5 : at;
+    };
+    const [column, row] = [place(this.data.caps, cap), place(this.data.ttls, ttl)];
     const [x, y] = [this.x(column) + CELL.width / 2, this.y(row) + CELL.height / 2];
     const isLeft = column < this.columns * 0.6;
     const text = { x: x + (isLeft ? 10 : -10), y: y + 4, "text-anchor": isLeft ? "start" : "end", class: "label" };
@@ -321,7 +324,7 @@ class Explorer {
         : "Meets every target.";
     this.verdict.className = `verdict ${here ? (missed.length ? "bad" : "good") : ""}`;
     this.command.textContent = [...data.commands.slice(0, -1), `${data.commands.at(-1)} ${this.options()}`].join("\n");
-    for (const { show } of this.sliders) show();
+    for (const { show } of this.movers) show();
     for (const each of this.curves) this.curve(each);
   }
 
@@ -344,7 +347,7 @@ class Explorer {
     return html("tr", {}, html("th", { scope: "row" }, label), ...cells);
   }
 
-  curve({ along, picture, caption }) {
+  curve({ along, picture, caption, figure }) {
     const { data, state } = this;
     const { label, kind, key } = this.measure;
     const [known, text] = along === "cap" ? [data.caps, capText] : [data.ttls, ttlText];
@@ -356,6 +359,8 @@ class Explorer {
     const dots = all.flatMap((value, n) =>
       value === null ? [] : [[n, 20 + (n * 290) / (known.length - 1), 118 - (100 * value) / most]],
     );
+    // Off the map there is nothing to draw along the other way.
+    figure.hidden = !dots.length;
     const here = dots.filter(([n]) => known[n] === state[along]);
     const end = (at, value, anchor) => svg("text", { x: at, y: 134, "text-anchor": anchor }, text(value));
     picture.replaceChildren(
@@ -365,7 +370,7 @@ class Explorer {
         class: "curve",
       }),
       ...here.map(([, x, y]) => svg("circle", { cx: x, cy: y, r: 5, class: "chosen" })),
-      ...(dots.length ? [svg("text", { x: 20, y: 11 }, written(kind, most))] : []),
+      svg("text", { x: 20, y: 11 }, written(kind, most)),
       end(20, known[0], "start"),
       end(310, known.at(-1), "end"),
     );
