@@ -13,10 +13,11 @@ from simlib.core.numbers import format_count, format_duration
 from simlib.core.units import HOUR, parse_duration
 from simlib.experiments.classes import classes_of, column_of
 from simlib.experiments.replication import LIVE_DESIGNS, Replication
+from simlib.experiments.streams import log_trace, simulation
 from simlib.replay.observe import Observation, Observed, reference, replay
 from simlib.stores.contract import Settings
 from simlib.traces.codes import COUNTERS
-from simlib.traces.files import Log, read_labels, trace_of
+from simlib.traces.files import Log, read_labels
 from simlib.traces.source import log_name
 from simlib.traces.trace import Trace
 from simlib.workloads.churn import Simulation, simulate_all
@@ -138,7 +139,7 @@ def open_experiment(
     `hours`, the limits and the bytes of an entry leave the workload's own where they are 0; a log is taken whole, has
     no limit of its own, and the keys that it has. `counter` leaves only the operations of one counter, `session_class`
     divides the sessions of a log (see `classes_of`). `compiled` engines give the same some 50 times as fast; more than
-    MOST_READABLE operations are left to them anyway.
+    MOST_READABLE operations are left to them anyway. Streams are kept for the next process, see `core.cache`.
 
     Raises InputError for input that cannot be used.
     """
@@ -197,7 +198,7 @@ def _simulated(
     seeds = tuple(range(seed, seed + replications))
     compiled = compiled or Traffic(workload, seed).expected_operations > MOST_READABLE
     simulated = _generated_replication if compiled else _simulated_replication
-    found = tuple(simulated(workload, each, settings) for each in seeds)
+    found = tuple(simulated(workload, each, settings, each == seed) for each in seeds)
     if counter:
         found = tuple(each.only(counter) for each in found)
     for each, replication in zip(seeds, found, strict=True):
@@ -221,13 +222,21 @@ def _simulated(
     )
 
 
-def _simulated_replication(workload: Workload, seed: int, settings: Settings) -> Replication:
-    observed = {(counter, design): Observed(design, settings) for counter in COUNTERS for design in LIVE_DESIGNS}
-    receivers = {counter: [observed[counter, design] for design in LIVE_DESIGNS] for counter in COUNTERS}
-    return _replication(workload, simulate_all(workload, seed, receivers), observed)
+def _simulated_replication(workload: Workload, seed: int, settings: Settings, first: bool) -> Replication:
+    """Simulate with live stores; a kept stream goes to readable stores if it is the first, else to compiled ones."""
+    live: dict[tuple[str, str], Observation] = {}
+
+    def simulate() -> Simulation:
+        observed = {(counter, design): Observed(design, settings) for counter in COUNTERS for design in LIVE_DESIGNS}
+        live.update(observed)
+        receivers = {counter: [observed[counter, design] for design in LIVE_DESIGNS] for counter in COUNTERS}
+        return simulate_all(workload, seed, receivers)
+
+    found = simulation(workload, seed, simulate)
+    return _replication(workload, found, live or _replayed(found.trace, settings, reference if first else replay))
 
 
-def _generated_replication(workload: Workload, seed: int, settings: Settings) -> Replication:
+def _generated_replication(workload: Workload, seed: int, settings: Settings, first: bool) -> Replication:
     found = generate_all(workload, seed)
     return _replication(workload, found, _replayed(found.trace, settings, replay))
 
@@ -249,12 +258,11 @@ def _replayed(
 
 
 def _log(path: Path, settings: Settings, counter: str, session_class: str, compiled: bool) -> Experiment:
-    log = Log(path)
-    trace = trace_of(log)
+    trace = log_trace(path)
     if len(trace) == 0:
         raise InputError(f"{path}: the log holds no rows")
     column = column_of(session_class)
-    labels = read_labels(trace, log, column) if column else None
+    labels = read_labels(trace, Log(path), column) if column else None
     if counter:
         labels = None if labels is None else labels[trace.counter == COUNTERS.index(counter)]
         trace = trace.only(counter)

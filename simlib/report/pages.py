@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from simlib.report.compare import Comparison
 
 RESERVED = ("index.html", "postmortem.md", "appendix.md", "claims.json", "manifest.json", "compare.html", COMPARISON)
-"""The pack's own files and directory, whose names no experiment may have."""
+RESERVED += ("cache", "go")
+"""The pack's own files and directories, and those of `build/`: names that no experiment may have."""
 
 TILE_NAMES = {"out_of_memory": "Out of memory", "lost": "Lost", "cost": "Cost", "setting": "Set this"}
 """The words above each tile."""
