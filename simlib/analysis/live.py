@@ -6,7 +6,7 @@ from simlib.analysis.explore import Explorer
 from simlib.analysis.snapshot import draw, reproduce
 from simlib.analysis.state import State
 from simlib.core.files import whole_file
-from simlib.report.pack import Pack
+from simlib.report.pack import Pack, Shown
 
 NOTE = "Each cell is a store that received the whole stream of the first replication, or of the log."
 
@@ -17,7 +17,7 @@ def show(explorer: Explorer, pack: Pack) -> object:
     pack.explore(data)
     drawn = pack.figure(draw(explorer, explorer.start), "explorer", NOTE)
     if not is_watched():
-        return drawn
+        return Shown(drawn.text, drawn.png, (pack.directory / "explorer.svg").read_text(encoding="utf-8"))
     # Only a notebook in a browser needs widgets.
     from simlib.report.widget import Live
 

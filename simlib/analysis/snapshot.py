@@ -43,10 +43,18 @@ def draw(explorer: Explorer, state: State) -> Drawing:
         ],
         Grid(view.caps, view.ttls, good),
         _marks(view),
-        "Outlined: every target is met at this traffic." if good.any() else "No cap and TTL meets every target.",
+        _note(view, bool(good.any())),
         f"{measure.label.capitalize()}: {measure.text(explorer.replay(state)[measure.key])} at {short(state.point)}",
         table,
     )
+
+
+def _note(explorer: Explorer, some_meet: bool) -> str:
+    """Say what the outline is, and which marked points are of another design than the map."""
+    says = "Outlined: every target is met at this traffic." if some_meet else "No cap and TTL meets every target."
+    design = explorer.start.point.design
+    others = [f"\nThe point {name!r} is of {at.design}." for name, at in explorer.known.items() if at.design != design]
+    return says + "".join(others)
 
 
 def _marks(explorer: Explorer) -> dict[str, tuple[int, int]]:

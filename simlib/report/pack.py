@@ -233,8 +233,9 @@ def _one_of(names: tuple[str, ...], name: str) -> str:
 class Shown:
     """Something for a notebook to show as the value of a cell: a picture, or text."""
 
-    def __init__(self, text: str, png: bytes | None = None):
-        self.text, self.png = text, png
+    def __init__(self, text: str, png: bytes | None = None, svg: str = ""):
+        self.text, self.png, self.svg = text, png, svg
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
-        return {"image/png": self.png, "text/plain": self.text} if self.png else {"text/markdown": self.text}
+        drawn = {"image/svg+xml": self.svg} if self.svg else {}
+        return {**drawn, "image/png": self.png, "text/plain": self.text} if self.png else {"text/markdown": self.text}

@@ -26,6 +26,7 @@ def pack(tmp_path, explorer):
 def test_where_nobody_watches_the_figure_is_shown_and_the_pack_has_the_surfaces(explorer, pack):
     shown = show(explorer, pack)._repr_mimebundle_()
     assert shown["image/png"] == (pack.directory / "explorer.png").read_bytes()
+    assert shown["image/svg+xml"] == (pack.directory / "explorer.svg").read_text(encoding="utf-8")
     found = json.loads((pack.directory / EXPLORER).read_text(encoding="utf-8"))
     assert found == json.loads(json.dumps(explorer.data()))
 

@@ -306,7 +306,9 @@ class Explorer {
     const differ = others.filter(([, { cap, ttl }]) => cap !== first.cap || ttl !== first.ttl);
     this.marks.replaceChildren(
       ...this.mark(first, "today", "today"),
-      ...differ.flatMap(([name, at]) => this.mark(at, name, "advised")),
+      ...differ.flatMap(([name, at]) =>
+        this.mark(at, at.design === first.design ? name : `${name}: ${at.design}`, "advised"),
+      ),
       ...this.mark(state, "", "chosen"),
     );
     const titles = ["", "here", "today", "difference"].map((text) => html("th", { scope: "col" }, text));
@@ -339,7 +341,9 @@ class Explorer {
   line({ key, label, kind }, here, today) {
     const [mine, other, limit] = [here?.[key] ?? null, today[key], this.state.targets[key]];
     const by = mine === null || other === null ? null : mine - other;
-    const differs = by === null ? "" : by ? `${by > 0 ? "+" : "−"}${written(kind, Math.abs(by))}` : "same";
+    // A share of a share would read the same as a difference of two.
+    const size = kind === "share" ? `${three(100 * Math.abs(by))} points` : written(kind, Math.abs(by));
+    const differs = by === null ? "" : by ? `${by > 0 ? "+" : "−"}${size}` : "same";
     const verdict = limit === null || mine === null ? "" : mine <= limit ? "good" : "bad";
     const cells = [here ? written(kind, mine) : "…", written(kind, other), differs].map((text) => html("td", {}, text));
     cells[0].className = verdict;
