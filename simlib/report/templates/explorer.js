@@ -33,6 +33,17 @@ const trafficText = (times) => (times === 1 ? "as today" : `${three(times)} time
 // A half goes to the even number, as in the commands that this is for.
 const whole = (value) => (value % 1 === 0.5 ? 2 * Math.round(value / 2) : Math.round(value));
 
+// The place of a value among ascending ones, of which the last is none; beside them that of the next smaller.
+function placeOf(values, value) {
+  const at = values.indexOf(value);
+  return at < 0
+    ? Math.max(
+        values.findLastIndex((each) => each && each < value),
+        0,
+      )
+    : at;
+}
+
 // A negative number repeats the value before it that number of times.
 function unpacked(packed) {
   const values = [];
@@ -144,7 +155,6 @@ class Explorer {
 
   axes() {
     const { caps, ttls } = this.data;
-    const middle = LEFT + (this.columns * CELL.width) / 2;
     const [across, up] = [Math.ceil(this.columns / 7), Math.ceil(this.rows / 9)];
     const under = (at, text, anchor = "middle") => svg("text", { ...at, "text-anchor": anchor }, text);
     const named = (values, every) =>
@@ -156,19 +166,14 @@ class Explorer {
       ...named(ttls, up).map(([ttl, n]) =>
         under({ x: LEFT - 5, y: this.y(n) + CELL.height - 1 }, ttl ? ttlText(ttl) : "none", "end"),
       ),
-      under({ x: middle, y: this.height - 8 }, "cap, entries (TTL upwards)"),
+      under({ x: LEFT + (this.columns * CELL.width) / 2, y: this.height - 8 }, "cap, entries (TTL upwards)"),
     ];
   }
 
   controls() {
     const { data, hooks } = this;
     const labels = Object.fromEntries(data.measures.map(({ key, label }) => [key, label]));
-    const folded = html(
-      "details",
-      {},
-      html("summary", {}, "Targets"),
-      ...data.measures.flatMap((each) => this.target(each)),
-    );
+    const targets = data.measures.flatMap((each) => this.target(each));
     this.movers = [
       this.slider("Cap", "cap", data.caps, capText),
       this.slider("TTL", "ttl", data.ttls, ttlText),
@@ -178,7 +183,7 @@ class Explorer {
       this.choice("Colour", "measure", Object.keys(labels), (key) => labels[key]),
       this.choice("Design", "design", data.designs, (name) => name),
       ...this.movers.map(({ label }) => label),
-      folded,
+      html("details", {}, html("summary", {}, "Targets"), ...targets),
     ];
     if (!hooks.replay) return made;
     const typed = [this.number("Cap exactly, entries", "cap", 1), this.number("TTL exactly, s", "ttl", "any")];
@@ -210,16 +215,8 @@ class Explorer {
     const output = html("output");
     input.oninput = () => this.change({ [name]: values[input.valueAsNumber] });
     const show = () => {
-      // Beside the map it stands at the next smaller value.
       const value = this.state[name];
-      const at = values.indexOf(value);
-      input.value =
-        at < 0
-          ? Math.max(
-              values.findLastIndex((each) => each && each < value),
-              0,
-            )
-          : at;
+      input.value = placeOf(values, value);
       output.textContent = write(value);
       input.setAttribute("aria-valuetext", write(value));
     };
@@ -287,10 +284,8 @@ class Explorer {
   }
 
   mark({ cap, ttl }, name, shape) {
-    const place = (known, value) => {
-      const at = known.indexOf(value);
-      return at < 0 ? known.findLastIndex((each) => each && each < value) + 0.5 : at;
-    };
+    // Beside the map a point stands between two cells.
+    const place = (known, value) => placeOf(known, value) + (known.includes(value) ? 0 : 0.5);
     const [column, row] = [place(this.data.caps, cap), place(this.data.ttls, ttl)];
     const [x, y] = [this.x(column) + CELL.width / 2, this.y(row) + CELL.height / 2];
     const isLeft = column < this.columns * 0.6;
@@ -318,16 +313,23 @@ class Explorer {
       html("thead", {}, html("tr", {}, ...titles)),
       html("tbody", {}, ...data.measures.map((measure) => this.line(measure, here, today))),
     );
-    const missed = here ? this.misses(here, state.cap, state.ttl) : [];
-    this.verdict.textContent = !here
-      ? "The kernel replays this point …"
-      : missed.length
-        ? `Misses ${missed.length === 1 ? "a target" : `${missed.length} targets`}: ${missed.join("; ")}.`
-        : "Meets every target.";
-    this.verdict.className = `verdict ${here ? (missed.length ? "bad" : "good") : ""}`;
+    this.judge(here);
     this.command.textContent = [...data.commands.slice(0, -1), `${data.commands.at(-1)} ${this.options()}`].join("\n");
     for (const { show } of this.movers) show();
     for (const each of this.curves) this.curve(each);
+  }
+
+  judge(here) {
+    const { state } = this;
+    // Nothing is known of a miniature that is too small.
+    const known = here && here[this.data.measures[0].key] !== null;
+    const missed = known ? this.misses(here, state.cap, state.ttl) : [];
+    let text = missed.length === 1 ? "Misses a target" : `Misses ${missed.length} targets`;
+    if (!here) text = "The kernel replays this point …";
+    else if (!known) text = "Too few entries to simulate that traffic.";
+    else text = missed.length ? `${text}: ${missed.join("; ")}.` : "Meets every target.";
+    this.verdict.textContent = text;
+    this.verdict.className = `verdict ${known ? (missed.length ? "bad" : "good") : ""}`;
   }
 
   options() {
@@ -392,11 +394,7 @@ class Explorer {
   }
 
   move(across, up) {
-    const moved = (values, value, by) => {
-      const at =
-        values.indexOf(value) < 0 ? values.findLastIndex((each) => each && each < value) : values.indexOf(value);
-      return values[Math.min(Math.max(at + by, 0), values.length - 1)];
-    };
+    const moved = (values, value, by) => values[Math.min(Math.max(placeOf(values, value) + by, 0), values.length - 1)];
     const { caps, ttls } = this.data;
     this.change({ cap: moved(caps, this.state.cap, across), ttl: moved(ttls, this.state.ttl, up) });
   }
@@ -408,9 +406,7 @@ class Explorer {
   }
 }
 
-export function mount(root, data, hooks) {
-  return new Explorer(root, data, hooks);
-}
+export const mount = (root, data, hooks) => new Explorer(root, data, hooks);
 
 function render({ model, el }) {
   const root = html("div", { class: "explorer" });
