@@ -29,6 +29,21 @@ def duration(text: str) -> int:
     return ns
 
 
+def moment(text: str) -> tuple[bool, int]:
+    """Read a date, or a duration after a start: whether it is a date, and ns since 1970 or from the start."""
+    import pyarrow as pa
+
+    from simlib.traces.times import Clock
+
+    clock = Clock()
+    try:
+        # Digits alone are no date: without a unit they are refused as a duration.
+        (at,) = clock.parse(pa.array([text])).tolist() if re.search(r"\d[-/:]\d", text) else [None]
+        return (True, at) if clock.is_date else (False, max(duration(text), 0))
+    except ValueError:
+        return _refuse(f"{text[:60]!r} is neither a date, such as 2026-02-10T08:00:00Z, nor a time such as 30m")
+
+
 def durations(text: str) -> list[int]:
     """Read durations with their units separated by commas, in ns."""
     return [duration(part) for part in text.split(",")]

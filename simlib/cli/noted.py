@@ -39,6 +39,11 @@ class NotedStream:
         return self._times[-1] - self._times[0]
 
     @property
+    def ends(self) -> int:
+        """The time of the last row, ns."""
+        return self._times[-1]
+
+    @property
     def key_length(self) -> float:
         """The mean bytes of a session's id, among the sessions of the first chunk."""
         return self._key_length

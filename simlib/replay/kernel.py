@@ -46,7 +46,7 @@ assert len(TOTALS) == DELETED_COUNTS
 
 NEVER = np.iinfo(np.int64).max
 
-_, PERIODIC, LISTS, STALE_ONLY, REFUSES = map(int, Mode)
+_, PERIODIC, LISTS, STALE_ONLY, REFUSES, LISTS_AND_REFUSES = map(int, Mode)
 
 
 @njit
@@ -145,7 +145,8 @@ def advance(
     keep = min(keep, over)
     overflows_at = NEVER if mode == PERIODIC else max_entries
     stale_after = ttl if ttl > 0 else NEVER
-    expiring, only_stale, by_id = ttl > 0 and mode <= LISTS, mode >= STALE_ONLY, mode <= PERIODIC
+    listing = mode in (LISTS, LISTS_AND_REFUSES)
+    expiring, only_stale, by_id = ttl > 0 and (mode <= LISTS or listing), mode >= STALE_ONLY, mode <= PERIODIC
     ticks_in = prune_every - increments % prune_every
     creates, free, fresh = state[CREATES], uint32(state[FREE]), uint32(state[FRESH])
     # As in `stores.bounded`: of several entries last seen at the oldest instant, the heap gives the first by id.
@@ -171,11 +172,10 @@ def advance(
         making_room, refused = False, False
         if mode >= LISTS and not what & IS_DELETE and size:
             idle = now - nodes[nodes[0].newer].seen
-            if mode == LISTS:
+            wanting = mode >= REFUSES and not node and size >= max_entries
+            if listing or wanting:
                 making_room = idle > stale_after
-            elif mode == REFUSES and not node and size >= max_entries:
-                making_room = idle > stale_after
-                refused = not making_room
+                refused = wanting and not making_room
         if refused:
             increments += 1
             state[OVERFLOW_COUNTS] += 1

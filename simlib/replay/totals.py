@@ -165,10 +165,14 @@ def stream_totals(stream: Stream, specs: Sequence[Spec], max_awaiting: int = MAX
 
 
 def totals_at(stream: Stream, spec: Spec, instant: int, max_awaiting: int = MAX_AWAITING) -> tuple[Totals, Totals]:
-    """The ledger of one compiled store over a stream, and of what came from an instant (ns) on.
+    """The ledger of one store over a stream, and of what came from an instant (ns) on.
 
-    The second has the sizes of the first. One pass, or those of `stream_totals` where not all can be awaited.
+    The second has the sizes of the first. An eviction before the instant is false there if its session came back after
+    it. One pass, or those of `stream_totals` where not all can be awaited or the store takes no chunks.
     """
+    if chunked_rule(spec) is None:
+        (earlier,), (all_of_it,) = (stream_totals(each, [spec]) for each in (_until(stream, instant), stream))
+        return _from_on(all_of_it, earlier)
     store, before = StreamedStore(spec, max_awaiting), None
     for chunk in stream():
         if before is None and chunk.time.size and chunk.time[-1] >= instant:
@@ -180,7 +184,12 @@ def totals_at(stream: Stream, spec: Spec, instant: int, max_awaiting: int = MAX_
     whole = store.totals()
     before = before or whole
     if store.store.awaiting.parts > 1:
-        (whole,), (before,) = (stream_totals(each, [spec], max_awaiting) for each in (stream, _until(stream, instant)))
+        (before,), (whole,) = (stream_totals(each, [spec], max_awaiting) for each in (_until(stream, instant), stream))
+    return _from_on(whole, before)
+
+
+def _from_on(whole: Totals, before: Totals) -> tuple[Totals, Totals]:
+    """Return the ledger of a stream, and that without what a beginning of it counted."""
     counted = {field.name for field in fields(Totals)} - {"peak_entries", "final_entries", "final_count_sum"}
     return whole, replace(whole, **{name: getattr(whole, name) - getattr(before, name) for name in counted})
 

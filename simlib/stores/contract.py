@@ -123,10 +123,11 @@ class Mode(IntEnum):
     `PERIODIC`: a prune every `prune_every`-th increment only. `LISTS`: before the increment those idle for longer than
     the TTL leave, after it those over the cap. `STALE_ONLY`: as `LISTS`, but only those idle for longer than the TTL
     leave, and only while the store is over its cap. `REFUSES`: a new session that finds the store full evicts one that
-    is idle for longer than the TTL, or else adds to a shared counter.
+    is idle for longer than the TTL, or else adds to a shared counter. `LISTS_AND_REFUSES`: before the increment those
+    idle for longer than the TTL leave; a new session that then finds the store full adds to a shared counter.
     """
 
-    PRUNES, PERIODIC, LISTS, STALE_ONLY, REFUSES = range(5)
+    PRUNES, PERIODIC, LISTS, STALE_ONLY, REFUSES, LISTS_AND_REFUSES = range(6)
 
 
 class RecencyRule(NamedTuple):

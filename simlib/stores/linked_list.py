@@ -8,11 +8,14 @@ Source: jellydator/ttlcache v3; hashicorp/golang-lru.
 from collections import OrderedDict
 
 from simlib.core.units import MAX_NS
-from simlib.stores.contract import MISSING, NOTHING, REMOVED, Design, Mode, RecencyRule, Settings
+from simlib.stores.contract import MISSING, NOTHING, Design, Mode, RecencyRule, Settings, Steps
 
 
 class LinkedListStore:
     """An increment is O(1), and O(1) more for each entry that leaves."""
+
+    lists = 1
+    """The number of lists that an entry stands in; an increment moves it within one."""
 
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or Settings()
@@ -35,12 +38,12 @@ class LinkedListStore:
         count = self._touch(session, now)
         looks += self._after(now)
         evicted = len(self.evicted) - evicted
-        self.steps.append((looks + (count > 1), looks, 1 + evicted))
+        self.steps.append((looks + (count > 1), looks, (self.lists if count == 1 else 1) + self.lists * evicted))
         return count
 
     def delete(self, session: str) -> int:
         entry = self._entries.pop(session, None)
-        self.steps.append(REMOVED if entry else NOTHING)
+        self.steps.append(Steps(1, 0, self.lists) if entry else NOTHING)
         return entry[0] if entry else 0
 
     def snapshot(self) -> dict[str, int]:

@@ -81,6 +81,39 @@ def test_replay_takes_one_counter_and_any_design(capsys, log):
     assert (unbounded["creates"], unbounded["deletes_hit"], unbounded["max_entries"]) == (3, 1, None)
 
 
+@pytest.mark.parametrize("design", ["bounded", "aged"])
+@pytest.mark.parametrize("since", ["10m", "2026-02-10T08:10:00Z", "2026-02-10 09:10:00+01:00"])
+def test_replay_counts_from_an_instant_on_in_a_store_that_is_not_empty(capsys, tmp_path, design, since):
+    log, day = tmp_path / "log.csv", "2026-02-10T08:"
+    rows = [("00:00", "a"), ("00:01", "b"), ("10:00", "a"), ("10:00", "c"), ("10:02", "d")]
+    log.write_text("time,session\n" + "".join(f"{day}{at}Z,{name}\n" for at, name in rows))
+    call = ["replay", str(log), "--design", design, "--max-entries", "2", "--count-from", since]
+    assert main([*call, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    # a is there already; c takes the place of b, and d that of a.
+    assert (found["increments"], found["creates"], found["cap_evictions"]) == (3, 2, 2)
+    assert main(call) == 0
+    assert "3 increments and 0 deletes in 2 s." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("since", "reason"),
+    [
+        ("11m", "log.csv: no row of no_client comes at --count-from or after it"),
+        ("2026-02-31", "'2026-02-31' is neither a date, such as 2026-02-10T08:00:00Z, nor a time such as 30m"),
+        ("30", "'30' has no unit"),
+    ],
+)
+def test_a_beginning_that_will_not_do_is_refused_in_one_line(capsys, tmp_path, since, reason):
+    (tmp_path / "log.csv").write_text("time,session\n0,a\n600,b\n")
+    try:
+        status = main(["replay", str(tmp_path / "log.csv"), "--count-from", since])
+    except SystemExit as ended:
+        status = ended.code
+    assert status == 2
+    assert reason in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_simulate_writes_a_trace_that_replay_reads(capsys, tmp_path):
     for ending in ("csv", "csv.gz", "jsonl", "parquet"):
         status, _, err = run(

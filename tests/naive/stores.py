@@ -201,6 +201,36 @@ class StaleOnlyRefuse(Overflow):
         return super().apply(session, now)
 
 
+class Refuse(Overflow):
+    has_ttl = True
+
+    def apply(self, session, now):
+        while self.entries and self.idle_too_long(self.least_recently_touched(), now):
+            self.evict("ttl", self.least_recently_touched())
+        return super().apply(session, now)
+
+
+class Aged(Unbounded):
+    """When each session's entry was created, beside the entries."""
+
+    has_ttl = True
+
+    def __init__(self, *settings):
+        super().__init__(*settings)
+        self.created_at = {}
+
+    def apply(self, session, now):
+        for each in list(self.entries):
+            if self.ttl > 0 and now - self.created_at[each] > self.ttl:
+                self.evict("ttl", each)
+        if session not in self.entries:
+            self.created_at[session] = now
+        count = self.touch(session, now)
+        while self.is_over():
+            self.evict("cap", self.least_recently_touched())
+        return count
+
+
 class TwoGenerations(Unbounded):
     """The names of the sessions in each generation beside the entries, which keep what the ledger asks for."""
 
@@ -312,6 +342,8 @@ NAIVE = {
     "overflow": Overflow,
     "stale_only": StaleOnly,
     "stale_only_refuse": StaleOnlyRefuse,
+    "refuse": Refuse,
+    "aged": Aged,
     "two_generations": TwoGenerations,
     "sieve": Sieve,
     "space_saving": SpaceSaving,
