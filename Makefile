@@ -20,7 +20,7 @@ help: ## explain every target
 	@echo "  PROFILE=ci|full   size of the runs (default full)       make run PROFILE=ci"
 	@echo "  TRACE=FILE        an event log instead of the workloads  make run TRACE=events.csv.gz"
 	@echo "  OUT=DIR           where the pack goes (default build)"
-	@echo "  ARGS='...'        further options of 'python -m simlib run'"
+	@echo "  ARGS='...'        further options of 'python -m simlib run', or of JupyterLab"
 	@echo "  PYTHON=python3.12 the interpreter to build .venv with (3.11 or newer)"
 
 $(READY): requirements.lock pyproject.toml
@@ -46,7 +46,7 @@ lint: $(READY) ## check style, imports and types
 	$(BIN)/mypy
 
 lab: $(READY) ## open JupyterLab on the notebooks
-	$(BIN)/python -m jupyterlab --notebook-dir=. --LabApp.default_url=/lab/tree/notebooks
+	$(BIN)/python -m simlib.report.lab $(ARGS)
 
 calibrate: $(READY) ## measure the Go program on several Go versions and refit data/calibration/ (some 20 min)
 	$(BIN)/python -m simlib.calibration.calibrate

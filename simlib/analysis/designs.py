@@ -13,6 +13,7 @@ import pandas as pd
 from simlib.analysis.prune import PruneCost
 from simlib.calibration.golang import SOURCE
 from simlib.core.numbers import format_number
+from simlib.core.progress import progress
 from simlib.core.statistics import Estimate, estimate
 from simlib.core.units import HOUR
 from simlib.experiments.experiment import Experiment
@@ -127,7 +128,7 @@ class Designs:
     def replications(self) -> list[dict[str, Outcome]]:
         """The outcome of each design in each replication."""
         traces = [each.counters[self.experiment.counter] for each in self.experiment.replications]
-        return [outcomes(trace, self.experiment.settings, self.footprint) for trace in traces]
+        return [outcomes(trace, self.experiment.settings, self.footprint) for trace in progress(traces, "replications")]
 
     @cached_property
     def prune(self) -> PruneCost:

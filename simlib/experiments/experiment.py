@@ -10,6 +10,7 @@ from pathlib import Path
 
 from simlib.core.errors import InputError, quoted
 from simlib.core.numbers import format_count, format_duration
+from simlib.core.progress import progress
 from simlib.core.units import HOUR, parse_duration
 from simlib.experiments.classes import classes_of, column_of
 from simlib.experiments.replication import LIVE_DESIGNS, Replication
@@ -198,7 +199,7 @@ def _simulated(
     seeds = tuple(range(seed, seed + replications))
     compiled = compiled or Traffic(workload, seed).expected_operations > MOST_READABLE
     simulated = _generated_replication if compiled else _simulated_replication
-    found = tuple(simulated(workload, each, settings, each == seed) for each in seeds)
+    found = tuple(simulated(workload, each, settings, each == seed) for each in progress(seeds, "replications"))
     if counter:
         found = tuple(each.only(counter) for each in found)
     for each, replication in zip(seeds, found, strict=True):
