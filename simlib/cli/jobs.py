@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from simlib.cli.arguments import duration
+from simlib.cli.copies import COPIES
 from simlib.cli.entry_options import entry_parameters
 from simlib.cli.log_options import read_log
 from simlib.cli.measured_options import check_measured_options, measured_file
@@ -34,9 +35,6 @@ OF_WORKLOADS = ("seed", "replications", "hours")
 
 KINDS = ("workload", "trace")
 """Parameters that choose a case; what compares cases takes lists of them, named in the plural."""
-
-COPIES = ".logs"
-"""The folder of copies of files that only options can read."""
 
 
 class Subject(NamedTuple):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simlib.cli.arguments import positive
+from simlib.cli.copies import remove_unused
 from simlib.cli.entry_options import add_entry_options
 from simlib.cli.log_options import add_log_options
 from simlib.cli.measured_options import add_measured_options
@@ -99,6 +100,7 @@ def _run(options: argparse.Namespace) -> int:
                 show(summary(found[0]))
             if more:
                 show(f"{index} shows this; {more} more runs go on\n")
+        remove_unused(out)
     for line in other_verdicts(found[1:]):
         print(line)
     failed = [result for result in results if result.error]
