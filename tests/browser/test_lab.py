@@ -31,7 +31,7 @@ def lab(tmp_path_factory):
     folder = tmp_path_factory.mktemp("lab")
     (folder / "notebooks").mkdir()
     for name in notebook_names():
-        notebook = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
+        notebook = papermill.iorw.load_notebook_node(str(ROOT / "notebooks" / f"{name}.ipynb"))
         wanted = {**SMALL, "out": str(folder / "build" / name)}
         known = next(cell.source for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
         wanted = {each: value for each, value in wanted.items() if re.search(rf"^{each}\b", known, re.M)}

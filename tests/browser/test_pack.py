@@ -3,7 +3,7 @@
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from tests.browser.packs import HOSTILE, once, run, write_hostile_log
+from tests.browser.packs import once, run, write_hostile_log
 
 SCREENS = {"desk": {"width": 1200, "height": 800}, "phone": {"width": 390, "height": 844}}
 
@@ -116,7 +116,7 @@ def test_ids_that_mean_harm_stay_text(browser, hostile_pack):
     assert page.evaluate("window.harmed") is None
     assert page.locator("img[src=x], [onclick]").count() == 0
     text = page.inner_text("body")
-    assert HOSTILE[0] in text
+    assert "<img src=x" in text
     assert not set("\u202e\x1b") & set(text)
     assert faults == []
     page.close()
