@@ -8,7 +8,7 @@ import nbformat
 import papermill
 import pytest
 
-from simlib.report.notebooks import notebook_names
+from simlib.report.notebooks import EXPLORE, notebook_names
 from tests.paths import ROOT
 
 SMALL = {"workload": "steady", "replications": 2, "hours": 3.5}
@@ -64,5 +64,16 @@ def test_the_notebook_runs_from_top_to_bottom(browser, lab, name):
     wide = page.evaluate("""[...document.querySelectorAll(".jp-OutputArea-output img, .jp-OutputArea-output svg")]
         .filter((each) => each.getBoundingClientRect().width > each.closest(".jp-OutputArea").clientWidth).length""")
     assert wide == 0
+    if name == EXPLORE:
+        explorer = page.locator(".jp-OutputArea-output").filter(has=page.get_by_role("application"))
+        point = explorer.locator("table caption")
+        before = point.inner_text()
+        explorer.get_by_role("slider", name="TTL").press("ArrowLeft")
+        assert point.inner_text() != before
+        number = explorer.get_by_label("Any cap, entries")
+        number.fill("77")
+        number.press("Enter")
+        page.wait_for_function("document.body.innerText.includes('77 entries')")
+        explorer.get_by_text("Meets every target").or_(explorer.get_by_text("Misses")).wait_for()
     assert faults == []
     page.close()

@@ -89,6 +89,24 @@ def test_the_first_screen_leads_with_the_verdict_and_shows_the_heap_chart(browse
     page.close()
 
 
+@pytest.mark.parametrize("screen", SCREENS)
+def test_the_explorer_answers_keys_and_sliders_without_a_kernel(browser, pack, screen):
+    page, faults = opened(browser, pack, screen)
+    unfold(page)
+    explorer = page.locator(".explorer").first
+    explorer.scroll_into_view_if_needed()
+    point = explorer.locator("table caption")
+    before = point.inner_text()
+    explorer.get_by_role("application").press("ArrowLeft")
+    moved = point.inner_text()
+    explorer.get_by_role("slider", name="TTL").press("ArrowLeft")
+    assert len({before, moved, point.inner_text()}) == 3
+    assert explorer.locator("tbody tr").count() > 4
+    assert page.evaluate("document.documentElement.scrollWidth") <= SCREENS[screen]["width"]
+    assert faults == []
+    page.close()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_meets_wcag_aa(browser, pack, scheme):
     page, _ = opened(browser, pack, color_scheme=scheme)
