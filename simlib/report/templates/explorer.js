@@ -409,7 +409,9 @@ class Explorer {
 export const mount = (root, data, hooks) => new Explorer(root, data, hooks);
 
 function render({ model, el }) {
-  const root = html("div", { class: "explorer" });
+  // JupyterLab would take the arrow keys for its shortcuts, and with any key the focus for its active cell.
+  const root = html("div", { class: "explorer", "data-lm-suppress-shortcuts": "true" });
+  root.onkeydown = (event) => event.stopPropagation();
   el.append(root);
   const shown = mount(root, model.get("data"), {
     state: model.get("state"),
