@@ -55,7 +55,7 @@ def test_the_notebook_runs_from_top_to_bottom(browser, lab, name):
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.goto(f"{lab}/lab/tree/notebooks/{name}.ipynb?token=token&reset")
     page.wait_for_function("window.jupyterapp?.shell?.currentWidget?.context", timeout=120_000)
-    page.set_default_timeout(300_000)
+    page.set_default_timeout(120_000)
     for source, count, outputs in page.evaluate(RUN_ALL):
         assert count, source
         kinds = [(each["output_type"], each.get("name")) for each in outputs]
@@ -70,7 +70,7 @@ def test_the_notebook_runs_from_top_to_bottom(browser, lab, name):
         before = point.inner_text()
         explorer.get_by_role("slider", name="TTL").press("ArrowLeft")
         assert point.inner_text() != before
-        number = explorer.get_by_label("Any cap, entries")
+        number = explorer.get_by_label("Cap exactly, entries")
         number.fill("77")
         number.press("Enter")
         page.wait_for_function("document.body.innerText.includes('77 entries')")
