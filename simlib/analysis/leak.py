@@ -9,7 +9,7 @@ from functools import cached_property
 from simlib.analysis.growth import gain
 from simlib.analysis.measured import Beside
 from simlib.analysis.memory import Memory
-from simlib.core.numbers import format_count, format_duration, format_memory, format_number
+from simlib.core.numbers import format_count, format_duration, format_memory
 from simlib.core.units import HOUR
 from simlib.experiments.experiment import describe_bounds
 from simlib.experiments.replication import LIVE_DESIGNS
@@ -123,7 +123,7 @@ class Leak:
         """Show why a map needs a cap, by numbers; empty where nothing grows."""
         if not self.grows:
             return ""
-        entries = format_number(self.memory.growth.final)
+        entries = format_count(round(self.memory.growth.final))
         return (
             f"Cap: without one the {self.maps} held {entries} entries after {self._lasts()}; "
             f"bounded, a store held at most {self._most()}."

@@ -158,10 +158,15 @@ class Overview:
         return (worst.name, worst.texts["lost_count_share"]) if worst else None
 
     def lesson(self) -> str:
-        """Say why to test at scale, with the shares that show it; empty where no store is ever sorted."""
+        """Say why to test at scale, with the numbers that show it."""
         stalled = [row for row in self.rows if row.stalled > 0]
         if not stalled:
-            return ""
+            known = [row for row in self.rows if row.mean("cliff_traffic") > 0]
+            first = min(known, key=lambda row: row.mean("cliff_traffic"), default=None)
+            more = "at more, one may be"
+            if first:
+                more = f"at {first.texts['cliff_traffic']} the traffic of {first.name}, some new sessions sort one"
+            return f"Test at scale: at this traffic no full store is sorted; {more}."
         shown = dict.fromkeys((stalled[0].name, max(stalled, key=lambda row: row.stalled).name))
         shares = " and ".join(
             f"{format_percent(row.stalled)} of the increments of {row.name}" for row in stalled if row.name in shown

@@ -113,7 +113,7 @@ def test_words_stand_where_there_is_no_number(tmp_path):
         assert missing == {m.name: texts[m.name] for m in MEASURES if np.isnan(numbers[m.name])}
         assert not {"inf", "nan", "NaN"} & set(overview.table().iloc[0])
         assert overview.answer().endswith("The cap is not reached, and no counts are lost.")
-        assert overview.lesson() == ""
+        assert overview.lesson() == "Test at scale: at this traffic no full store is sorted; at more, one may be."
 
 
 def test_the_table_has_a_column_a_measure_and_the_file_its_interval(overview):
@@ -183,7 +183,10 @@ def test_the_lesson_is_the_share_of_increments_that_sort_a_full_store(overview):
     ]
     lesson = replace(overview, rows=tuple(rows)).lesson()
     assert lesson.endswith("within 25 % of the increments of b and 50 % of the increments of c.")
-    assert replace(overview, rows=(rows[0],)).lesson() == ""
+    assert replace(overview, rows=(rows[0],)).lesson() == (
+        "Test at scale: at this traffic no full store is sorted; at 0.213 times the traffic of a, some new sessions "
+        "sort one."
+    )
 
 
 def test_where_the_history_ties_sessions_no_cliff_is_estimated(tmp_path):
