@@ -12,7 +12,7 @@ BIN   := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint lab calibrate peers bench lock strip goldens clean
+.PHONY: help run test fuzz lint lab calibrate peers bench lock strip goldens clean
 
 help: ## explain every target
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ run: $(READY) ## run every notebook on every workload (or on TRACE=FILE) and exp
 
 test: $(READY) ## run the tests, on every core
 	$(BIN)/python -m pytest --numprocesses logical --dist worksteal $(ARGS)
+
+fuzz: $(READY) ## try damaged logs, patterns, durations and workloads, new ones each time (some 20 min)
+	$(BIN)/python -m pytest --numprocesses logical --hypothesis-profile fuzz tests/test_fuzz.py $(ARGS)
 
 lint: $(READY) ## check style, imports and types
 	$(BIN)/ruff check .

@@ -155,7 +155,7 @@ def stream_totals(stream: Stream, specs: Sequence[Spec], max_awaiting: int = MAX
             )
             todo.append((at, store.store.awaiting, parts))
     if not all(in_chunks):
-        trace = _gathered(stream)
+        trace = gathered(stream)
         only = {counter: trace.only(counter) for counter in COUNTERS}
         for at, spec in enumerate(specs):
             if not in_chunks[at]:
@@ -215,7 +215,7 @@ def _apply(stream: Stream, stores: Sequence[StreamedStore]) -> None:
             store.apply(chunk)
 
 
-def _gathered(stream: Stream) -> Trace:
+def gathered(stream: Stream) -> Trace:
     """Read a whole stream into memory."""
     times, codes, ids = [np.empty(0, np.int64)], [np.empty(0, np.uint8)], []
     for chunk in stream():

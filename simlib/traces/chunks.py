@@ -124,7 +124,7 @@ def _decimal(sessions: np.ndarray, words: np.ndarray) -> pa.Array:
     ids = pa.array(sessions).cast(pa.string())
     if not words.any():
         return ids
-    return pa.array([(None, MISSING, "")[word] or text for word, text in zip(words, ids.to_pylist(), strict=True)])
+    return pa.array([(text, MISSING, "")[word] for word, text in zip(words, ids.to_pylist(), strict=True)])
 
 
 def _named(time: np.ndarray, column: pa.Array, op: np.ndarray, code: np.ndarray) -> Chunk:

@@ -14,6 +14,7 @@ from simlib.traces.cells import WANTED, shortened
 from simlib.traces.delimited import ROWS
 from simlib.traces.mapping import Fields, Raw
 from simlib.traces.notes import Notes
+from simlib.traces.pages import check_pages
 from simlib.traces.source import Advance
 
 MAGIC = b"PAR1"
@@ -40,6 +41,7 @@ class Parquet:
                 _check_type(role, name, self._types[name])
         first, size = 1, self._path.stat().st_size
         with _opened(self._path) as file:
+            check_pages(self._path)
             rows = max(file.metadata.num_rows, 1)
             for batch in file.iter_batches(batch_size=ROWS, columns=sorted(wanted), use_threads=False):
                 columns = {role: _column(batch, names) for role, names in fields.items()}

@@ -1,9 +1,15 @@
 """Public reports and logs at the bytes and limits that their people give: what was answered is what happened."""
 
+import numpy as np
 import pytest
 
 from simlib.analysis.memory import Memory
+from simlib.core.units import HOUR, MINUTE
 from simlib.experiments.experiment import open_experiment
+from simlib.experiments.sweep import workload_totals
+from simlib.stores.contract import Settings
+from simlib.workloads.generator import Traffic, generate_all
+from simlib.workloads.schema import load_workload
 from tests.paths import CASES
 
 WORKLOADS, LOGS = CASES / "workloads", CASES / "logs"
@@ -59,3 +65,37 @@ def test_without_a_limit_there_is_growth_and_no_time():
     found = memory(trace=str(LOGS / "haproxy_ip.csv.gz"))
     assert not found.oom.finite
     assert found.oom.growth.mean > 30
+
+
+@there
+def test_connections_that_close_stay_as_many_and_those_that_are_lost_grow():
+    # 300 connections a second of some 50 s, so 15 000 at a time; one in two hundred is never removed.
+    experiment = open_experiment(str(WORKLOADS / "ws_sessions.yaml"), compiled=True)
+    entries = experiment.first.entries_by_class("unbounded", np.array([10, 20, 30]) * MINUTE)
+    assert entries["closed"].tolist() == pytest.approx([14_925] * 3, rel=0.03)
+    assert entries["lost"].tolist() == pytest.approx([900, 1800, 2700], rel=0.1)
+
+
+@there
+def test_regulars_of_a_rate_limiter_lose_four_in_five_of_their_repeat_calls():
+    workload = load_workload(WORKLOADS / "ip_limiter.yaml")
+    (totals,) = workload_totals(workload, 1, [("bounded", Settings())])
+    trace, kind_of, _ = generate_all(workload, 1, third_map=False)
+    regular = kind_of[trace.session] == 0
+    repeats = regular.sum() - (kind_of == 0).sum()
+    assert (totals["no_client"].false_evictions, repeats) == (56_763, 72_101)
+
+
+@there
+def test_sessions_of_weeks_take_no_more_room_than_those_of_hours():
+    workload = load_workload(WORKLOADS / "stay_series.yaml")
+    assert workload.duration == 300 * HOUR
+    room = []
+    for hours in (20, 60):
+        traffic = Traffic(workload.lasting(hours * HOUR), 1)
+        operations = sum(chunk.time.size for chunk in traffic.until())
+        sessions = 100 * hours
+        room.append((traffic._times.nbytes + traffic._whats.nbytes + traffic._parked.nbytes) / sessions)
+    assert operations > 10**7
+    # 64 operations of 16 bytes are made ahead of each session, and blocks of as many are kept for each slice of time.
+    assert room[1] < max(room[0], 4096)

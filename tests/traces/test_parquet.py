@@ -7,6 +7,8 @@ import pytest
 
 from simlib.core.errors import InputError
 from simlib.core.units import SECOND
+from simlib.replay.totals import gathered
+from simlib.traces.chunks import open_stream
 from simlib.traces.files import Log, read_labels, read_trace, write_trace
 from simlib.traces.mapping import How
 from simlib.traces.writing import window_of, write_parquet
@@ -70,6 +72,14 @@ def test_a_parquet_file_without_a_column_is_refused(tmp_path, missing):
     assert f"no column '{missing}'" in refused(tmp_path / "log.parquet")
 
 
+def in_chunks(path):
+    """The digest of a file that is read in chunks, or the message that refuses it."""
+    try:
+        return gathered(open_stream(path)).digest
+    except InputError as error:
+        return str(error)
+
+
 @pytest.mark.parametrize("writer", ["ours", "plain", "dictionary"])
 def test_a_parquet_file_with_any_byte_wrong_is_read_or_refused(tmp_path, writer):
     path = tmp_path / "log.parquet"
@@ -85,9 +95,10 @@ def test_a_parquet_file_with_any_byte_wrong_is_read_or_refused(tmp_path, writer)
         for byte in {8, whole[place] ^ 0xFF} - {whole[place]}:
             path.write_bytes(whole[:place] + bytes([byte]) + whole[place + 1 :])
             try:
-                read_trace(path)
+                found = read_trace(path).digest
             except InputError as error:
-                messages.append(str(error))
+                messages.append(found := str(error))
+            assert found == in_chunks(path)
     assert len(messages) > 100
     assert [message.splitlines() for message in messages] == [[message] for message in messages]
     assert all(str(path) in message for message in messages)
