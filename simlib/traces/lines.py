@@ -147,7 +147,7 @@ def own_pattern(pattern: str) -> str:
     except pa.ArrowInvalid as error:
         raise ValueError(f"--pattern: {shortened(str(error))}; write it as RE2 does, without look-ahead") from None
     if names and set(names) != {field.name for field in groups}:
-        # As in [(?P<time>], after \Q, or beyond a NUL, where a pattern ends.
+        # As in [(?P<time>], or after \Q.
         raise ValueError("--pattern: a named group is within a class or quoted, where it is no group")
     if "session" not in names:
         raise ValueError("--pattern names no session: write such as '(?P<time>\\S+) .* id=(?P<session>\\w+)'")

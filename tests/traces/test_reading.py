@@ -188,7 +188,6 @@ def test_whatever_is_open_is_refused_with_the_option_that_decides(tmp_path, head
         (How(format="cobol"), "unknown format 'cobol': choose of alb, apache"),
         (How(format="envoy"), "no line of the file's beginning fits the format envoy"),
         (How(pattern="(?P<time>.*) (?P<user>.*)"), "names no session"),
-        (How(pattern="a\0(?P<time>.*) (?P<session>.*)"), "a named group is within a class or quoted"),
         (How(pattern=r"(?P<time>\S+) \Q(?P<session>.*)\E"), "a named group is within a class or quoted"),
         (How(pattern="(?P<time>.*) [(?P<session>]"), "a named group is within a class or quoted"),
         (How(pattern="(?P<session>a"), "--pattern: Invalid regular expression: missing"),
