@@ -1,4 +1,4 @@
-"""The results of `run` for a terminal of 100 columns: the verdict, its tiles, and a line for each notebook."""
+"""The results of `run` for a terminal of 100 columns: the verdict, its tiles, and the answer of each notebook."""
 
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -23,16 +23,19 @@ def findings_in(out: Path, experiments: Sequence[str]) -> "list[Findings]":
 
 
 def summary(findings: "Findings") -> str:
-    """Write the verdict of a case, its tiles, and the answer of each notebook that does not decide in a line."""
+    """Write the verdict of a case, its tiles, and the answer of each notebook that does not decide."""
     from simlib.report.pages import TILE_NAMES
 
     verdict = textwrap.wrap(escaped(f"{findings.experiment}: {findings.verdict}"), WIDTH)
     tiles = [row(TILE_NAMES[name], 15, f"{each['value']} ({each['note']})") for name, each in findings.tiles.items()]
     answers = [(each, answer["text"]) for each in findings.outcomes for answer in each.of("answers")[:1]]
     others = [
-        row(each.notebook, 22, text)
+        line
         for each, text in answers
         if not each.summary["verdict"] and text != findings.verdict
+        for line in textwrap.wrap(
+            escaped(text), WIDTH, initial_indent=f"{each.notebook:<22}  ", subsequent_indent=" " * 24
+        )
     ]
     return "\n\n".join("\n".join(block) for block in (verdict, tiles, others) if block) + "\n"
 
