@@ -43,7 +43,13 @@ CHOSEN = (Settings(), Settings(100, 5 * MINUTE, 10), Settings(50, 0), Settings(0
 ids = st.sampled_from(["", "__missing__", "a", "b", "c", "B", "é", "日", "\U0001f600", "ab", *"defghij"])
 """Few ids, so that they come back; some that no locale sorts by code point, and the two that are special."""
 
-bounds = st.builds(Settings, max_entries=st.integers(-1, 8), ttl=st.integers(-1, 30), prune_every=st.integers(1, 6))
+bounds = st.builds(
+    Settings,
+    max_entries=st.integers(-1, 8),
+    ttl=st.integers(-1, 30),
+    prune_every=st.integers(1, 6),
+    sweep=st.integers(1, 40),
+)
 """Settings that are reached within a hundred operations, each bound on or off."""
 
 steps = st.sampled_from([0, 0, 0, 1, 2, 7])

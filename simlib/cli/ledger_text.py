@@ -17,6 +17,7 @@ SETTINGS = {
     "max_entries": "the cap, in entries",
     "ttl_seconds": "an entry idle for longer may be evicted",
     "prune_every": "increments between two looks for idle entries",
+    "sweep_seconds": "time between two sweeps for idle entries",
 }
 """A word of help for each setting."""
 
@@ -112,7 +113,7 @@ def _setting(name: str, value: object) -> str:
         return str(value)
     if value <= 0:
         return "off"
-    return format_duration(value * SECOND) if name == "ttl_seconds" else format_count(value)
+    return format_duration(value * SECOND) if name.endswith("_seconds") else format_count(value)
 
 
 def _increment(design: str, settings: Settings, totals: Totals) -> tuple[str, str, str]:

@@ -15,7 +15,8 @@ OPTIONS = {field.name: f"--{field.name.replace('_', '-')}" for field in fields(S
 def add_settings(parser: argparse.ArgumentParser, number: Callable, time: Callable, several: str = "") -> None:
     """Add the options of the settings to a parser; one that is not given is None.
 
-    `number` and `time` read a value, and `several` ends the name of a value that may be a list.
+    `number` and `time` read a value, and `several` ends the name of a value that may be a list. Only a single store has
+    an option for its sweeps.
     """
     parser.add_argument(
         OPTIONS["max_entries"], type=number, metavar=f"N{several}", help="0 or less: no cap (default: 2048)"
@@ -27,11 +28,18 @@ def add_settings(parser: argparse.ArgumentParser, number: Callable, time: Callab
         help="idle time with its unit, such as 30s or 30m; 0 or less: none (default: 30m)",
     )
     parser.add_argument(OPTIONS["prune_every"], type=number, metavar=f"N{several}", help="increments (default: 256)")
+    if not several:
+        parser.add_argument(
+            OPTIONS["sweep"],
+            type=time,
+            metavar="TIME",
+            help="from one sweep for idle entries to the next, where a design sweeps on the clock (default: 1m)",
+        )
 
 
 def given_settings(options: argparse.Namespace) -> dict:
     """Return the settings that were given, by name."""
-    return {name: value for name in OPTIONS if (value := getattr(options, name)) is not None}
+    return {name: value for name in OPTIONS if (value := getattr(options, name, None)) is not None}
 
 
 def report_unused(command: str, designs: Iterable[str], given: Iterable[str]) -> None:

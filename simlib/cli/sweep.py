@@ -6,7 +6,6 @@ Refuses a log without rows, and seeds or hours of a log.
 import argparse
 import os
 import sys
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -67,7 +66,7 @@ def _sweep(options: argparse.Namespace) -> int:
     known = {name: entry_and_limit(options, entry, UNKNOWN) for name, entry in entries.items()}
     designs = options.design or INCIDENT
     given = given_settings(options)
-    axes = [given.get(name, [default]) for name, default in asdict(Settings()).items()]
+    axes = [given.get(name, [getattr(Settings(), name)]) for name in ("max_entries", "ttl", "prune_every")]
     points = grid(streams, of_seeds, designs, *axes)
     out = Path(options.out)
     if options.scheduler is not None:

@@ -90,7 +90,7 @@ def totals(trace: Trace, observed: Observation) -> Totals:
 
 def report(design: str, settings: Settings, totals: Totals) -> dict[str, object]:
     """The totals with the design and its settings, as `replay --json` prints them; None for settings that the
-    design does not use.
+    design does not use, and no `sweep_seconds` where it does not sweep on the clock.
 
     Raises InputError for an unknown design.
     """
@@ -100,6 +100,7 @@ def report(design: str, settings: Settings, totals: Totals) -> dict[str, object]
         "max_entries": settings.max_entries if "max_entries" in used else None,
         "ttl_seconds": seconds(settings.ttl) if "ttl" in used else None,
         "prune_every": settings.prune_every if "prune_every" in used else None,
+        **({"sweep_seconds": seconds(settings.sweep)} if "sweep" in used else {}),
         **asdict(totals),
     }
 

@@ -6,7 +6,7 @@ from those and from the counts that the calls returned. Refuses settings out of 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal, NamedTuple, Protocol
 
@@ -21,16 +21,19 @@ MISSING = "__missing__"
 class Settings:
     """The numbers of a bounded store; `max_entries` or `ttl` (ns) of 0 or less switches that bound off.
 
-    Raises InputError if `prune_every` (increments) is below 1, or a number is more than 64 bits hold.
+    Raises InputError if `prune_every` (increments) or `sweep` (ns) is below 1, or a number is more than 64 bits hold.
     """
 
     max_entries: int = 2048
     ttl: int = 30 * MINUTE
     prune_every: int = 256
+    sweep: int = MINUTE
 
     def __post_init__(self) -> None:
         if self.prune_every < 1:
             raise InputError(f"prune_every must be at least 1, not {self.prune_every}")
+        if self.sweep < 1:
+            raise InputError(f"sweep must be at least 1 ns, not {self.sweep}")
         for name, value in vars(self).items():
             if abs(value) > MAX_NS:
                 raise InputError(f"{name}: {value} is out of range: at most {MAX_NS}")
@@ -147,6 +150,7 @@ class OwnRule(NamedTuple):
     """A rule with a kernel of its own: the module of `replay.rules` with this name.
 
     The kernel takes a whole trace in memory, not a stream in chunks; `max_entries` or `ttl` (ns) of 0 or less is off.
+    `prune_every` is in increments, or in ns where a design prunes on the clock.
     """
 
     kernel: str
@@ -169,7 +173,7 @@ class Design:
     """The Go map that the entries stand in: the heap model goes by it."""
     colour: str
     """The colour of its lines and points in figures."""
-    settings: tuple[str, ...] = tuple(field.name for field in fields(Settings))
+    settings: tuple[str, ...] = ("max_entries", "ttl", "prune_every")
     """The names of the settings that the design uses."""
     role: Literal["leaked", "shipped", "candidate"] = "candidate"
     """The map that leaked, the store that was shipped, or one that may take its place; lists go in this order."""

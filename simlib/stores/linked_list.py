@@ -56,7 +56,6 @@ class LinkedListStore:
         last = [entry[2] for entry in self._entries.values()]
         assert last == sorted(last)
         assert all(count > 0 for count, *_ in self._entries.values())
-        assert not self.prunes
 
     def _before(self, now: int) -> int:
         """Remove the idle before the touch; return the number of entries looked at."""

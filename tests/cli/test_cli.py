@@ -114,6 +114,17 @@ def test_a_beginning_that_will_not_do_is_refused_in_one_line(capsys, tmp_path, s
     assert reason in capsys.readouterr().err.splitlines()[-1]
 
 
+def test_replay_takes_the_interval_of_a_sweep_where_the_design_has_one(capsys, log):
+    status, out, err = run(capsys, "replay", log, "--design", "swept", "--ttl", "1s", "--sweep", "2s", "--json")
+    assert (status, json.loads(out)["sweep_seconds"]) == (0, 2)
+    assert "not use" not in err
+    status, out, err = run(capsys, "replay", log, "--sweep", "2s", "--json")
+    assert status == 0
+    assert "sweep_seconds" not in json.loads(out)
+    assert "design 'bounded' does not use --sweep: it is ignored" in err
+    assert run(capsys, "replay", log, "--design", "swept", "--sweep", "0")[2].endswith("at least 1 ns, not 0\n")
+
+
 def test_simulate_writes_a_trace_that_replay_reads(capsys, tmp_path):
     for ending in ("csv", "csv.gz", "jsonl", "parquet"):
         status, _, err = run(

@@ -9,9 +9,10 @@ def next_op(operations, row, session):
     return None if number is None else operations[number][2]
 
 
-def naive_ledger(operations, design, max_entries, ttl, prune_every, look_ahead=next_op):
+def naive_ledger(operations, design, max_entries, ttl, prune_every, look_ahead=next_op, sweep=60 * 10**9):
     """The totals of section 4 over a list of (time in ns, session, 'increment' or 'delete')."""
     store = NAIVE[design](max_entries, ttl, prune_every, operations)
+    store.sweep = sweep
     names = (
         "increments deletes deletes_hit creates stale_hits cap_evictions ttl_evictions false_evictions lost_counts "
         "prunes entries_scanned entries_sorted peak_entries final_entries final_count_sum log_lines overflow_counts "

@@ -47,6 +47,7 @@ class Unbounded:
     """
 
     has_ttl = False
+    sweep = 60 * 10**9
 
     def __init__(self, max_entries, ttl, prune_every, operations=()):
         self.max_entries, self.ttl, self.prune_every, self.operations = max_entries, ttl, prune_every, operations
@@ -231,6 +232,29 @@ class Aged(Unbounded):
         return count
 
 
+class Swept(Unbounded):
+    """Sweeps are at `begun + sweep`, `begun + 2 * sweep`, …; of those due at an increment the last is carried out."""
+
+    has_ttl = True
+    begun = swept = None
+
+    def apply(self, session, now):
+        if self.begun is None:
+            self.begun = self.swept = now
+        due = self.begun + (now - self.begun) // self.sweep * self.sweep
+        if self.ttl > 0 and due > self.swept:
+            self.prunes += 1
+            for each in list(self.entries):
+                self.scanned += 1
+                if self.idle_too_long(each, due):
+                    self.evict("ttl", each)
+            self.swept = due
+        count = self.touch(session, now)
+        while self.is_over():
+            self.evict("cap", self.least_recently_touched())
+        return count
+
+
 class TwoGenerations(Unbounded):
     """The names of the sessions in each generation beside the entries, which keep what the ledger asks for."""
 
@@ -344,6 +368,7 @@ NAIVE = {
     "stale_only_refuse": StaleOnlyRefuse,
     "refuse": Refuse,
     "aged": Aged,
+    "swept": Swept,
     "two_generations": TwoGenerations,
     "sieve": Sieve,
     "space_saving": SpaceSaving,

@@ -94,7 +94,7 @@ TestUnbounded.settings = settings(max_examples=60, stateful_step_count=40)
 def hold_to_naive(rows, design, chosen):
     """Assert that the readable and the compiled store have the naive ledger."""
     trace = trace_of(rows)
-    expected = naive_ledger(rows, design, chosen.max_entries, chosen.ttl, chosen.prune_every)
+    expected = naive_ledger(rows, design, chosen.max_entries, chosen.ttl, chosen.prune_every, sweep=chosen.sweep)
     for engine in (reference, replay):
         assert asdict(ledger.totals(trace, engine(trace, design, chosen))) == expected
 
@@ -109,6 +109,7 @@ def test_a_replay_gives_the_naive_ledger(design, rows, chosen):
 def steps_of(design, rows, chosen):
     """The naive store after each operation of a stream, with its number."""
     naive = NAIVE[design](chosen.max_entries, chosen.ttl, chosen.prune_every, rows)
+    naive.sweep = chosen.sweep
     for row, (time, session, op) in enumerate(rows):
         naive.increment(session, time) if op == "increment" else naive.delete(session)
         yield row, naive

@@ -1,9 +1,10 @@
-"""Designs that expire as stores elsewhere do, computed by hand: by age, or refusing at the cap."""
+"""Designs that expire as stores elsewhere do, by hand: by age, by a sweep on the clock, or refusing at the cap."""
 
 from simlib.replay.observe import reference, replay
 from simlib.stores.aged import AgedStore
 from simlib.stores.contract import Settings
 from simlib.stores.refuse import RefuseStore
+from simlib.stores.swept import SweptStore
 from tests.builders import trace_of
 
 
@@ -40,6 +41,31 @@ def test_a_full_store_refuses_newcomers_until_one_of_its_sessions_is_idle_for_th
     assert store.created == [1, 2, 7, 8]
 
 
+def test_the_idle_leave_at_the_sweep_and_are_found_again_before_it():
+    store = SweptStore(Settings(max_entries=9, ttl=10, sweep=25))
+    store.increment("a", 100)
+    store.increment("b", 112)
+    assert store.increment("a", 124) == 2  # idle for 24, but no sweep was due
+    assert store.prunes == []
+    store.increment("c", 149)  # of the sweep at 125: b was idle for 13, a for 1
+    assert store.evicted == [(4, "b", 0, 2, 1)]
+    assert store.prunes == [(4, 2, 0)]
+    store.increment("c", 150)  # a sweep at its very instant: a is idle for 26
+    assert store.evicted[1:] == [(5, "a", 0, 3, 2)]
+    store.increment("d", 1000)  # of all the sweeps since then only the last matters
+    assert store.prunes[1:] == [(5, 2, 0), (6, 1, 0)]
+    assert store.snapshot() == {"d": 1}
+    assert store.steps[3] == (2, 2, 2)
+
+
+def test_a_sweep_has_no_ttl_to_go_by_where_it_is_off_and_the_cap_holds_between_sweeps():
+    store = SweptStore(Settings(max_entries=2, ttl=0, sweep=1))
+    for now, name in enumerate("abc"):
+        store.increment(name, now)
+    assert store.evicted == [(3, "a", 1, 1, 1)]
+    assert store.prunes == []
+
+
 def test_refusing_without_a_ttl_frees_a_place_by_a_delete_only():
     store = RefuseStore(Settings(max_entries=1, ttl=0))
     assert [store.increment(name, 10**18) for name in "abba"] == [1, 1, 2, 2]
@@ -50,7 +76,7 @@ def test_refusing_without_a_ttl_frees_a_place_by_a_delete_only():
 
 def test_the_compiled_rules_evict_in_the_same_order():
     rows = [(now, name, "increment") for now, name in enumerate("abcabdaceba")] + [(60, "z", "increment")]
-    for design in ("aged", "refuse"):
-        readable, compiled = (engine(trace_of(rows), design, Settings(2, 4)) for engine in (reference, replay))
+    for design in ("aged", "refuse", "swept"):
+        readable, compiled = (engine(trace_of(rows), design, Settings(2, 4, sweep=3)) for engine in (reference, replay))
         assert compiled.evictions.tolist() == readable.evictions.tolist()
         assert compiled.answers.tolist() == readable.answers.tolist()
