@@ -6,7 +6,7 @@ k times the traffic is simulated exactly as a store of cap C/k and `prune_every`
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from typing import NamedTuple
 
@@ -258,8 +258,9 @@ def miniature(point: Point, times: float) -> Point:
 
 def scaled(settings: Settings, times: float) -> Settings:
     """The settings of the store that stands, under the stream itself, for one under `times` the traffic."""
-    cap, ttl, every = astuple(settings)
-    return Settings(max(round(cap / times), 1) if cap > 0 else 0, ttl, max(round(every / times), 1))
+    cap, every = settings.max_entries, settings.prune_every
+    smaller = max(round(cap / times), 1) if cap > 0 else 0
+    return replace(settings, max_entries=smaller, prune_every=max(round(every / times), 1))
 
 
 def _added(each: Sequence[Totals]) -> Totals:

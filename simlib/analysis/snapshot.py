@@ -61,8 +61,7 @@ def _marks(explorer: Explorer) -> dict[str, tuple[int, int]]:
     """The points in question as places on the map, each place once; today's comes before the advised one."""
     places: dict[tuple[int, int], str] = {}
     for name, point in explorer.known.items():
-        cap, ttl, _ = vars(point.settings).values()
-        places.setdefault((max(cap, 0), max(ttl, 0)), name)
+        places.setdefault((max(point.settings.max_entries, 0), max(point.settings.ttl, 0)), name)
     return {name: place for place, name in places.items()}
 
 

@@ -5,13 +5,13 @@ Refuses a text that names no state, in one line.
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from simlib.analysis.points import HALF, Point, Targets
 from simlib.core.errors import InputError, quoted
 from simlib.core.numbers import format_duration, format_memory, format_number, format_percent
 from simlib.core.units import SECOND, exact_duration, parse_duration, seconds
-from simlib.stores.contract import Settings
 from simlib.stores.registry import SHIPPED
 
 DESIGNS = (SHIPPED, "heap", "linked_list")
@@ -68,11 +68,11 @@ class State(NamedTuple):
     def changed(self, text: str) -> "State":
         """Return the state with what a text of NAME=VALUE words names. Raises InputError."""
         given = dict(word.partition("=")[::2] for word in text.split())
-        cap, ttl, every = vars(self.point.settings).values()
+        settings = self.point.settings
         known = {
             "design": self.point.design,
-            "max_entries": str(cap),
-            "ttl": exact_duration(ttl),
+            "max_entries": str(settings.max_entries),
+            "ttl": exact_duration(settings.ttl),
             "traffic": f"{self.times:g}",
             "measure": self.measure,
         }
@@ -89,7 +89,8 @@ class State(NamedTuple):
                 raise InputError(f"at: {name} {quoted(words[name], 60)} is unknown: choose one of {', '.join(choices)}")
         if not words["max_entries"].isascii() or not words["max_entries"].isdigit():
             raise InputError(f"at: max_entries {quoted(words['max_entries'], 60)} is not a whole number")
-        point = Point(words["design"], Settings(int(words["max_entries"]), max(parse_duration(words["ttl"]), 0), every))
+        cap, ttl = int(words["max_entries"]), max(parse_duration(words["ttl"]), 0)
+        point = Point(words["design"], replace(settings, max_entries=cap, ttl=ttl))
         return State(point, self.targets, float(words["traffic"]), words["measure"])
 
     def written(self) -> str:
@@ -107,8 +108,8 @@ class State(NamedTuple):
 
     def moved(self, page: Mapping) -> "State":
         """Return the state that a page is in, with what the page does not move as it is here."""
-        every = self.point.settings.prune_every
-        point = Point(page["design"], Settings(int(page["cap"]), round(page["ttl"] * SECOND), every))
+        cap, ttl = int(page["cap"]), round(page["ttl"] * SECOND)
+        point = Point(page["design"], replace(self.point.settings, max_entries=cap, ttl=ttl))
         limits = {
             measure.target: math.inf if page["targets"][key] is None else page["targets"][key]
             for key, measure in MEASURES.items()
