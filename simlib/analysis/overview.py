@@ -16,7 +16,7 @@ from simlib.core.numbers import format_count, format_memory, format_percent
 from simlib.experiments.experiment import describe_bounds, open_experiment
 from simlib.experiments.time_to_limit import TOO_FEW
 from simlib.figures import overview as figures
-from simlib.figures.style import Drawing
+from simlib.figures.style import Drawing, LeftOut
 from simlib.replay.ledger import Totals
 from simlib.stores.contract import Settings
 from simlib.stores.registry import LEAKED, SHIPPED, find_design
@@ -199,8 +199,10 @@ class Overview:
         index = pd.Index([row.name for row in self.rows], name="")
         return pd.DataFrame([{m.header: row.texts[m.name] for m in MEASURES} for row in self.rows], index=index)
 
-    def draw(self) -> Drawing:
+    def draw(self) -> Drawing | LeftOut:
         """Draw DRAWN, a small panel each; growth stands in for out of memory where few limits are known."""
+        if len(self.rows) == 1:
+            return LeftOut("No figure: there is nothing to compare with. The table has the numbers.")
         panels, first = [], DRAWN[0]
         if 2 * sum(row.is_limited for row in self.rows) < len(self.rows):
             first = "growth_per_hour"
@@ -215,21 +217,17 @@ class Overview:
         return figures.dots([row.name for row in self.rows], panels, self._message())
 
     def _message(self) -> str:
-        lost, one, of_all = self._most_lost(self.rows), len(self.rows) == 1, f"of {len(self.rows)}"
-        loses = f"{'' if one else 'up to '}{lost[1]} of counts are lost" if lost else "no counts are lost"
+        lost, of_all = self._most_lost(self.rows), f"of {len(self.rows)}"
+        loses = f"up to {lost[1]} of counts are lost" if lost else "no counts are lost"
         if not any(row.is_limited for row in self.rows):
             growing = [row for row in self.rows if row.grows]
-            gained = f"{self.rows[0].texts['growth_per_hour']} entries an hour are gained"
-            grow = gained if one else f"{len(growing)} {of_all} {_verb('grow', growing)}"
-            return f"Unbounded, {grow}; bounded, {loses}"
+            return f"Unbounded, {len(growing)} {of_all} {_verb('grow', growing)}; bounded, {loses}"
         out = [row for row in self.rows if row.is_exhausted]
         if not out:
             return f"Nothing runs out of memory in a year; bounded, {loses}"
         over = sum(not row.fits for row in out)
-        stays = f"{over} still" if over and not one else "still so" if over else "never" if one else "none"
-        when = out[0].texts["oom_hours"] if one else "a year"
-        who = "Out" if one else f"{len(out)} {of_all} {_verb('run', out)} out"
-        return f"{who} of memory in {when}; bounded, {stays}, but {loses}"
+        stays = f"{over} still" if over else "none"
+        return f"{len(out)} {of_all} {_verb('run', out)} out of memory in a year; bounded, {stays}, but {loses}"
 
     # --- Claims
 

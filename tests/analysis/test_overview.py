@@ -16,6 +16,7 @@ from simlib.core.errors import InputError
 from simlib.core.statistics import Estimate
 from simlib.core.units import HOUR
 from simlib.experiments.experiment import open_experiment
+from simlib.figures.style import LeftOut
 from simlib.stores.registry import LEAKED, SHIPPED
 from simlib.traces.files import write_trace
 from simlib.workloads.generator import generate
@@ -171,6 +172,7 @@ def test_the_answer_leads_with_who_runs_out_of_memory_and_what_the_bound_loses(o
     growing = replace(overview, rows=(unlimited, replace(unlimited, name="f")))
     assert growing.answer().startswith("Without a bound 2 of 2 workloads grow, e fastest, by ")
     assert growing.draw().message.startswith("Unbounded, 2 of 2 grow; bounded, up to 25 %")
+    assert isinstance(replace(overview, rows=(first,)).draw(), LeftOut)
     spared = changed(row, "d", lost=0.0, evicts=False)
     nobody = replace(overview, rows=(spared, slow))
     assert nobody.answer().startswith("Without a bound none of 2 workloads runs out of memory within a year")
