@@ -12,7 +12,7 @@ from simlib.core import cache
 from tests.browser.chromium import find_chromium
 
 settings.register_profile("suite", deadline=None, derandomize=True)
-settings.register_profile("fuzz", deadline=None, max_examples=20_000, print_blob=True)
+settings.register_profile("fuzz", deadline=None, max_examples=2_000, print_blob=True)
 settings.load_profile("suite")
 
 # A test that replaces a part of the code must leave no result behind: here nothing can be written.
