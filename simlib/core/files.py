@@ -7,7 +7,7 @@ import json
 import os
 import platform
 import re
-import tempfile
+import secrets
 import tomllib
 from collections.abc import Iterator
 from importlib import metadata
@@ -50,21 +50,19 @@ def whole_file(path: Path) -> Iterator[Path]:
 
     Raises InputError where the file cannot be written.
     """
+    # Named before it is made: an interrupt may come in between.
+    temporary = path.parent / f".{path.name[:50]}.{secrets.token_hex(8)}"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name[:50]}.", dir=path.parent)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
-    os.close(handle)
-    temporary = Path(name)
-    try:
+        os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         yield temporary
         temporary.chmod(0o666 & ~_umask())
         os.replace(temporary, path)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from None
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
 def _umask() -> int:

@@ -12,6 +12,7 @@ import io
 import lzma
 import os
 import re
+import secrets
 import shutil
 import sys
 import tempfile
@@ -97,10 +98,11 @@ def _spooled() -> Path:
     if not _spool:
         import atexit
 
-        with tempfile.NamedTemporaryFile(prefix="stdin.", delete=False) as file:
-            _spool.append(Path(file.name))
-            # Before it is filled: that may be interrupted.
-            atexit.register(_spool[0].unlink, missing_ok=True)
+        path = Path(tempfile.gettempdir(), f"stdin.{secrets.token_hex(8)}")
+        # Before it is made and filled: both may be interrupted.
+        atexit.register(path.unlink, missing_ok=True)
+        _spool.append(path)
+        with open(path, "xb", opener=partial(os.open, mode=0o600)) as file:
             shutil.copyfileobj(sys.stdin.buffer, file)
     return _spool[0]
 
