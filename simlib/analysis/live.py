@@ -1,11 +1,10 @@
 """Shows the explorer in a notebook: live where a person watches, else as a figure of the same state."""
 
-from ipykernel.kernelapp import IPKernelApp
-
 from simlib.analysis.explore import Explorer
-from simlib.analysis.snapshot import draw, reproduce
+from simlib.analysis.snapshot import draw, moved_targets, reproduce
 from simlib.analysis.state import State
 from simlib.core.files import whole_file
+from simlib.core.progress import is_watched
 from simlib.report.pack import Pack, Shown
 
 NOTE = "Each cell is a store that received the whole stream of the first replication, or of the log."
@@ -29,18 +28,14 @@ def show(explorer: Explorer, pack: Pack) -> object:
     )
 
 
-def is_watched() -> bool:
-    """Whether a person is at the notebook: papermill and nbconvert execute cells that may ask nothing."""
-    return IPKernelApp.initialized() and bool(getattr(IPKernelApp.instance().kernel, "_allow_stdin", False))
-
-
 def keep(explorer: Explorer, pack: Pack, state: State) -> str:
     """Put a state into the pack, as a figure with its data and as what reproduces it; say where, and how.
 
     Raises InputError where the map is too small to simulate at that traffic, or the pack cannot be written.
     """
     words = [word.partition("=")[2] for word in state.written().split()]
-    name = "-".join(["kept", *words])
+    targets = [f"{name}-{value}" for name, value in moved_targets(explorer, state).items()]
+    name = "-".join(["kept", *words, *targets])
     pack.figures[:] = [each for each in pack.figures if each["name"] != name]
     pack.figure(draw(explorer, state), name, NOTE)
     again = "\n".join(reproduce(explorer, state))

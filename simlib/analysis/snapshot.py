@@ -89,10 +89,16 @@ def reproduce(explorer: Explorer, state: State) -> list[str]:
     """List what gives a state again: the commands that replay its point, then the parameters of the notebook."""
     sizing = explorer.sizing
     point = Point(state.point.design, scaled(state.point.settings, state.times))
-    given: dict[str, object] = {"at": state.written()}
+    commands = replay_commands(sizing.advice.counter, sizing.source, setting_options(point))
+    given = {"at": state.written(), **moved_targets(explorer, state)}
+    return [*commands, *(f"{name} = {value!r}" for name, value in given.items())]
+
+
+def moved_targets(explorer: Explorer, state: State) -> dict[str, object]:
+    """Return the parameters of the notebook that set the targets which a state does not share with the explorer."""
+    given: dict[str, object] = {}
     for measure in MEASURES.values():
         limit = measure.limit(state.targets)
-        if measure.parameter and limit != measure.limit(sizing.targets):
+        if measure.parameter and limit != measure.limit(explorer.sizing.targets):
             given[measure.parameter] = exact_duration(round(limit)) if measure.kind == "ns" else limit
-    commands = replay_commands(sizing.advice.counter, sizing.source, setting_options(point))
-    return [*commands, *(f"{name} = {value!r}" for name, value in given.items())]
+    return given

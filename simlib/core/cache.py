@@ -35,7 +35,9 @@ def cached(key: Callable[[], object], compute: Callable[[], Mapping[str, np.ndar
     # Damaged bytes may raise anything, and are replaced as if there were none.
     with contextlib.suppress(Exception), open(path, "rb") as kept, np.load(kept, allow_pickle=False) as arrays:
         found = dict(arrays)
-        os.utime(path)
+        # Who may read an entry need not be its owner.
+        with contextlib.suppress(OSError):
+            os.utime(path)
         return found
     computed = compute()
     if sum(array.nbytes for array in computed.values()) <= MOST_BYTES and [code_digest(), key()] == [_CODE, before]:

@@ -1,19 +1,15 @@
-"""A bar for long loops of notebooks that somebody watches; elsewhere nothing is shown."""
+"""Shows a bar for long loops of notebooks that a person watches; elsewhere nothing is shown."""
 
-import os
 import sys
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
-
-UNWATCHED = "SIMLIB_UNWATCHED"
-"""Set in the environment of kernels that nobody watches."""
 
 T = TypeVar("T")
 
 
 def progress(items: Sequence[T], what: str) -> Iterable[T]:
-    """Iterate over items; in a kernel that somebody watches a bar shows how many of `what` are done, then goes."""
-    if UNWATCHED in os.environ or not _in_kernel():
+    """Iterate over items; in a notebook that is watched a bar shows how many of `what` are done, then goes."""
+    if not is_watched():
         return items
     from tqdm.notebook import tqdm
 
@@ -21,6 +17,9 @@ def progress(items: Sequence[T], what: str) -> Iterable[T]:
     return bar
 
 
-def _in_kernel() -> bool:
-    kernel = sys.modules.get("ipykernel.kernelapp")
-    return kernel is not None and kernel.IPKernelApp.initialized()
+def is_watched() -> bool:
+    """Whether a person is at the notebook: papermill and nbconvert execute cells that may ask nothing."""
+    kernels = sys.modules.get("ipykernel.kernelapp")
+    if kernels is None or not kernels.IPKernelApp.initialized():
+        return False
+    return bool(getattr(kernels.IPKernelApp.instance().kernel, "_allow_stdin", False))

@@ -14,8 +14,6 @@ sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 from jupyter_client.provisioning import LocalProvisioner  # noqa: E402
 
-from simlib.core.progress import UNWATCHED  # noqa: E402
-
 
 class Fork:
     """A forked process that waits until it is to be a kernel: the part of `subprocess.Popen` that provisioners use.
@@ -69,7 +67,6 @@ def _become_kernel(waiting: int) -> NoReturn:
         if connection_file is not None:
             os.chdir(cwd)
             os.environ.update(environment)
-            os.environ[UNWATCHED] = "1"
             # With a handle the kernel ends when its parent does, and needs not warn of it.
             ends = [f"--IPKernelApp.parent_handle={os.getppid()}", "--log-level=ERROR"]
             # IPython keeps its own files beside the sockets, which go when the kernel does.

@@ -47,6 +47,14 @@ def test_a_state_is_kept_whole_and_once(explorer, pack):
     assert "at = 'design=heap max_entries=77 ttl=3m traffic=2 measure=heap_mib'" in said[0] == said[1]
 
 
+def test_two_kept_states_that_differ_in_their_targets_are_two_figures(explorer, pack):
+    for lost in (0.05, 0.2):
+        targets = explorer.start.targets._replace(lost=lost)
+        keep(explorer, pack, explorer.start._replace(targets=targets))
+    names = [path.name for path in pack.directory.glob("kept-*.txt")]
+    assert sorted(name.rpartition("max_lost-")[2] for name in names) == ["0.05.txt", "0.2.txt"]
+
+
 class Channel:
     """Takes what the widget sends, in place of a browser."""
 

@@ -100,6 +100,18 @@ def test_without_a_folder_to_write_to_it_computes(directory):
     assert compute.times == 2
 
 
+def test_what_is_kept_serves_who_may_only_read_it(directory, monkeypatch):
+    compute = Computed()
+    cached(lambda: 1, compute)
+
+    def refuse(path):
+        raise PermissionError(path)
+
+    monkeypatch.setattr(os, "utime", refuse)
+    assert cached(lambda: 1, compute)["numbers"].tolist() == [0, 1, 2, 3]
+    assert compute.times == 1
+
+
 def keep(directory, number: int) -> int:
     cache.DIRECTORY = directory
     return int(cached(lambda: number % 3, lambda: {"n": np.full(10_000, number % 3)})["n"].sum())

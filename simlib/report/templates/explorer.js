@@ -138,7 +138,9 @@ class Explorer {
     this.map.onpointermove = (event) => event.buttons && this.follow(event);
     this.legend = html("p", { class: "legend" });
     this.verdict = html("p", { class: "verdict", "aria-live": "polite" });
-    this.table = html("table");
+    [this.where, this.lines] = [html("caption", { "aria-live": "polite" }), html("tbody")];
+    const titles = ["measure", "here", "today", "difference"].map((text) => html("th", { scope: "col" }, text));
+    this.table = html("table", {}, this.where, html("thead", {}, html("tr", {}, ...titles)), this.lines);
     this.curves = ["cap", "ttl"].map((along) => {
       const [picture, caption] = [svg("svg", { viewBox: "0 0 330 140", role: "img" }), html("figcaption")];
       return { along, picture, caption, figure: html("figure", {}, picture, caption) };
@@ -226,11 +228,16 @@ class Explorer {
   target({ key, label, kind, parameter }) {
     if (!parameter) return [];
     const [unit, by] = TYPED[kind];
-    const limit = this.state.targets[key];
     // What the parameters of the notebook take.
     const range = kind === "share" ? { min: 0, max: 100 } : { min: 0.001 };
     const input = html("input", { type: "number", step: "any", placeholder: "none", ...range });
-    if (limit !== null) input.value = Number((limit / by).toPrecision(6));
+    const show = () => {
+      const limit = this.state.targets[key];
+      input.value = limit === null ? "" : Number((limit / by).toPrecision(6));
+    };
+    show();
+    // What was typed and is no target gives way to the one that holds.
+    input.onblur = show;
     input.oninput = () => {
       if (input.value === "" || !input.validity.valid) return;
       this.change({ targets: { ...this.state.targets, [key]: input.valueAsNumber * by } });
@@ -306,13 +313,9 @@ class Explorer {
       ),
       ...this.mark(state, "", "chosen"),
     );
-    const titles = ["", "here", "today", "difference"].map((text) => html("th", { scope: "col" }, text));
-    const where = `${state.design}, ${capText(state.cap)}, ${ttlText(state.ttl)}, traffic ${trafficText(state.traffic)}`;
-    this.table.replaceChildren(
-      html("caption", {}, where),
-      html("thead", {}, html("tr", {}, ...titles)),
-      html("tbody", {}, ...data.measures.map((measure) => this.line(measure, here, today))),
-    );
+    const where = [state.design, capText(state.cap), ttlText(state.ttl), `traffic ${trafficText(state.traffic)}`];
+    this.where.textContent = where.join(", ");
+    this.lines.replaceChildren(...data.measures.map((measure) => this.line(measure, here, today)));
     this.judge(here);
     this.command.textContent = [...data.commands.slice(0, -1), `${data.commands.at(-1)} ${this.options()}`].join("\n");
     for (const { show } of this.movers) show();
