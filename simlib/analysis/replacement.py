@@ -182,8 +182,9 @@ class Replacement:
 
     @property
     def _rival(self) -> str:
-        """The design to compare with the shipped one: the one to take or, where that is itself, the most accurate."""
-        lost = {name: (self._lost(name), name) for name in self.designs.eligible if name != SHIPPED}
+        """The design to compare with the shipped one: the one to take, else the most accurate, then fewest steps."""
+        steps = self.designs.steps["mean"]
+        lost = {name: (self._lost(name), steps[name], name) for name in self.designs.eligible if name != SHIPPED}
         return self.design if self.design != SHIPPED else min(lost, key=lambda name: lost[name])
 
     @property
