@@ -21,8 +21,10 @@ const inUnit = (value, units) => {
   const [name, [size]] = Object.entries(units).find(([, [each, least]]) => rounded(each) >= least);
   return `${three(value / size)} ${name}`;
 };
+// What is less is not written in digits.
+const LEAST_SHARE = 1e-5;
 const TEXT = {
-  share: (value) => (value && Math.abs(value) < 1e-5 ? "under 0.001 %" : `${three(100 * value)} %`),
+  share: (value) => (value && Math.abs(value) < LEAST_SHARE ? "under 0.001 %" : `${three(100 * value)} %`),
   mib: (value) => (value ? inUnit(value, MEMORY) : "0 MiB"),
   ns: (value) => (value ? inUnit(value, TIMES) : "0 s"),
 };
@@ -348,7 +350,9 @@ class Explorer {
     const by = mine === null || other === null ? null : mine - other;
     // A share of a share would read the same as a difference of two.
     const size = kind === "share" ? `${three(100 * Math.abs(by))} points` : written(kind, Math.abs(by));
-    const differs = by === null ? "" : by ? `${by > 0 ? "+" : "−"}${size}` : "same";
+    let differs = by ? `${by > 0 ? "+" : "−"}${size}` : "same";
+    if (by === null) differs = "";
+    else if (by && kind === "share" && Math.abs(by) < LEAST_SHARE) differs = "nearly the same";
     const verdict = limit === null || mine === null ? "" : mine <= limit ? "good" : "bad";
     const cells = [here ? written(kind, mine) : "…", written(kind, other), differs].map((text) => html("td", {}, text));
     cells[0].className = verdict;
@@ -364,9 +368,9 @@ class Explorer {
     const title = `${label} by ${along === "cap" ? `cap, at ${ttlText(state.ttl)}` : `TTL, at ${capText(state.cap)}`}`;
     picture.setAttribute("aria-label", title);
     caption.textContent = title;
-    const most = Math.max(...all, 1e-12);
+    const most = Math.max(...all);
     const dots = all.flatMap((value, n) =>
-      value === null ? [] : [[n, 20 + (n * 290) / (known.length - 1), 118 - (100 * value) / most]],
+      value === null ? [] : [[n, 20 + (n * 290) / (known.length - 1), 118 - (100 * value) / (most || 1)]],
     );
     // Off the map there is nothing to draw along the other way.
     figure.hidden = !dots.length;
