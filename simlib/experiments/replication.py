@@ -57,14 +57,14 @@ class Replication:
 
     def entries(self, design: str) -> np.ndarray:
         """Entries in both stores of a design together after each operation of the trace; int64, (n,)."""
-        return np.cumsum(self._changes(design))
+        return np.cumsum(self._changes[design])
 
     def entries_by_class(self, design: str, at: np.ndarray) -> pd.DataFrame:
         """Entries in both stores of a design at instants (ns), a column a class.
 
         Only for a design that never evicts: a removal counts for the session of the operation.
         """
-        changes, classes = self._changes(design), self.class_of[self.trace.session]
+        changes, classes = self._changes[design], self.class_of[self.trace.session]
         columns = {}
         for number, name in enumerate(self.classes):
             columns[name] = self.sample(np.cumsum(np.where(classes == number, changes, 0)), at)
@@ -118,13 +118,13 @@ class Replication:
         """Sample `values` (one for each operation) at instants (ns); 0 before the first operation."""
         return _sampled(self.trace, values, at)
 
-    def _changes(self, design: str) -> np.ndarray:
-        """Entries gained or lost in both stores of a design by each operation of the trace; int64, (n,)."""
-        values = np.zeros(len(self.trace), dtype=np.int64)
-        for number, counter in enumerate(COUNTERS):
-            values[self.trace.counter == number] = ledger.changes(
-                self.counters[counter], self.observed[counter, design]
-            )
+    @cached_property
+    def _changes(self) -> dict[str, np.ndarray]:
+        """Entries gained or lost in both stores of each design by each operation of the trace; int64, (n,) each."""
+        values = {design: np.zeros(len(self.trace), dtype=np.int64) for _, design in self.observed}
+        for (counter, design), observed in self.observed.items():
+            of_counter = self.trace.counter == COUNTERS.index(counter)
+            values[design][of_counter] = ledger.changes(self.counters[counter], observed)
         return values
 
 
