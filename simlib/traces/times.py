@@ -52,7 +52,8 @@ class Clock:
         self._form: DateForm | None = None
         self.unit = 0
         self._naive, self._yearless, self._year = False, False, _YEAR
-        self._latest, self._shift = -MAX_NS, 0
+        self._latest: int | None = None
+        self._shift = 0
         self.about, self.is_date = "", False
         self.warnings: list[str] = []
 
@@ -99,7 +100,7 @@ class Clock:
                 self._form, self.is_date = form, True
                 self._yearless = form.name == "syslog" and not re.search(r"\b\d{4}\b", cells[0] or "")
                 self._year += any(cell and "Feb 29" in cell for cell in cells)
-                self.about = f"dates ({form.name})"
+                self.about = f"dates ({form.name}{', of an assumed year' if self._yearless else ''})"
         else:
             self._decide_unit([float(cell) for cell in head.drop_null().to_pylist()])
             if pa.types.is_float16(column.type) or pa.types.is_float32(column.type):
@@ -204,7 +205,8 @@ class Clock:
         """Let a local clock run on where it falls back by an hour, and years follow where dates name none."""
         times = times + self._shift
         while times.size:
-            latest = np.maximum.accumulate(np.append(self._latest, times))
+            # The first time stands for what is before it: a difference from one far off overflows.
+            latest = np.maximum.accumulate(np.append(times[0] if self._latest is None else self._latest, times))
             back = latest[:-1] - times
             row = next(
                 (row for row in np.flatnonzero(back > 5 * MINUTE).tolist() if self._step(times, back, row)), None

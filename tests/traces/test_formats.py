@@ -152,6 +152,13 @@ def test_a_syslog_that_goes_over_new_year_runs_on(tmp_path):
     assert np.diff(read_trace(path).time).tolist() == [2 * SECOND, 2 * SECOND]
 
 
+def test_a_syslog_without_a_year_is_put_into_the_one_assumed(tmp_path):
+    path, notes = tmp_path / "messages", Notes()
+    path.write_text("Mar  1 00:00:01 h a[1]: x\nMar  1 00:00:03 h a[2]: x\n")
+    assert read_trace(path, notes=notes).time[0] == np.datetime64("2023-03-01T00:00:01", "ns").astype(np.int64)
+    assert "dates (syslog, of an assumed year)" in notes.summary()
+
+
 def test_what_an_application_logs_is_read_with_a_pattern_for_the_session(tmp_path):
     lines_of = {
         "spring": "{time}  INFO 123 --- [nio-8080-exec-1] c.e.Web  : opened session={client} ok",
