@@ -126,7 +126,7 @@ def _silence(trace: Trace) -> np.ndarray:
 _BY_LIFETIME = (
     _lifetime,
     (0, MINUTE, HOUR, DAY),
-    ("seen once", "seen for under a minute", "seen for minutes", "seen for hours", "seen for days"),
+    ("seen once", "seen again, for under a minute", "seen for minutes", "seen for hours", "seen for days"),
 )
 
 _BANDS: dict[str, tuple[Callable[[Trace], np.ndarray], tuple[int, ...], tuple[str, ...]]] = {

@@ -40,7 +40,7 @@ def test_by_lifetime_from_the_first_increment_to_the_last():
     assert found == {
         "long": "seen for days",
         "once": "seen once",
-        "thrice": "seen for under a minute",
+        "thrice": "seen again, for under a minute",
         "call": "seen for minutes",
         "hours": "seen for hours",
         "gone": "seen once",
