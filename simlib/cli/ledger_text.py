@@ -15,7 +15,7 @@ from simlib.workloads.entry import MODELLED, UNKNOWN, Entry, Limit
 SETTINGS = {
     "design": "the store that received the log",
     "max_entries": "the cap, in entries",
-    "ttl_seconds": "an entry idle for longer may be evicted",
+    "ttl_seconds": "idle time, or age of `aged`, after which an entry may go",
     "prune_every": "increments between two looks for idle entries",
     "sweep_seconds": "time between two sweeps for idle entries",
 }

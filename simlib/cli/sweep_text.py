@@ -48,7 +48,8 @@ def best_rows(table: pd.DataFrame, known: Mapping[str, tuple[Entry, Limit]]) -> 
     means["wrong"] = means["lost_counts"] + means["mixed"]
     each = zip(means["workload"], means["design"], means["peak_entries"], strict=True)
     means["mib"] = [float(Footprint(known[of][0]).live_mib(peak, design)) for of, design, peak in each]
-    means = means[[known[row.workload][1].allows(row.mib, row.peak_entries) for row in means.itertuples()]]
+    within = [known[row.workload][1].allows(row.mib, row.peak_entries) for row in means.itertuples()]
+    means, left_out = means[within], within.count(False)
     if means.empty:
         return "No store with a bound stays within the limit."
     # Groups come in the order of the table.
@@ -57,7 +58,8 @@ def best_rows(table: pd.DataFrame, known: Mapping[str, tuple[Entry, Limit]]) -> 
     rows = [TITLES, *(_cells(row) for row in best.itertuples())]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return "\n".join([HEADING, *lines, EXPLAINED])
+    exceed = f"Left out, as they exceed the limit at their peak: {left_out} of {len(within)} stores."
+    return "\n".join([HEADING, *lines, EXPLAINED, *([exceed] if left_out else [])])
 
 
 def _cells(row) -> tuple[str, ...]:

@@ -75,7 +75,9 @@ def test_what_has_no_bound_or_no_increments_is_left_out():
 def test_stores_above_the_limit_are_left_out():
     rows = {"increments": 1, "peak_entries": 4096}, {"increments": 1, "max_entries": 9, "peak_entries": 4097}
     for limit in (Limit(mib=4), Limit(entries=4096)):
-        assert shown(*rows, limit=limit) == ["a no_client bounded 8 1 min 16 4096 4 MiB 0 % 0 % 0 %"]
+        *stores, _, left_out = [" ".join(line.split()) for line in best(*rows, limit=limit).splitlines()[2:]]
+        assert stores == ["a no_client bounded 8 1 min 16 4096 4 MiB 0 % 0 % 0 %"]
+        assert left_out == "Left out, as they exceed the limit at their peak: 1 of 2 stores."
     assert best(*rows, limit=Limit(mib=1)) == "No store with a bound stays within the limit."
 
 
