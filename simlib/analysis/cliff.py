@@ -9,6 +9,7 @@ import pandas as pd
 
 from simlib.analysis.traffic import only_own, recorded
 from simlib.core.numbers import format_duration, format_number, format_rate
+from simlib.core.progress import progress
 from simlib.core.statistics import Estimate, estimate
 from simlib.core.units import SECOND
 from simlib.experiments.experiment import Experiment
@@ -106,7 +107,8 @@ class Cliff:
         `mean_ns_high` where there are replications, `utilisation_percent` of the lock, `sorted_percent` of the new
         entries that sort the whole store.
         """
-        return pd.DataFrame([self._at(traffic) for traffic in self.steps or [1.0]]).dropna(axis="columns")
+        steps = progress(self.steps or [1.0], "traffics")
+        return pd.DataFrame([self._at(traffic) for traffic in steps]).dropna(axis="columns")
 
     def _at(self, traffic: float) -> dict[str, float]:
         found = [self._predicted(at, traffic) for at in range(len(self.sources))]

@@ -17,6 +17,7 @@ from simlib.analysis.sizing import Sizing
 from simlib.analysis.state import DESIGNS, MEASURES, TRAFFIC, Measure, State, finite, placed
 from simlib.analysis.surfaces import AN_OCTAVE, caps_of, figures, ttls_of
 from simlib.analysis.verdict import advised_as
+from simlib.core.progress import progress
 from simlib.core.units import HOUR, MINUTE, SECOND, seconds
 from simlib.models.miniature import LEAST_CAP
 from simlib.stores.contract import Settings
@@ -87,7 +88,7 @@ class Explorer:
     def surfaces(self) -> dict[tuple[str, float], list[dict[str, float]]]:
         """The values of each cell, by design and traffic."""
         found = {}
-        for design in DESIGNS:
+        for design in progress(DESIGNS, "designs"):
             cells = self.cells(design)
             self.points.replay_all(cells, TRAFFIC)
             for times in TRAFFIC:

@@ -14,6 +14,7 @@ import pandas as pd
 from simlib.analysis.points import HALF
 from simlib.analysis.scale import COLUMNS, HARDLY, LEAST_SHOWN, TRAFFIC, Point, Scale, half_used, sorts, table_of
 from simlib.core.numbers import format_count, format_hours, format_memory, format_number, format_percent
+from simlib.core.progress import progress
 from simlib.figures import scale as figures
 from simlib.figures.style import Drawing, LeftOut
 
@@ -145,7 +146,7 @@ class Fleet:
             return LeftOut(self.scale.silence)
         rows = []
         for affinity, routing in ROUTINGS.items():
-            points = table_of([self.point(traffic, affinity) for traffic in TRAFFIC])
+            points = table_of([self.point(traffic, affinity) for traffic in progress(TRAFFIC, "traffics")])
             curve = self.scale.curve(affinity).assign(routing=routing, line=True)
             rows += [curve, points.assign(routing=routing, line=False)]
         table = pd.concat(rows, ignore_index=True)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from simlib.core.progress import progress
 from simlib.core.units import MS, seconds
 from simlib.models.cost import design_cost, price, prices
 from simlib.models.footprint import Footprint
@@ -107,7 +108,7 @@ class Points:
         for design, every in sorted({(each.design, each.settings.prune_every) for each in small}):
             alike = [each for each in small if (each.design, each.settings.prune_every) == (design, every)]
             caps, ttls = (sorted({getattr(each.settings, name) for each in alike}) for name in ("max_entries", "ttl"))
-            for at, trace in enumerate(self.traces):
+            for at, trace in progress([*enumerate(self.traces)], "replications"):
                 found = surface(trace, caps, ttls, every, design=design)
                 self._totals[at].update(
                     {each: found.at(each.settings.max_entries, each.settings.ttl) for each in alike}

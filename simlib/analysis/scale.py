@@ -13,6 +13,7 @@ import pandas as pd
 from simlib.analysis.points import HALF
 from simlib.analysis.traffic import is_the_store, only_own, recorded
 from simlib.core.numbers import format_duration, format_number, format_percent
+from simlib.core.progress import progress
 from simlib.core.statistics import Estimate, estimate
 from simlib.core.units import HOUR
 from simlib.experiments.experiment import Experiment
@@ -172,7 +173,7 @@ class Scale:
 
     def cost_rises(self, affinity: bool = True) -> bool:
         """Whether an increment takes no less time, within AGREES, the more traffic there is."""
-        points = [self.point(traffic, affinity) for traffic in self.grid]
+        points = [self.point(traffic, affinity) for traffic in progress(self.grid, "traffics")]
         cost = np.array([point.values["utilisation"].mean / point.traffic for point in points])
         return bool((cost >= (1 - AGREES) * np.maximum.accumulate(cost)).all())
 
@@ -213,7 +214,7 @@ class Scale:
 
     def curve(self, affinity: bool = True) -> pd.DataFrame:
         """A row for each traffic of `grid`: `traffic`, `simulated`, and COLUMNS, each with `_low` and `_high`."""
-        return table_of([self.point(traffic, affinity) for traffic in self.grid])
+        return table_of([self.point(traffic, affinity) for traffic in progress(self.grid, "traffics")])
 
     def highest(self, reached: Callable[[Point], bool], affinity: bool) -> float:
         """The traffic of one process at which a condition on its `point` is first met, to 2 %.

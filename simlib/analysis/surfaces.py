@@ -11,6 +11,7 @@ import pandas as pd
 from simlib.analysis.advise import Advice
 from simlib.analysis.points import Point, Points, false_share, lost_share
 from simlib.core.numbers import format_count, format_duration
+from simlib.core.progress import progress
 from simlib.core.units import HOUR, MINUTE, seconds
 from simlib.models.miniature import LEAST_CAP
 from simlib.stores.contract import Settings
@@ -100,7 +101,7 @@ class Surfaces:
                 "meets_all": point.settings.max_entries > 0 and advice.meets_all(point),
                 "parts_that_agree": advice.agreeing(point),
             }
-            for point in self.points
+            for point in progress(self.points, "cells")
         ]
         return pd.DataFrame(rows)
 
