@@ -40,8 +40,9 @@ def check_pages(path: Path) -> None:
         for group in _list(footer, _GROUPS):
             for chunk in _list(group, _COLUMNS):
                 column = _field(chunk, _COLUMN, dict)
-                begins, dictionary = _integer(column, _DATA), _integer(column, _DICTIONARY, 0)
-                begins = dictionary if 0 < dictionary < begins else begins
+                # A column without rows may have a dictionary alone, and one of the two offsets is 0 or missing.
+                offsets = _integer(column, _DATA), _integer(column, _DICTIONARY, 0)
+                begins = min((offset for offset in offsets if offset > 0), default=0)
                 check_column(file, begins, begins + _integer(column, _PACKED_TOTAL), size)
 
 

@@ -80,7 +80,7 @@ def test_advice_is_of_the_given_bytes_and_within_the_limit(capsys, two):
     assert found["now"]["heap_mib"] == 2048
     assert found["recommended"]["heap_mib"] == found["recommended"]["max_entries"] == 32
     assert "--entry-bytes 1048576 --memory-limit 40MiB --memory 40MiB" in found["commands"][0]
-    assert found["commands"][1].endswith("--counter drops --entry-bytes 1048576 --memory-limit 40MiB")
+    assert "--counter drops --entry-bytes 1048576 --memory-limit 40MiB --design bounded" in found["commands"][1]
     assert not advised(capsys, two, *entry, "16MiB")["targets_met"]
     # A target of its own stands before the limit.
     assert advised(capsys, two, "--entry-bytes", "1048576", "--memory-limit", "16MiB", "--memory", "40MiB")[
