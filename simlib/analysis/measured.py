@@ -153,7 +153,7 @@ class Beside:
     def limit_at(self) -> float | None:
         """When the measured memory reaches the memory limit by itself, hours from the start of what is compared.
 
-        None where it does not, or where no such limit is given.
+        None where it does not, or where no limit is given.
         """
         limit, at, mib = self.memory.experiment.limit.mib, self.shared.at, self.shared.mib
         if limit is None:
