@@ -26,10 +26,11 @@ class Fork:
     def __init__(self):
         waiting, self._begin = os.pipe()
         self.returncode: int | None = None
+        parent = os.getpid()
         self.pid = os.fork()
         if self.pid == 0:
             os.close(self._begin)
-            _become_kernel(waiting)
+            _become_kernel(waiting, parent)
         os.close(waiting)
 
     def begin(self, connection_file: str, cwd: str, environment: dict[str, str]) -> None:
@@ -57,18 +58,19 @@ class Fork:
         return self.returncode
 
 
-def _become_kernel(waiting: int) -> NoReturn:
-    """Wait for a connection file and serve it; end where the pipe is closed without one."""
+def _become_kernel(waiting: int, parent: int) -> NoReturn:
+    """Wait for a connection file and serve it; end where the pipe is closed without one, or the parent has ended."""
     try:
         # A group of its own, as signals to a kernel go to its whole group.
         os.setsid()
         with open(waiting, encoding="utf-8") as pipe:
             connection_file, cwd, environment = json.loads(pipe.read() or "[null, null, null]")
-        if connection_file is not None:
+        if connection_file is not None and os.getppid() == parent:
             os.chdir(cwd)
             os.environ.update(environment)
-            # With a handle the kernel ends when its parent does, and needs not warn of it.
-            ends = [f"--IPKernelApp.parent_handle={os.getppid()}", "--log-level=ERROR"]
+            # With a handle the kernel ends when its parent does, and needs not warn of it. Asked for only now, the
+            # parent could be another process already, and the kernel would never end.
+            ends = [f"--IPKernelApp.parent_handle={parent}", "--log-level=ERROR"]
             # IPython keeps its own files beside the sockets, which go when the kernel does.
             own = [f"--BaseIPythonApplication.ipython_dir={Path(connection_file).parent}", "--HistoryManager.enabled=0"]
             _application().launch_instance(["-f", connection_file, *ends, *own])

@@ -16,6 +16,7 @@ from concurrent.futures import BrokenExecutor, Future, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
+from simlib.core.errors import InputError
 from simlib.core.files import code_digest, directory_digest, file_digest, held, installed_version
 from simlib.core.places import CALIBRATION, PEERS, WORKLOADS
 from simlib.experiments.executors import local_processes, preload
@@ -31,6 +32,9 @@ WORK = ".work"
 
 CELL_TIMEOUT = 900
 """Seconds that one cell may take."""
+
+LONGEST_TEMPORARY = 60
+"""Characters that the path of the temporary folder may have: that of a socket, in folders below it, has at most 103."""
 
 PROFILES = {
     "ci": {"replications": 2, "hours": 3.5},
@@ -104,7 +108,13 @@ def run_jobs(jobs: Sequence[Job], out: Path, workers: int, report: Callable[[Res
     """Run the jobs that are not complete, `workers` at a time; return the results in the order of `jobs`.
 
     `report` receives each result when it is there. An interrupt ends the runs in progress, which leave nothing.
+    Raises InputError where the temporary folder's path is too long for sockets.
     """
+    if len(tempfile.gettempdir()) > LONGEST_TEMPORARY:
+        raise InputError(
+            f"{tempfile.gettempdir()}: too long a path for the sockets of kernels: set TMPDIR to a folder whose path "
+            f"has at most {LONGEST_TEMPORARY} characters"
+        )
     prepare([job.notebook for job in jobs])
     (out / WORK).mkdir(parents=True, exist_ok=True)
     results, running = {}, {}

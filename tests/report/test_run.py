@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from multiprocessing import forkserver
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from simlib.cli.main import main
+from simlib.core.errors import InputError
 from simlib.report import notebooks, runner
 from simlib.report.pack import SUMMARY
 from simlib.report.pages import write_report
@@ -298,8 +300,8 @@ def test_killed_and_started_again_it_gives_the_same_bytes(exported, tmp_path):
     ("number", "how"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "ended by SIGTERM")], ids=str
 )
 def test_interrupted_it_ends_at_once_and_leaves_nothing_half_made(tmp_path, number, how):
-    out, temporary = tmp_path / "out", tmp_path / "t"
-    temporary.mkdir()
+    # Not in `tmp_path`: sockets need a short one.
+    out, temporary = tmp_path / "out", Path(tempfile.mkdtemp())
     command = [sys.executable, "-m", "simlib", "run", "--profile", "ci", "--out", str(out), "--workload", "incident"]
     # In a group of its own: the interrupt from a terminal goes to all of it.
     process = subprocess.Popen(
@@ -317,10 +319,33 @@ def test_interrupted_it_ends_at_once_and_leaves_nothing_half_made(tmp_path, numb
     assert process.returncode == 128 + number
     assert errors.splitlines()[-1] == f"simlib run: {how}; run it again to go on where it stopped"
     assert "Traceback" not in errors
-    assert not list(out.glob("*/*.failed"))
+    assert [path.read_text(encoding="utf-8") for path in out.glob("*/*.failed/failure.json")] == []
     assert not (out / ".work").exists()
-    assert list(temporary.iterdir()) == []
+    temporary.rmdir()
     assert "01_memory" in (out / "index.html").read_text(encoding="utf-8").split("missing:")[1]
+
+
+def test_a_kernel_whose_starter_ended_before_it_began_ends_too(tmp_path):
+    # Stopped, it begins only when it is the child of another process.
+    starter = (
+        "import os, signal, sys; from simlib.report.kernel import Fork; fork = Fork(); "
+        "fork.send_signal(signal.SIGSTOP); fork.begin(sys.argv[1], '.', {}); print(fork.pid, flush=True); os._exit(0)"
+    )
+    command = [sys.executable, "-c", starter, str(tmp_path / "kernel.json")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        pid = int(process.stdout.readline())
+        process.wait()
+        os.kill(pid, signal.SIGCONT)
+        # It holds the other end of the pipe until it ends.
+        assert process.stdout.read() == ""
+    assert not (tmp_path / "kernel.json").exists()
+
+
+def test_a_temporary_folder_too_long_for_sockets_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", "/" + "t" * 60)
+    with pytest.raises(InputError, match=r"^/t{60}: too long a path for the sockets of kernels: set TMPDIR"):
+        run_jobs([], tmp_path, 1, lambda result: None)
 
 
 def test_a_result_is_one_line():
