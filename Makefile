@@ -38,7 +38,7 @@ run: $(READY) ## run every notebook on every workload (or on TRACE=FILE) and exp
 test: $(READY) ## run the tests, on every core
 	$(BIN)/python -m pytest --numprocesses logical --dist worksteal $(ARGS)
 
-fuzz: $(READY) ## try damaged logs, patterns, durations and workloads, new ones each time (some 20 min)
+fuzz: $(READY) ## try damaged logs, patterns, durations and workloads, new ones each time (some 10 min)
 	$(BIN)/python -m pytest --numprocesses logical --hypothesis-profile fuzz tests/test_fuzz.py $(ARGS)
 
 lint: $(READY) ## check style, imports and types
@@ -51,7 +51,7 @@ lint: $(READY) ## check style, imports and types
 lab: $(READY) ## open JupyterLab on the notebooks
 	$(BIN)/python -m simlib.report.lab $(ARGS)
 
-calibrate: $(READY) ## measure the Go program on several Go versions and refit data/calibration/ (some 20 min)
+calibrate: $(READY) ## measure the Go program on several Go versions and refit data/calibration/ (some 10 min)
 	$(BIN)/python -m simlib.calibration.calibrate
 
 peers: $(READY) ## replay and measure real Go cache libraries for data/peers/ (some 15 min; LOGS=DIR adds logs)
