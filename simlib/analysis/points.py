@@ -20,11 +20,8 @@ from simlib.models.miniature import LEAST_CAP, first_reached
 from simlib.replay.ledger import Totals
 from simlib.replay.links import Links
 from simlib.replay.surface import surface
-from simlib.replay.totals import Spec, stream_totals
 from simlib.stores.contract import Mode, RecencyRule, Settings
 from simlib.stores.registry import SHIPPED, decides_as_shipped, find_design
-from simlib.traces.chunks import stream_of
-from simlib.traces.codes import COUNTERS
 from simlib.traces.trace import Trace
 from simlib.workloads.entry import MODELLED, Entry
 
@@ -88,14 +85,8 @@ class Points:
         small = miniature(point, times)
         for at in range(len(self.traces)):
             if small not in self._totals[at]:
-                self._totals[at][small] = self._replay(at, small)
+                self._totals[at][small] = self.links[at].totals(small.settings, small.design)
         return _added([self._totals[at][small] for at in range(len(self.traces))])
-
-    def _replay(self, at: int, point: Point) -> Totals:
-        if point.design == SHIPPED:
-            return self.links[at].totals(point.settings)
-        counter = COUNTERS[int(self.traces[at].counter[0])]
-        return stream_totals(stream_of(self.traces[at]), [Spec(point.design, point.settings, counter)])[0]
 
     def replay_all(self, points: Sequence[Point], multiples: Sequence[float] = (1.0,)) -> None:
         """Keep the totals of each point under each multiple of the traffic, as `totals` computes them one by one.

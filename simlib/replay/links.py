@@ -1,20 +1,22 @@
-"""The bounded store over a trace in memory, linked once for any number of settings.
+"""Stores over a trace in memory, linked once for any number of settings.
 
-The order of a session's operations depends on the stream alone, so it is found once. Each setting is then replayed by
-its watermark (`watermark`), except for one case of equal times that is left to the compiled store. Refuses a trace of
-both counters.
+The order of a session's operations depends on the stream alone, so it is found once. Each setting of the shipped store
+and of exact LRU is then replayed by its watermark (`watermark`, `lru`), except for one case of equal times that is left
+to the compiled store, as are other designs. Refuses a trace of both counters.
 """
 
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
+from functools import cached_property
 
 import numpy as np
 
 from simlib.core.units import MAX_NS
 from simlib.replay.ledger import Totals
+from simlib.replay.lru import lru_totals
 from simlib.replay.totals import Spec, stream_totals
 from simlib.replay.watermark import NEVER, link, watermark_totals
 from simlib.stores.contract import Settings
-from simlib.stores.registry import SHIPPED
+from simlib.stores.registry import SHIPPED, decides_as_shipped, is_exact_lru
 from simlib.traces.chunks import stream_of
 from simlib.traces.codes import COUNTERS, INCREMENT
 from simlib.traces.trace import Trace
@@ -23,7 +25,7 @@ AHEAD = 3
 """Places that are looked at beyond the watermark without a branch: as many are added beyond the last."""
 
 COUNTED = tuple(each.name for each in fields(Totals)[2:] if each.default is MISSING)
-"""The totals that `watermark_totals` counts, in its order: those that are not 0 for the shipped store by design."""
+"""The totals that watermarks count, in their order: those that are not 0 for the shipped store by design."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,26 +66,37 @@ class Links:
             row = np.concatenate([[0], in_order + 1]).astype(np.int32)
             place = np.empty(n, dtype=np.int32)
             place[in_order] = np.arange(1, n + 1)
-        previous, until = np.empty(n, dtype=np.int32), np.empty(n + 1 + AHEAD, dtype=np.int32)
         session, op = (
             np.require(column, kind, ["C", "W"]) for column, kind in ((trace.session, np.int32), (trace.op, np.uint8))
         )
-        link(session, op, place, trace.ids.size, previous, until)
-        return cls(trace, time, session, op, place, row, previous, until)
+        return cls(trace, time, session, op, place, row, *_linked(session, op, place, trace.ids.size))
 
-    def totals(self, settings: Settings) -> Totals:
-        """The ledger of the bounded store. O(rows)."""
+    @cached_property
+    def by_touch(self) -> "Links":
+        """The same with equal times in the order of rows: each place is its row."""
+        if not self.place.size:
+            return self
+        none = np.empty(0, dtype=np.int32)
+        previous, until = _linked(self.session, self.op, none, self.trace.ids.size)
+        return replace(self, place=none, row=none, previous=previous, until=until)
+
+    def totals(self, settings: Settings, design: str = SHIPPED) -> Totals:
+        """The ledger of a design, by its watermark if it has one, else by its compiled store. O(rows)."""
         cap, ttl = settings.max_entries, settings.ttl
         n, expires = len(self.trace), ttl > 0
-        held, found = np.empty(n + 1, dtype=np.int32), np.zeros(len(COUNTED), dtype=np.int64)
-        complete = watermark_totals(
-            *(self.time, self.op, self.place, self.row, self.previous, self.until),
-            *(min(cap, NEVER) if cap > 0 else NEVER, min(ttl, MAX_NS) if expires else MAX_NS),
-            *(settings.prune_every if expires else MAX_NS, held, found),
-        )
+        limits = min(cap, NEVER) if cap > 0 else NEVER, min(ttl, MAX_NS) if expires else MAX_NS
+        held, found, complete = np.empty(n + 1, dtype=np.int32), np.zeros(len(COUNTED), dtype=np.int64), False
+        if decides_as_shipped(design):
+            complete = watermark_totals(
+                *(self.time, self.op, self.place, self.row, self.previous, self.until),
+                *(*limits, settings.prune_every if expires else MAX_NS, held, found),
+            )
+        elif is_exact_lru(design):
+            touched, complete = self.by_touch, True
+            lru_totals(touched.time, touched.op, touched.previous, touched.until, *limits, held, found)
         if not complete:
-            counter = COUNTERS[int(self.trace.counter[0])]
-            return stream_totals(stream_of(self.trace), [Spec(SHIPPED, settings, counter)])[0]
+            counter = COUNTERS[int(self.trace.counter[:1].sum())]
+            return stream_totals(stream_of(self.trace), [Spec(design, settings, counter)])[0]
         counted = dict(zip(COUNTED, found.tolist(), strict=True))
         if not expires:
             counted["entries_scanned"] = 0
@@ -92,3 +105,10 @@ class Links:
         gone = totals.cap_evictions + totals.ttl_evictions + totals.deletes_hit
         assert totals.creates == gone + totals.final_entries, "entries do not balance"
         return totals
+
+
+def _linked(session: np.ndarray, op: np.ndarray, place: np.ndarray, sessions: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return `previous` and `until` of `Links`."""
+    previous, until = np.empty(op.size, dtype=np.int32), np.empty(op.size + 1 + AHEAD, dtype=np.int32)
+    link(session, op, place, sessions, previous, until)
+    return previous, until

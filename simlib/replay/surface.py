@@ -42,8 +42,8 @@ from simlib.replay.watermark import (
     replay_lanes,
     watermarks,
 )
-from simlib.stores.contract import Mode, RecencyRule, Settings
-from simlib.stores.registry import SHIPPED, decides_as_shipped, find_design
+from simlib.stores.contract import Settings
+from simlib.stores.registry import SHIPPED, decides_as_shipped, is_exact_lru
 from simlib.traces.codes import DELETE
 from simlib.traces.trace import Trace
 
@@ -96,9 +96,7 @@ def surface(
     if not (len(caps) and len(ttls) and threads > 0):
         raise ValueError("a surface needs at least one cap, one TTL and one thread")
     settings = [[Settings(index(cap), index(ttl), prune_every) for ttl in ttls] for cap in caps]
-    compiled = find_design(design).compiled
-    rule = compiled(Settings()) if compiled else None
-    if isinstance(rule, RecencyRule) and rule.mode == Mode.LISTS:
+    if is_exact_lru(design):
         with ThreadPoolExecutor(threads) as pool:
             columns = list(pool.map(lambda ttl: stack_totals(trace, caps, ttl), ttls))
         return _of_rows([[column[row] for column in columns] for row in range(len(caps))], caps, ttls, prune_every)

@@ -9,7 +9,7 @@ from pkgutil import iter_modules
 
 from simlib import stores
 from simlib.core.errors import InputError
-from simlib.stores.contract import Design, Settings, Store
+from simlib.stores.contract import Design, Mode, RecencyRule, Settings, Store
 
 _ROLES = ("leaked", "shipped", "candidate")
 
@@ -54,3 +54,10 @@ def decides_as_shipped(name: str) -> bool:
     design, rules = find_design(name), [find_design(each).compiled for each in (name, SHIPPED)]
     decisions = [rule and rule(Settings(3, 5, 7)) for rule in rules]
     return decisions[0] == decisions[1] and not design.retires
+
+
+def is_exact_lru(name: str) -> bool:
+    """Whether a design keeps the most recently touched, within a TTL. Raises InputError for an unknown design."""
+    compiled = find_design(name).compiled
+    rule = compiled(Settings()) if compiled else None
+    return isinstance(rule, RecencyRule) and rule.mode == Mode.LISTS

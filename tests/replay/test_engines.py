@@ -34,6 +34,10 @@ TTLS = tuple(range(100, 100 + FEW))
 """More TTLs than are gone through one by one."""
 
 
+BY_WATERMARK = ("bounded", "linked_list")
+"""Designs that one moving watermark describes."""
+
+
 def compiled(trace, specs):
     """The compiled store over a trace in memory."""
     only = {counter: trace.only(counter) for counter in COUNTERS}
@@ -68,9 +72,9 @@ def from_parquet(trace, specs, path, rows=5000, max_awaiting=1 << 20):
 
 
 def linked(trace, specs):
-    """The shipped store by its watermark, one setting at a time."""
+    """The shipped store and exact LRU by their watermarks, one setting at a time."""
     links = {counter: Links.of(trace.only(counter)) for counter in COUNTERS}
-    return [links[spec.counter].totals(spec.settings) for spec in specs if spec.design == "bounded"]
+    return [links[spec.counter].totals(spec.settings, spec.design) for spec in specs if spec.design in BY_WATERMARK]
 
 
 def on_a_surface(trace, specs, threads=1):
@@ -110,16 +114,17 @@ def assert_same_record(trace, spec):
 
 def assert_alike(trace, specs, engines):
     truth = [assert_same_record(trace, spec) for spec in specs]
-    shipped = [totals for totals, spec in zip(truth, specs, strict=True) if spec.design == "bounded"]
+    designs = {on_a_surface: ("bounded",), linked: BY_WATERMARK}
     for engine in engines:
-        expected = shipped if engine.func in (linked, on_a_surface) else truth
+        own = designs.get(engine.func, DESIGNS)
+        expected = [totals for totals, spec in zip(truth, specs, strict=True) if spec.design in own]
         assert engine(trace, specs) == expected, engine
 
 
 def specs_of(chosen):
-    """Each setting for the first counter, the first setting for each design on both."""
+    """Each setting by watermark for the first counter, the first setting for each design on both."""
     more = [Spec(design, chosen[0], counter) for design in DESIGNS for counter in COUNTERS]
-    return [*(Spec("bounded", each) for each in chosen), *more]
+    return [*(Spec(design, each) for design in BY_WATERMARK for each in chosen), *more]
 
 
 @settings(max_examples=600)
@@ -166,8 +171,10 @@ def assert_alike_on(trace, path):
         *(partial(from_parquet, path=path), partial(linked), partial(on_a_surface)),
     ]
     assert_alike(trace, specs_of(CHOSEN), ways)
-    many = [Spec("bounded", each, counter) for each in sampled(12) for counter in COUNTERS]
-    assert compiled(trace, many) == linked(trace, many) == on_a_surface(trace, many, threads=2)
+    many = [Spec(design, each, counter) for each in sampled(12) for counter in COUNTERS for design in BY_WATERMARK]
+    expected = compiled(trace, many)
+    assert linked(trace, many) == expected
+    assert on_a_surface(trace, many, threads=2) == expected[:: len(BY_WATERMARK)]
 
 
 @pytest.mark.parametrize("workload", workload_names())

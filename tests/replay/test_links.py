@@ -10,6 +10,7 @@ from simlib.replay.observe import reference
 from simlib.replay.surface import FEW, surface
 from simlib.replay.totals import stream_totals
 from simlib.stores.contract import Settings
+from simlib.stores.registry import DESIGNS
 from simlib.traces.trace import Trace
 from simlib.workloads.churn import simulate
 from simlib.workloads.schema import load_workload
@@ -45,6 +46,14 @@ def test_a_map_is_the_same_however_many_ttls_go_together():
     for cap in some:
         for ttl in together:
             assert found.at(cap, ttl) == surface(trace, [cap], [ttl]).at(cap, ttl) == links.totals(Settings(cap, ttl))
+
+
+@pytest.mark.parametrize("design", DESIGNS)
+def test_each_design_has_its_ledger(design):
+    """a comes back after 3 ns, b after 4 and c after 5: under a cap of 2 and a TTL of 4 ns designs differ."""
+    trace = Trace.of([0, 1, 2, 3, 5, 7, 7, 9], [*"abcabcac"], [0, 0, 0, 0, 0, 0, 1, 0], np.zeros(8))
+    each = Settings(2, 4, 3)
+    assert Links.of(trace).totals(each, design) == ledger.totals(trace, reference(trace, design, each))
 
 
 def test_columns_that_may_not_be_written_or_lie_apart():
