@@ -125,13 +125,14 @@ class Commented(Delimited):
     """A log whose header stands in comments: Zeek's, or the W3C's extended format (IIS, CloudFront)."""
 
     def __init__(self, path: Path):
-        head = list(islice(_comments(path), 100))
+        head, row = _comments(path)
         header = next((line for line in head if line.lower().startswith("#fields")), "")
         if not header:
             raise ValueError("no line `#fields` or `#Fields:` names the columns")
         is_zeek = header.startswith("#fields")
         self._path = path
-        self._delimiter = "\t" if is_zeek or "\t" in header else " "
+        # CloudFront's header has spaces, and its rows have tabs.
+        self._delimiter = "\t" if is_zeek or "\t" in row else " "
         self._has_header = False
         self.decimal_comma = False
         self.about = "Zeek log" if is_zeek else "W3C extended log"
@@ -155,13 +156,6 @@ class Commented(Delimited):
             fields = {**fields, "time": ("date", "time")}
         return super().read(fields, notes, advance)
 
-    def is_even(self) -> bool:
-        """Whether the first rows have as many cells as the header."""
-        try:
-            return all(len(row) == len(self.names) for row in islice(self._rows(None), 20))
-        except ValueError:
-            return False
-
     def _kept(self, raw: Raw, notes: Notes) -> Iterator[Raw]:
         """Leave out rows without a session, which stands there as a word of the format's own."""
         kept = np.array([name not in self._unset for name in raw.columns["session"].to_pylist()], bool)
@@ -171,12 +165,15 @@ class Commented(Delimited):
         yield Raw({role: column.filter(mask) for role, column in raw.columns.items()}, raw.rows[kept])
 
 
-def _comments(path: Path) -> Iterator[str]:
+def _comments(path: Path) -> tuple[list[str], str]:
+    """Return at most a hundred lines of comments that a file begins with, and the line after them."""
+    head: list[str] = []
     with unpacked(path) as stream:
         for line in text_lines(stream):
-            if not line.startswith("#"):
-                return
-            yield line.rstrip("\r\n")
+            if not line.startswith("#") or len(head) == 100:
+                return head, line
+            head.append(line.rstrip("\r\n"))
+    return head, ""
 
 
 def delimited(path: Path, how: How) -> Delimited | None:

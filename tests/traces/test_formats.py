@@ -326,13 +326,16 @@ def test_zeek_and_w3c_name_their_columns_in_comments(tmp_path):
     rows = "".join(f"{START + ms // 1000}.{ms % 1000:03d}000\t{who}\t-\n" for ms, who in ROWS)
     path.write_text(head + rows + "#close\t2026-01-02-03-05-06\n")
     assert read_trace(path).time.tolist() == EXACT
-    path.write_text(
-        "#Software: Microsoft Internet Information Services 10.0\n#Version: 1.0\n#Fields: date time c-ip cs-method\n"
-        + "".join(f"{at('%Y-%m-%d %H:%M:%S', ms)} {who} GET\n" for ms, who in ROWS)
-    )
-    trace = read_trace(path)
-    assert trace.time.tolist() == [ns // SECOND * SECOND for ns in EXACT]
-    assert trace.ids[trace.session].tolist() == CLIENTS
+    # CloudFront divides its rows by tabs, and its header by spaces.
+    for date, after in (("%Y-%m-%d %H:%M:%S", " "), ("%Y-%m-%d\t%H:%M:%S", "\t")):
+        path.write_text(
+            "#Software: Microsoft Internet Information Services 10.0\n#Version: 1.0\n"
+            "#Fields: date time c-ip cs-method\n"
+            + "".join(f"{at(date, ms)}{after}{who}{after}GET\n" for ms, who in ROWS)
+        )
+        trace = read_trace(path)
+        assert trace.time.tolist() == [ns // SECOND * SECOND for ns in EXACT]
+        assert trace.ids[trace.session].tolist() == CLIENTS
 
 
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
