@@ -104,7 +104,10 @@ class Delimited:
                 raise ValueError(f"line {reader.line_num}: not CSV: {error}") from None
 
     def _lines(self, lines: Iterable[str]) -> Iterator[str]:
-        for line in lines:
+        for number, line in enumerate(lines):
+            # A line for Excel, which Grafana can write above the header.
+            if number == 0 and line.rstrip("\r\n") == f"sep={self._delimiter}":
+                continue
             if line.count(self._delimiter) >= MAX_COLUMNS and line.count(self._delimiter) > 100 * line.count('"'):
                 raise ValueError(f"over {format_count(MAX_COLUMNS)} columns: no log has such")
             yield line

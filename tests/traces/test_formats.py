@@ -338,6 +338,16 @@ def test_zeek_and_w3c_name_their_columns_in_comments(tmp_path):
         assert trace.ids[trace.session].tolist() == CLIENTS
 
 
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_a_first_line_that_names_the_delimiter_for_excel_is_no_header(tmp_path, delimiter):
+    path = tmp_path / "export.csv"
+    rows = [("Time", "session"), *((str(START * 1000 + ms), who) for ms, who in ROWS)]
+    path.write_text(f"sep={delimiter}\r\n" + "".join(f"{delimiter.join(row)}\r\n" for row in rows))
+    trace = read_trace(path)
+    assert trace.time.tolist() == EXACT
+    assert trace.ids[trace.session].tolist() == CLIENTS
+
+
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
 @pytest.mark.parametrize("zone", [None, "UTC", "Europe/Berlin"])
 def test_parquet_times_in_every_unit_and_zone(tmp_path, unit, zone):
