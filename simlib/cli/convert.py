@@ -19,12 +19,14 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def _convert(options: argparse.Namespace) -> int:
-    from simlib.traces.files import Log, check_target, trace_of, write_trace
+    from simlib.cli.recorded_text import recorded_text
+    from simlib.traces.files import Log, check_target
+    from simlib.traces.recording import recording_of
 
     check_target(options.out)
     log = Log(options.log, how_of(options))
     with reading_log(log.size) as (notes, advance):
-        trace = trace_of(log, notes, advance)
-    write_trace(trace, options.out)
-    print(f"{options.out}: {len(trace)} operations of {trace.ids.size} sessions, sha256 {trace.digest}")
+        recording = recording_of(log, notes, advance)
+        recording.write(options.out)
+    print(recorded_text(options.out, recording))
     return 0

@@ -167,7 +167,8 @@ def _log(options: argparse.Namespace) -> Subject:
     from simlib.report.naming import directory_name
     from simlib.traces.files import read_labels
     from simlib.traces.source import STDIN, log_name
-    from simlib.traces.writing import window_of, write_parquet
+    from simlib.traces.windows import window_of
+    from simlib.traces.writing import write_parquet
 
     first = Path(options.trace[0])
     piped = options.trace[0] == STDIN
@@ -179,7 +180,7 @@ def _log(options: argparse.Namespace) -> Subject:
             # Of two logs of one name neither copy may replace the other.
             path = Path(options.out) / COPIES / directory_name(trace.digest[:16], column) / f"{name}.parquet"
             with whole_file(path) as temporary:
-                write_parquet([window_of(trace)], temporary, int(abs(trace.time).max()), labels)
+                write_parquet([window_of(trace)], temporary, labels)
     start = int(trace.time[0])
     return Subject(name, {"trace": str(path.resolve())}, (path,), place, (start, int(trace.time[-1]) - start))
 

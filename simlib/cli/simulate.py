@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from pathlib import Path
 
 from simlib.core.units import HOUR
 
@@ -27,18 +26,17 @@ _BAR = "simulated: {percentage:3.0f}%|{bar}| {n:.1f} of {total:.1f} h [{elapsed}
 def _simulate(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from simlib.core.files import file_digest
+    from simlib.cli.recorded_text import recorded_text
     from simlib.traces.files import check_target
-    from simlib.workloads.recording import Recording
+    from simlib.workloads.recording import simulated_recording
     from simlib.workloads.schema import load_workload
 
     workload = load_workload(options.workload)
     check_target(options.out)
     if options.hours is not None:
         workload = workload.lasting(options.hours * HOUR)
-    recording = Recording(workload, options.seed)
     with tqdm(total=workload.duration / HOUR, bar_format=_BAR, file=sys.stderr, leave=False, delay=1) as bar:
-        recording.write(options.out, lambda ns: bar.update(ns / HOUR))
-    counts = f"{recording.operations} operations of {recording.sessions} sessions"
-    print(f"{options.out}: {counts}, sha256 of the file {file_digest(Path(options.out))}")
+        recording = simulated_recording(workload, options.seed, lambda ns: bar.update(ns / HOUR))
+        recording.write(options.out)
+    print(recorded_text(options.out, recording))
     return 0

@@ -103,7 +103,8 @@ def _log(options: argparse.Namespace) -> tuple[list, list, dict]:
     from simlib.cli.noted import NotedStream
     from simlib.experiments.sweep import Log as SweptLog
     from simlib.traces.chunks import stream_log
-    from simlib.traces.files import Log, trace_of, write_trace
+    from simlib.traces.files import Log
+    from simlib.traces.recording import recording_of
     from simlib.workloads.entry import Entry
 
     if options.seeds or options.hours is not None:
@@ -117,5 +118,5 @@ def _log(options: argparse.Namespace) -> tuple[list, list, dict]:
     path, name = log.files[0].resolve(), "stdin" if options.trace[0] == "-" else Path(options.trace[0]).name
     if not log.is_plain:
         path = (Path(options.out) / f"{name}.parquet").resolve()
-        write_trace(trace_of(log), path)
+        recording_of(log).write(path)
     return [SweptLog(name, stream.lasts, file_digest(path), path)], [None], {name: Entry(stream.key_length)}

@@ -22,9 +22,10 @@ from simlib.traces.notes import Notes
 from simlib.traces.order import Lane, in_order
 from simlib.traces.source import Advance, files_of, reading
 from simlib.traces.trace import Trace
-from simlib.traces.writing import Window, window_of, write_csv, write_jsonl, write_parquet
+from simlib.traces.windows import Window, trace_of_windows, window_of, windows_of
+from simlib.traces.writing import write_csv, write_jsonl, write_parquet
 
-FORMATS: dict[str, Callable[[Iterable[Window], Path, int], None]] = {
+FORMATS: dict[str, Callable[[Iterable[Window], Path], None]] = {
     ".csv": write_csv,
     ".csv.gz": partial(write_csv, packed=True),
     ".jsonl": write_jsonl,
@@ -105,9 +106,7 @@ def read_trace(
 
 def trace_of(log: Log, notes: Notes | None = None, advance: Advance | None = None) -> Trace:
     """Read a log that was opened whole. Raises InputError."""
-    parts = [(batch.time, _names(batch.session), batch.op, batch.counter) for batch in log.read(notes, advance)]
-    nothing = np.empty(0, np.int64), np.empty(0, object), np.empty(0, np.uint8), np.empty(0, np.uint8)
-    return Trace.of(*map(np.concatenate, zip(nothing, *parts, strict=True)))
+    return trace_of_windows(windows_of(log.read(notes, advance)))
 
 
 def read_labels(trace: Trace, log: Log, column: str) -> np.ndarray:
@@ -121,29 +120,19 @@ def read_labels(trace: Trace, log: Log, column: str) -> np.ndarray:
     return np.where(labelled.ids == MISSING, "", labelled.ids)[labelled.session]
 
 
-def _names(session: pa.Array) -> np.ndarray:
-    if pa.types.is_dictionary(session.type):
-        session = session.cast(session.type.value_type)
-    names: np.ndarray = session.cast(pa.large_string()).fill_null("").to_numpy(zero_copy_only=False)
-    return names
-
-
 def write_trace(trace: Trace, path: str | Path) -> None:
     """Write a trace file, whole or not at all; the end of the name says the format.
 
     Raises InputError where the name has no format or the file cannot be written.
     """
-    write_windows([window_of(trace)], path, farthest=int(np.abs(trace.time).max(initial=0)))
+    write_windows([window_of(trace)], path)
 
 
-def write_windows(windows: Iterable[Window], path: str | Path, farthest: int) -> None:
-    """Write a trace file of windows, each as it comes; `farthest` is the time farthest from 0 that may come, ns.
-
-    Raises what `write_trace` raises.
-    """
+def write_windows(windows: Iterable[Window], path: str | Path) -> None:
+    """Write a trace file of windows, each as it comes. Raises what `write_trace` raises."""
     ending = check_target(path)
     with whole_file(Path(path)) as temporary:
-        FORMATS[ending](windows, temporary, farthest)
+        FORMATS[ending](windows, temporary)
 
 
 def check_target(path: str | Path) -> str:

@@ -6,8 +6,9 @@ import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
-from typing import IO, NamedTuple, cast
+from typing import IO, cast
 
 import numpy as np
 import pyarrow as pa
@@ -17,28 +18,13 @@ import pyarrow.parquet as pq
 from simlib.core.units import SECOND
 from simlib.traces.cells import WANTED, seconds_text
 from simlib.traces.codes import COUNTERS, OPS
-from simlib.traces.trace import Trace
+from simlib.traces.windows import Window
 
 EXACT_IN_FLOAT = 2**51
 """Up to here (26 days) rounding a float of seconds to the nearest ns gives back the nanoseconds that it came from."""
 
 
-class Window(NamedTuple):
-    """Consecutive operations: `time` int64 ns, `session` its ids as a dictionary, `op` and `counter` uint8; (n,)."""
-
-    time: np.ndarray
-    session: pa.DictionaryArray
-    op: np.ndarray
-    counter: np.ndarray
-
-
-def window_of(trace: Trace) -> Window:
-    """Return a whole trace as one window."""
-    ids = pa.DictionaryArray.from_arrays(pa.array(trace.session), pa.array(trace.ids, pa.string()))
-    return Window(trace.time, ids, trace.op, trace.counter)
-
-
-def write_csv(windows: Iterable[Window], path: Path, farthest: int, packed: bool = False) -> None:
+def write_csv(windows: Iterable[Window], path: Path, packed: bool = False) -> None:
     """Write a CSV file, gzipped where it is `packed`."""
     with _create(path, packed) as text:
         csv.writer(text, lineterminator="\n").writerow(WANTED)
@@ -49,7 +35,7 @@ def write_csv(windows: Iterable[Window], path: Path, farthest: int, packed: bool
             writer.writerows(_rows(window))
 
 
-def write_jsonl(windows: Iterable[Window], path: Path, farthest: int, packed: bool = False) -> None:
+def write_jsonl(windows: Iterable[Window], path: Path, packed: bool = False) -> None:
     """Write a JSONL file, gzipped where it is `packed`."""
     with _create(path, packed) as text:
         for window in windows:
@@ -59,35 +45,71 @@ def write_jsonl(windows: Iterable[Window], path: Path, farthest: int, packed: bo
             )
 
 
-def write_parquet(
-    windows: Iterable[Window], path: Path, farthest: int, labels: Mapping[str, np.ndarray] | None = None
-) -> None:
+def write_parquet(windows: Iterable[Window], path: Path, labels: Mapping[str, np.ndarray] | None = None) -> None:
     """Write a Parquet file, a row group for each window of at most 2**20 rows.
 
-    Times are seconds as a float, or timestamps where `farthest`, the time farthest from 0 that may come (ns), is too
-    far for a float to be exact. `labels` are further columns of text of the one window that there then is; they are
-    left out where their names are not free.
+    Times are seconds as a float, or timestamps where one is too far from 0 for a float to be exact: what stood before
+    it is then written again. `labels` are further columns of text of the one window that there then is; they are left
+    out where their names are not free.
     """
-    exact = abs(farthest) < EXACT_IN_FLOAT
     more = {name: pa.array(texts, pa.string()) for name, texts in (labels or {}).items()}
-    schema = pa.schema(
+    rest, far = iter(windows), list[pa.Table]()
+
+    def near() -> Iterator[pa.Table]:
+        for window in rest:
+            if np.abs(window.time).max(initial=0) >= EXACT_IN_FLOAT:
+                far.append(_table(window, more, _INSTANT))
+                return
+            yield _table(window, more, pa.float64())
+
+    _write_tables(near(), path, _schema(more, pa.float64()))
+    if far:
+        floats = path.with_name(f"{path.name}.s")
+        try:
+            path.rename(floats)
+            with pq.ParquetFile(floats) as file:
+                before = (_as_instants(file.read_row_group(group)) for group in range(file.num_row_groups))
+                after = (_table(window, more, _INSTANT) for window in rest)
+                _write_tables(chain(before, far, after), path, _schema(more, _INSTANT))
+        finally:
+            floats.unlink(missing_ok=True)
+
+
+_INSTANT = pa.timestamp("ns", "UTC")
+
+
+def _schema(more: Iterable[str], time: pa.DataType) -> pa.Schema:
+    return pa.schema(
         {
             **dict.fromkeys(more, pa.string()),
-            "time": pa.float64() if exact else pa.timestamp("ns", "UTC"),
+            "time": time,
             "session": pa.dictionary(pa.int32(), pa.string()),
             "op": pa.dictionary(pa.int8(), pa.string()),
             "counter": pa.dictionary(pa.int8(), pa.string()),
         }
     )
+
+
+def _table(window: Window, more: Mapping[str, pa.Array], time: pa.DataType) -> pa.Table:
+    columns = {
+        "time": pa.array(window.time, time) if time == _INSTANT else pa.array(window.time / SECOND),
+        "session": pa.DictionaryArray.from_arrays(window.session.indices, window.session.dictionary.cast(pa.string())),
+        "op": pa.DictionaryArray.from_arrays(pa.array(window.op.astype(np.int8)), pa.array(OPS)),
+        "counter": pa.DictionaryArray.from_arrays(pa.array(window.counter.astype(np.int8)), pa.array(COUNTERS)),
+    }
+    return pa.table({**more, **columns}, _schema(more, time))
+
+
+def _as_instants(table: pa.Table) -> pa.Table:
+    """Turn seconds as a float, which are exact, into timestamps."""
+    ns = np.rint(table["time"].to_numpy() * SECOND).astype(np.int64)
+    return table.set_column(table.column_names.index("time"), "time", pa.array(ns, _INSTANT))
+
+
+def _write_tables(tables: Iterable[pa.Table], path: Path, schema: pa.Schema) -> None:
     with pq.ParquetWriter(path, schema) as writer:
-        for window in windows:
-            columns = {
-                "time": pa.array(window.time / SECOND) if exact else pa.array(window.time, schema.field("time").type),
-                "session": window.session,
-                "op": pa.DictionaryArray.from_arrays(pa.array(window.op.astype(np.int8)), pa.array(OPS)),
-                "counter": pa.DictionaryArray.from_arrays(pa.array(window.counter.astype(np.int8)), pa.array(COUNTERS)),
-            }
-            writer.write_table(pa.table(more | columns, schema))
+        for table in tables:
+            writer.write_table(table)
 
 
 @contextmanager

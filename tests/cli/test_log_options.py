@@ -20,7 +20,7 @@ def test_a_log_of_any_kind_is_converted_to_a_trace_file_that_needs_no_option(cap
     (tmp_path / "events").write_bytes(gzip.compress(EVENTS.encode()))
     status, out, err = run(capsys, "convert", tmp_path / "events", *OPTIONS, "--out", tmp_path / "t.parquet")
     assert status == 0
-    assert out.startswith(f"{tmp_path / 't.parquet'}: 3 operations of 2 sessions, sha256 ")
+    assert out.startswith(f"{tmp_path / 't.parquet'}: 3 operations of 2 sessions, sha256 of the file ")
     assert err.splitlines() == [
         "events: CSV with semicolons, time at, session who, op what, milliseconds from a start; "
         "3 operations, 1.5 s to 3.5 s (2 s)",

@@ -11,7 +11,8 @@ from simlib.replay.totals import gathered
 from simlib.traces.chunks import open_stream
 from simlib.traces.files import Log, read_labels, read_trace, write_trace
 from simlib.traces.mapping import How
-from simlib.traces.writing import window_of, write_parquet
+from simlib.traces.windows import window_of
+from simlib.traces.writing import write_parquet
 from tests.traces.helpers import refused, same, trace_of
 
 
@@ -131,7 +132,7 @@ def test_a_copy_keeps_a_further_column_of_the_log(tmp_path):
     trace = read_trace(log, how)
     labels = read_labels(trace, Log(log, how), "peer")
     assert labels.tolist() == ["x", "", "y", "y", "x"]
-    write_parquet([window_of(trace)], copy, 2 * SECOND, {"peer": labels, "op": labels})
+    write_parquet([window_of(trace)], copy, {"peer": labels, "op": labels})
     assert same(read_trace(copy), trace)
     assert read_labels(trace, Log(copy), "peer").tolist() == labels.tolist()
     with pytest.raises(InputError, match="'peer' is not in every row"):
