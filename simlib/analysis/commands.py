@@ -8,6 +8,7 @@ from typing import NamedTuple
 from simlib.analysis.advise import Advice
 from simlib.analysis.points import TARGETS, TODAY, Point
 from simlib.core.units import exact_duration
+from simlib.stores.registry import find_design
 
 SEEDS = (1, 2, 3, 4, 5)
 """Replications of a workload that `advise` is for: those of a notebook."""
@@ -81,6 +82,22 @@ def _limits(advice: Advice) -> list[str]:
 
 
 def setting_options(point: Point) -> list[str]:
-    """A point as options of `replay`."""
-    cap, ttl, every = point.settings.max_entries, exact_duration(point.settings.ttl), point.settings.prune_every
-    return ["--design", point.design, "--max-entries", f"{cap}", "--ttl", ttl, "--prune-every", f"{every}"]
+    """A point as options of `replay`: its design, and the settings that this uses."""
+    settings = point.settings
+    written = {
+        "max_entries": f"{settings.max_entries}",
+        "ttl": exact_duration(settings.ttl),
+        "prune_every": f"{settings.prune_every}",
+        "sweep": exact_duration(settings.sweep),
+    }
+    used = find_design(point.design).settings
+    return ["--design", point.design, *(part for name in used for part in (option_of(name), written[name]))]
+
+
+def option_of(setting: str) -> str:
+    """Return the option of a setting.
+
+    >>> option_of("max_entries")
+    '--max-entries'
+    """
+    return f"--{setting.replace('_', '-')}"

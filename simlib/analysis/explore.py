@@ -4,14 +4,14 @@ All are of the first replication, or of the log.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 
 import numpy as np
 
-from simlib.analysis.commands import replay_commands
+from simlib.analysis.commands import option_of, replay_commands
 from simlib.analysis.points import Point, Points
 from simlib.analysis.sizing import Sizing
 from simlib.analysis.state import DESIGNS, MEASURES, TRAFFIC, Measure, State, finite, placed
@@ -21,7 +21,7 @@ from simlib.core.progress import progress
 from simlib.core.units import HOUR, MINUTE, SECOND, seconds
 from simlib.models.miniature import LEAST_CAP
 from simlib.stores.contract import Settings
-from simlib.stores.registry import SHIPPED
+from simlib.stores.registry import SHIPPED, find_design
 
 OCTAVES = 11
 """Doublings of the cap on the map, down from one that holds every session."""
@@ -99,21 +99,20 @@ class Explorer:
         """Return all that the page needs, ready for JSON: caps and TTLs in s with 0 for none, and the surfaces.
 
         `surfaces` holds by design, traffic and measure the values of `cells`, as `packed`; None stands for what is not
-        measured, or too small to simulate. `commands` reproduce a point once its options follow.
+        measured, or too small to simulate. `commands` reproduce a point once its design and the options of this follow:
+        `designs` holds by design the option of each setting that it uses.
         """
         advice, targets = self.sizing.advice, self.sizing.targets
         surfaces: dict[str, dict[str, dict[str, list]]] = {design: {} for design in DESIGNS}
         for (design, times), rows in self.surfaces.items():
-            surfaces[design][f"{times:g}"] = {
-                key: packed((row.get(key) for row in rows), measure.limit(targets), DIGITS[measure.kind])
-                for key, measure in MEASURES.items()
-            }
+            shown = [self.rounded(row) for row in rows]
+            surfaces[design][f"{times:g}"] = {key: packed(row[key] for row in shown) for key in MEASURES}
         known = self.known
         return {
             "case": self.sizing.experiment.name,
             "caps": self.caps,
             "ttls": [seconds(ttl) for ttl in self.ttls],
-            "designs": DESIGNS,
+            "designs": {design: {name: option_of(name) for name in find_design(design).settings} for design in DESIGNS},
             "traffic": TRAFFIC,
             "colours": COLOURS,
             "measures": [{**measure._asdict(), "bounds": self.bounds(measure)} for measure in MEASURES.values()],
@@ -141,6 +140,16 @@ class Explorer:
             bounds = low * (high / low) ** steps
         return [float(f"{bound:.2g}") for bound in bounds]
 
+    def rounded(self, found: Mapping[str, float | None]) -> dict[str, float | None]:
+        """Round the values of a point as the page shows them, on the map or off it; None for what is not known.
+
+        A value above its target stays above it, and none becomes so.
+        """
+        return {
+            key: _rounded(found.get(key), measure.limit(self.sizing.targets), DIGITS[measure.kind])
+            for key, measure in MEASURES.items()
+        }
+
     def replay(self, state: State) -> dict[str, float | None]:
         """Replay the point of a state, exactly, on the map or off it; None for what is not known."""
         found = values(self.points, state.point, state.times)
@@ -167,22 +176,20 @@ def values(points: Points, point: Point, times: float = 1.0) -> dict[str, float]
     return {key: found[key] for key in MEASURES}
 
 
-def packed(found: Iterable[float | None], limit: float, digits: int) -> list[float | None]:
-    """Round values to significant digits; a negative number repeats the value before it that number of times.
-
-    A value above the limit stays above it, and none becomes so.
-    """
+def packed(found: Iterable[float | None]) -> list[float | None]:
+    """Shorten values: a negative number repeats the value before it that number of times."""
     short: list[float | None] = []
     for value in found:
-        rounded = None if value is None or not math.isfinite(value) else _rounded(value, limit, digits)
         repeats = bool(short) and short[-1] is not None and short[-1] < 0
-        if short and rounded == short[-2 if repeats else -1]:
+        if short and value == short[-2 if repeats else -1]:
             short.append(short.pop() - 1 if repeats else -1)
         else:
-            short.append(rounded)
+            short.append(value)
     return short
 
 
-def _rounded(value: float, limit: float, digits: int) -> float:
+def _rounded(value: float | None, limit: float, digits: int) -> float | None:
+    if value is None or not math.isfinite(value):
+        return None
     rounded = float(f"{value:.{digits}g}")
     return rounded if (rounded > limit) == (value > limit) else value

@@ -23,7 +23,7 @@ def show(explorer: Explorer, pack: Pack) -> object:
     begins = explorer.start
     return Live(
         data,
-        replay=lambda state: explorer.replay(begins.moved(state)),
+        replay=lambda state: explorer.rounded(explorer.replay(begins.moved(state))),
         keep=lambda state: keep(explorer, pack, begins.moved(state)),
     )
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simlib.analysis.commands import setting_options
 from simlib.analysis.explore import COLOURS, Explorer, packed
 from simlib.analysis.points import Point, false_share, lost_share
 from simlib.analysis.sizing import Sizing, targets_of
@@ -24,6 +25,7 @@ from simlib.replay import ledger
 from simlib.replay.observe import reference
 from simlib.replay.totals import Spec, stream_totals
 from simlib.stores.contract import Settings
+from simlib.stores.registry import DESIGNS as ALL
 from simlib.traces.chunks import stream_of
 from simlib.traces.files import write_trace
 from tests.analysis.test_advise import in_turn
@@ -122,20 +124,32 @@ def test_the_colours_change_within_the_values_and_the_page_is_small(data):
     assert len(json.dumps(data, separators=(",", ":"))) < 300_000
 
 
-@given(st.lists(st.sampled_from([None, 0.0, 1.0, 2.5])), st.sampled_from([1.0, 2.0, math.inf]))
-def test_what_is_packed_comes_back(values, limit):
-    assert unpacked(packed(values, limit, 3)) == values
+@given(st.lists(st.sampled_from([None, 0.0, 1.0, 2.5])))
+def test_what_is_packed_comes_back(values):
+    assert unpacked(packed(values)) == values
+
+
+def test_repeats_take_one_number():
+    assert packed([0.5, 0.5, 0.5, None, None, 0.5]) == [0.5, -2, None, -1, 0.5]
 
 
 @given(st.floats(1e-9, 1e9), st.floats(1e-9, 1e9))
-def test_a_rounded_value_is_on_the_same_side_of_its_limit(value, limit):
-    (rounded,) = packed([value], limit, 3)
+def test_a_rounded_value_is_on_the_same_side_of_its_target(explorer, value, limit):
+    targets = explorer.sizing.targets._replace(lost=limit)
+    judged = replace(explorer, sizing=replace(explorer.sizing, targets=targets))
+    rounded = judged.rounded({"lost_share": value})["lost_share"]
     assert (rounded > limit) == (value > limit)
     assert rounded == pytest.approx(value, rel=5.1e-3)
 
 
-def test_repeats_take_one_number():
-    assert packed([0.5, 0.5, 0.5, math.nan, None, 0.5], 1.0, 3) == [0.5, -2, None, -1, 0.5]
+@pytest.mark.parametrize("times", TRAFFIC)
+def test_a_replayed_point_has_the_digits_of_the_map(explorer, data, times):
+    for design in DESIGNS:
+        for cap, ttl in [(256, 300), (data["caps"][3], 60), (0, 600)]:
+            point = Point(design, Settings(cap, ttl * SECOND))
+            alone = explorer.rounded(explorer.replay(explorer.start._replace(point=point, times=times)))
+            assert alone == {key: cell(data, design, times, key, cap, ttl) for key in KEYS}
+    assert set(explorer.rounded({"lost_share": math.nan}).values()) == {None}
 
 
 # --- States
@@ -230,6 +244,18 @@ def test_the_commands_give_the_state_again(tmp_path, monkeypatch, capsys):
         "max_stall = '2ms'",
     ]
     assert sizing.advice.now == Point("bounded", Settings())
+
+
+@pytest.mark.parametrize("design", ALL)
+def test_the_options_of_every_design_are_those_that_it_uses_and_give_its_numbers(tmp_path, capsys, design):
+    path, trace = str(tmp_path / "turns.parquet"), in_turn(40, rounds=9, gap=100 * SECOND)
+    write_trace(trace, path)
+    settings = Settings(30, 45 * SECOND, 7, 20 * SECOND)
+    assert main(["replay", path, *setting_options(Point(design, settings)), "--json"]) == 0
+    found, noted = capsys.readouterr()
+    assert "does not use" not in noted
+    (totals,) = stream_totals(stream_of(trace), [Spec(design, settings)])
+    assert json.loads(found) == ledger.report(design, settings, totals)
 
 
 def replace_limits(targets):

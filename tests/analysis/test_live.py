@@ -10,6 +10,7 @@ from simlib.analysis.live import keep, show
 from simlib.analysis.sizing import Sizing, targets_of
 from simlib.experiments.experiment import open_experiment
 from simlib.report.pack import EXPLORER, SUMMARY, Pack
+from simlib.report.widget import Live
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +77,26 @@ def test_a_person_gets_the_widget_which_answers_off_the_map_and_keeps(explorer, 
     page = {**widget.data["start"], "cap": 333, "ttl": 77.5, "traffic": 2}
     answer = channel.ask({"replay": page})
     state = explorer.start.changed("max_entries=333 ttl=77.5s traffic=2")
-    assert answer == {"exact": explorer.replay(state), "state": page}
+    assert answer == {"exact": explorer.rounded(explorer.replay(state)), "state": page}
     assert channel.ask({"keep": page})["said"].startswith(f"Kept as {pack.directory}")
-    assert "out of range" in channel.ask({"replay": {**page, "cap": 2**64}})["said"]
+    assert "out of range" in channel.ask({"replay": {**page, "cap": 2**64}})["failed"]
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("error", [ZeroDivisionError("line one\nline two"), KeyboardInterrupt()])
+def test_whatever_a_replay_ends_in_is_said_in_a_line_and_logged_and_the_next_one_works(monkeypatch, caplog, error):
+    def replay(state):
+        if state["cap"] == 13:
+            raise error
+        return {"lost_share": 0.25}
+
+    widget = Live({"start": {}}, replay, keep=replay)
+    widget.log.propagate = True
+    channel = Channel(widget, monkeypatch)
+    failed = channel.ask({"replay": {"cap": 13}})
+    assert failed["state"] == {"cap": 13}
+    assert failed["failed"].startswith(f"The kernel could not replay this point: {type(error).__name__}: ")
+    assert "\n" not in failed["failed"]
+    assert "Traceback" in caplog.text
+    assert channel.ask({"keep": {"cap": 13}})["said"].startswith("The kernel could not keep this point: ")
+    assert channel.ask({"replay": {"cap": 14}}) == {"exact": {"lost_share": 0.25}, "state": {"cap": 14}}
