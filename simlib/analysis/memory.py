@@ -165,7 +165,7 @@ class Memory:
         return sum(self.experiment.first.totals(counter, LEAKED).creates for counter in COUNTERS)
 
     def replays_alike(self) -> bool:
-        """Whether a replay of the first trace gives the ledgers of the stores that received it live."""
+        """Whether a compiled replay of the first trace gives the ledgers of its stores, readable unless it is large."""
         first, settings = self.experiment.first, self.experiment.settings
         return all(
             ledger.totals(first.counters[counter], replay(first.counters[counter], design, settings))

@@ -33,7 +33,7 @@ def in_memory(experiment: Experiment) -> bool:
 
 
 def is_the_store(experiment: Experiment, counters: Sequence[str]) -> bool:
-    """Whether miniatures at the experiment's own traffic have the ledgers of the stores that received it live."""
+    """Whether miniatures at the experiment's own traffic have the ledgers of its own stores."""
     itself = Miniature(1, 1, experiment.settings, experiment.settings)
     return all(
         simulate(source, itself, counter).whole == replication.totals(counter, SHIPPED)

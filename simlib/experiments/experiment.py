@@ -14,8 +14,8 @@ from simlib.core.progress import progress
 from simlib.core.units import HOUR, parse_duration
 from simlib.experiments.classes import classes_of, column_of
 from simlib.experiments.replication import LIVE_DESIGNS, Replication
-from simlib.experiments.streams import log_trace, simulation
-from simlib.replay.observe import Observation, Observed, reference, replay
+from simlib.experiments.streams import log_trace, readable, simulation
+from simlib.replay.observe import Observation, Observed, Record, replay
 from simlib.stores.contract import Settings
 from simlib.traces.codes import COUNTERS
 from simlib.traces.files import Log, read_labels
@@ -225,7 +225,7 @@ def _simulated(
 
 def _simulated_replication(workload: Workload, seed: int, settings: Settings, first: bool) -> Replication:
     """Simulate with live stores; a kept stream goes to readable stores if it is the first, else to compiled ones."""
-    live: dict[tuple[str, str], Observation] = {}
+    live: dict[tuple[str, str], Observed] = {}
 
     def simulate() -> Simulation:
         observed = {(counter, design): Observed(design, settings) for counter in COUNTERS for design in LIVE_DESIGNS}
@@ -234,7 +234,8 @@ def _simulated_replication(workload: Workload, seed: int, settings: Settings, fi
         return simulate_all(workload, seed, receivers)
 
     found = simulation(workload, seed, simulate)
-    return _replication(workload, found, live or _replayed(found.trace, settings, reference if first else replay))
+    observed = {key: Record.of(each) for key, each in live.items()}
+    return _replication(workload, found, observed or _replayed(found.trace, settings, readable if first else replay))
 
 
 def _generated_replication(workload: Workload, seed: int, settings: Settings, first: bool) -> Replication:
@@ -269,7 +270,7 @@ def _log(path: Path, settings: Settings, counter: str, session_class: str, compi
         trace = trace.only(counter)
         if len(trace) == 0:
             raise InputError(f"{path}: the log has no rows of counter {counter!r}")
-    observed = _replayed(trace, settings, replay if compiled or len(trace) > MOST_READABLE else reference)
+    observed = _replayed(trace, settings, replay if compiled or len(trace) > MOST_READABLE else readable)
     classes = classes_of(trace, session_class, labels)
     start = int(trace.time[0])
     return Experiment(

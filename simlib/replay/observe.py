@@ -4,7 +4,7 @@ A store is observed live or compiled; an `Observation` reads the same from both.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import chain
 from typing import Protocol
 
@@ -49,6 +49,30 @@ class Observation(Protocol):
     @property
     def final_counts(self) -> np.ndarray:
         """The counts of the entries that are left; int64, (entries,)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """The record of one store as arrays; an `Observation`."""
+
+    design: str
+    settings: Settings
+    answers: np.ndarray
+    created: np.ndarray
+    shared: np.ndarray
+    prunes: np.ndarray
+    evictions: np.ndarray
+    final_counts: np.ndarray
+
+    @classmethod
+    def of(cls, observed: Observation) -> "Record":
+        """Copy what a store has recorded so far: a live one makes its arrays anew at each request."""
+        return cls(**{field.name: getattr(observed, field.name) for field in fields(cls)})
+
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All but the design and its settings, by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self)[2:]}
 
 
 class Observed:
@@ -116,20 +140,6 @@ class Observed:
                 )
 
 
-@dataclass(frozen=True, eq=False)
-class Replayed:
-    """The record of a compiled store; an `Observation`."""
-
-    design: str
-    settings: Settings
-    answers: np.ndarray
-    created: np.ndarray
-    shared: np.ndarray
-    prunes: np.ndarray
-    evictions: np.ndarray
-    final_counts: np.ndarray
-
-
 def _table(log: Sequence[tuple[int, ...]], columns: int) -> np.ndarray:
     return np.fromiter(chain.from_iterable(log), np.int64, len(log) * columns).reshape(-1, columns)
 
@@ -163,8 +173,8 @@ def replay(trace: Trace, design: str = SHIPPED, settings: Settings | None = None
     rule = compiled(settings)
     if isinstance(rule, OwnRule):
         future = future_of(trace) if find_design(design).needs_future else None
-        return Replayed(design, settings, *replay_whole(rule, trace, future))
+        return Record(design, settings, *replay_whole(rule, trace, future))
     store = CompiledStore(rule)
     rank = trace.rank[trace.session] if trace.has_ties else NO_RANK
     details = store.apply_whole(trace.time, trace.session.astype(np.int64), trace.op, rank, trace.ids.size)
-    return Replayed(design, settings, *details, store.nodes["count"][store.entries])
+    return Record(design, settings, *details, store.nodes["count"][store.entries])

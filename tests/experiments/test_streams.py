@@ -22,7 +22,6 @@ def test_a_kept_simulation_is_the_simulation(directory, monkeypatch):
     fresh = open_experiment(max_entries=64, **BRIEF)
     monkeypatch.setattr("simlib.experiments.experiment.simulate_all", None)
     again = open_experiment(max_entries=64, **BRIEF)
-    assert len(list(directory.iterdir())) == 2
     assert again.digests == fresh.digests
     for one, other in zip(fresh.replications, again.replications, strict=True):
         assert other.ledgers == one.ledgers
@@ -34,15 +33,25 @@ def test_a_kept_simulation_is_the_simulation(directory, monkeypatch):
             assert sorted(other.observed[key].final_counts) == sorted(observed.final_counts)
 
 
-def test_another_seed_length_or_workload_is_another_stream(directory):
+def test_another_seed_length_or_workload_is_another_stream(directory, monkeypatch):
     open_experiment(**BRIEF)
     for other in ({"seed": 3}, {"hours": 0.6}, {"workload": "steady"}):
         before = len(list(directory.iterdir()))
         open_experiment(**{**BRIEF, **other})
         assert len(list(directory.iterdir())) == before + 2, other
-    before = len(list(directory.iterdir()))
+    monkeypatch.setattr("simlib.experiments.experiment.simulate_all", None)
     open_experiment(max_entries=7, ttl="1m", prune_every=3, **BRIEF)
-    assert len(list(directory.iterdir())) == before
+
+
+def test_a_readable_store_runs_once_for_each_stream_and_the_settings_that_it_uses(directory, monkeypatch):
+    runs, real = [], streams.reference
+    monkeypatch.setattr(streams, "reference", lambda *given: runs.append(given[1]) or real(*given))
+    # The first experiment observes its stores live.
+    for cap in (64, 64, 64, 7, 7):
+        open_experiment(max_entries=cap, **BRIEF)
+    assert runs == ["unbounded", "bounded"] * 2 + ["bounded"] * 2
+    open_experiment(max_entries=7, seed=3, **BRIEF)
+    assert len(runs) == 6, "another stream is observed live"
 
 
 def test_a_log_is_read_once_for_each_content(tmp_path, directory, monkeypatch):
