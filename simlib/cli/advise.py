@@ -85,13 +85,14 @@ def _advise(options: argparse.Namespace) -> int:
     from simlib.cli.noted import check_counter
     from simlib.stores.contract import Settings
     from simlib.stores.registry import SHIPPED
+    from simlib.traces.source import shown
 
     if options.max_stall <= 0:
         raise InputError("--max-stall: an increment takes some time: write a duration above 0 such as 1ms")
     now = Point(SHIPPED, Settings(options.max_entries, options.ttl, options.prune_every))
     with _simulated(options) if _is_workload(options.source) else _log(options) as (traces, source, (entry, limit)):
         counter, there = options.counter or busiest(traces), counters_of(traces)
-        check_counter(options.source[0], counter, there or [counter])
+        check_counter(shown(options.source[0]), counter, there or [counter])
         traces = [each.only(counter) for each in traces]
         entry, limit = entry_and_limit(options, replace(entry, key_length=traces[0].key_length), limit)
         targets = _targets(options, limit)
@@ -100,7 +101,7 @@ def _advise(options: argparse.Namespace) -> int:
         if options.json and advice.refusal:
             print(json.dumps(text.result(advice, commands), indent=2), flush=True)
         if advice.refusal:
-            raise InputError(f"{options.source[0]}: {advice.refusal}")
+            raise InputError(f"{shown(options.source[0])}: {advice.refusal}")
     print(json.dumps(text.result(advice, commands), indent=2) if options.json else text.blocks(advice, commands))
     return 0
 

@@ -166,13 +166,12 @@ def _log(options: argparse.Namespace) -> Subject:
     from simlib.experiments.classes import column_of
     from simlib.report.naming import directory_name
     from simlib.traces.files import read_labels
-    from simlib.traces.source import STDIN, log_name
+    from simlib.traces.source import NAMELESS, input_name, log_name
     from simlib.traces.windows import window_of
     from simlib.traces.writing import write_parquet
 
-    first = Path(options.trace[0])
-    piped = options.trace[0] == STDIN
-    name, place = ("stdin", "") if piped else (_name(log_name(first)), first.resolve().parent.name)
+    first = input_name(options.trace[0])
+    name, place = _name(log_name(first)), "" if first == NAMELESS else Path(options.trace[0]).resolve().parent.name
     with read_log(options.trace, options) as (log, trace):
         column, path = column_of(options.session_class), log.files[0]
         labels = {column: read_labels(trace, log, column)} if column else {}

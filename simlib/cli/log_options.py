@@ -100,12 +100,13 @@ def given_log_options(options: Namespace) -> list[str]:
 def read_log(inputs: Sequence[str], options: Namespace) -> Iterator[tuple["Log", "Trace"]]:
     """Give a log, read whole, as `reading_log` does. Raises InputError where it holds no rows."""
     from simlib.traces.files import Log, trace_of
+    from simlib.traces.source import shown
 
     log = Log(inputs, how_of(options))
     with reading_log(log.size) as (notes, advance):
         trace = trace_of(log, notes, advance)
         if len(trace) == 0:
-            raise InputError(f"{inputs[0]}: the log holds no rows, so there is nothing to investigate")
+            raise InputError(f"{shown(inputs[0])}: the log holds no rows, so there is nothing to investigate")
         yield log, trace
 
 

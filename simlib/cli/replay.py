@@ -51,20 +51,21 @@ def _replay(options: argparse.Namespace) -> int:
     from simlib.traces.chunks import stream_log
     from simlib.traces.codes import COUNTERS
     from simlib.traces.files import Log
+    from simlib.traces.source import shown
 
     find_design(options.design)
     if options.counter not in COUNTERS:
         raise InputError(f"unknown counter {options.counter!r}: choose one of {', '.join(COUNTERS)}")
     given = given_settings(options)
     settings = Settings(**given)
-    log = Log(options.trace, how_of(options))
+    log, name = Log(options.trace, how_of(options)), shown(options.trace[0])
     with reading_log(log.size) as (notes, advance):
         stream = NotedStream(stream_log(log, notes=notes, advance=advance))
         spec, instant = Spec(options.design, settings, options.counter), _instant(stream, options.count_from)
         (totals,) = stream_totals(stream, [spec]) if instant is None else totals_at(stream, spec, instant)[1:]
-        stream.check(options.trace[0], options.counter)
+        stream.check(name, options.counter)
         if instant is not None and not (totals.increments or totals.deletes):
-            raise InputError(f"{options.trace[0]}: no row of {options.counter} comes at --count-from or after it")
+            raise InputError(f"{name}: no row of {options.counter} comes at --count-from or after it")
     report_unused(options.name, [options.design], given)
     if options.json:
         print(json.dumps(ledger.report(options.design, settings, totals), indent=2))
@@ -73,7 +74,7 @@ def _replay(options: argparse.Namespace) -> int:
         from simlib.cli.ledger_text import Span, ledger_text
         from simlib.workloads.entry import Entry, Limit
 
-        span = Span(options.trace[0], options.counter, stream.lasts if instant is None else stream.ends - instant)
+        span = Span(name, options.counter, stream.lasts if instant is None else stream.ends - instant)
         entry, limit = entry_and_limit(options, Entry(key_length=stream.key_length), Limit())
         print(ledger_text(span, options.design, settings, totals, entry, limit))
     return 0

@@ -105,6 +105,7 @@ def _log(options: argparse.Namespace) -> tuple[list, list, dict]:
     from simlib.traces.chunks import stream_log
     from simlib.traces.files import Log
     from simlib.traces.recording import recording_of
+    from simlib.traces.source import input_name, shown
     from simlib.workloads.entry import Entry
 
     if options.seeds or options.hours is not None:
@@ -114,8 +115,8 @@ def _log(options: argparse.Namespace) -> tuple[list, list, dict]:
         stream = NotedStream(stream_log(log, notes=notes, advance=advance))
         for _ in stream():
             pass
-        stream.check(options.trace[0])
-    path, name = log.files[0].resolve(), "stdin" if options.trace[0] == "-" else Path(options.trace[0]).name
+        stream.check(shown(options.trace[0]))
+    path, name = log.files[0].resolve(), input_name(options.trace[0])
     if not log.is_plain:
         path = (Path(options.out) / f"{name}.parquet").resolve()
         recording_of(log).write(path)

@@ -20,7 +20,7 @@ from simlib.traces.batches import Batch, Reader
 from simlib.traces.mapping import How
 from simlib.traces.notes import Notes
 from simlib.traces.order import Lane, in_order
-from simlib.traces.source import Advance, files_of, reading
+from simlib.traces.source import Advance, files_of, reading, shown
 from simlib.traces.trace import Trace
 from simlib.traces.windows import Window, trace_of_windows, window_of, windows_of
 from simlib.traces.writing import write_csv, write_jsonl, write_parquet
@@ -116,7 +116,7 @@ def read_labels(trace: Trace, log: Log, column: str) -> np.ndarray:
     """
     labelled = trace_of(log.keyed_by(column))
     if not (np.array_equal(labelled.time, trace.time) and np.array_equal(labelled.op, trace.op)):
-        raise InputError(f"{log.files[0]}: column {column!r} is not in every row")
+        raise InputError(f"{shown(log.files[0])}: column {column!r} is not in every row")
     return np.where(labelled.ids == MISSING, "", labelled.ids)[labelled.session]
 
 

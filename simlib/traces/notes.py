@@ -10,6 +10,7 @@ import numpy as np
 from simlib.core.numbers import format_count, format_duration
 from simlib.core.units import DAY, MINUTE
 from simlib.traces.cells import shortened
+from simlib.traces.source import NAMELESS, input_name, shown
 from simlib.traces.times import instant
 
 _ROWS_TO_JUDGE = 100
@@ -38,7 +39,9 @@ class Notes:
 
     def begin(self, files: Sequence[Path]) -> None:
         """Forget an earlier reading, and note what is read now."""
-        vars(self).update(vars(Notes(files[0].name, files=len(files))))
+        called = shown(files[0])
+        source = called if input_name(called) == NAMELESS else Path(called).name
+        vars(self).update(vars(Notes(source, files=len(files))))
 
     def end(self, found: Sequence[tuple[str, bool]]) -> None:
         """Note how each file was read, and whether its times name instants."""

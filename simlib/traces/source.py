@@ -29,6 +29,9 @@ from simlib.traces.cells import shortened
 
 STDIN = "-"
 
+NAMELESS = "stdin"
+"""The name of a log that was read from standard input, or from a pipe without a name of its own."""
+
 PACKED = (".gz", ".bz2", ".xz", ".zst", ".zstd")
 """Endings of packed files, which say nothing of what is inside."""
 
@@ -68,8 +71,10 @@ def files_of(inputs: Sequence[str | Path]) -> list[Path]:
     for each in inputs:
         if not str(each):
             raise InputError("the name of the trace file is empty: name a file, a folder, or - for standard input")
-        path = _spooled() if str(each) == STDIN else Path(each)
+        path = Path(each)
         try:
+            if str(each) == STDIN or path.is_fifo():
+                path = _copied(str(each))
             inside = sorted(path.rglob("*"), key=_natural) if path.is_dir() else [path]
         except OSError as error:
             raise InputError(f"{path}: {error.strerror or error}") from None
@@ -90,21 +95,46 @@ def _natural(path: Path) -> list[tuple[int, str]]:
     return [(int(digits or 0), text) for text, digits in re.findall(r"(\D*)(\d*)", str(path))]
 
 
-_spool: list[Path] = []
+_copies: dict[str, Path] = {}
+"""The temporary copies of what can be read only once, by the names given to it."""
 
 
-def _spooled() -> Path:
-    """Copy standard input to a temporary file, once: a stream may be read more than once."""
-    if not _spool:
+def _copied(given: str) -> Path:
+    """Copy standard input or a pipe to a temporary file, once: a stream may be read more than once."""
+    if given not in _copies:
         import atexit
 
-        path = Path(tempfile.gettempdir(), f"stdin.{secrets.token_hex(8)}")
+        if given == STDIN and sys.stdin is None:
+            raise InputError("standard input is closed: name a file, or pipe a log into the command")
+
+        # The end of a pipe's name may say the format.
+        path = Path(tempfile.gettempdir(), f"{secrets.token_hex(8)}.{input_name(given)}")
         # Before it is made and filled: both may be interrupted.
         atexit.register(path.unlink, missing_ok=True)
-        _spool.append(path)
-        with open(path, "xb", opener=partial(os.open, mode=0o600)) as file:
-            shutil.copyfileobj(sys.stdin.buffer, file)
-    return _spool[0]
+        _copies[given] = path
+        try:
+            with contextlib.ExitStack() as opened, open(path, "xb", opener=partial(os.open, mode=0o600)) as file:
+                shutil.copyfileobj(
+                    sys.stdin.buffer if given == STDIN else opened.enter_context(open(given, "rb")), file
+                )
+        except OSError as error:
+            raise InputError(f"{shown(path)}: cannot be copied to {path.parent}: {error.strerror}") from None
+    return _copies[given]
+
+
+def shown(path: str | Path) -> str:
+    """Return what people call an input or a file of it; a temporary copy is called by what it is a copy of."""
+    given = next((given for given, copy in _copies.items() if copy == Path(path)), str(path))
+    return "standard input" if given == STDIN else given
+
+
+def input_name(given: str) -> str:
+    """Return the name of an input without its folder; what has none is NAMELESS.
+
+    >>> input_name("logs/access.log"), input_name("-"), input_name("/dev/fd/63")
+    ('access.log', 'stdin', 'stdin')
+    """
+    return NAMELESS if given == STDIN or given.startswith(("/dev/", "/proc/")) else Path(given).name
 
 
 def log_name(path: str | Path) -> str:
@@ -137,19 +167,21 @@ def reading(path: Path) -> Iterator[None]:
         raise
     except (gzip.BadGzipFile, EOFError, zlib.error, lzma.LZMAError) as error:
         kind = "xz" if isinstance(error, lzma.LZMAError) else "packed" if isinstance(error, EOFError) else "gzip"
-        raise InputError(f"{path}: the {kind} data is truncated or damaged; fetch the file again") from None
+        raise InputError(f"{shown(path)}: the {kind} data is truncated or damaged; fetch the file again") from None
     except OSError as error:
         if error.errno is None:
-            raise InputError(f"{path}: the packed data is truncated or damaged; fetch the file again") from None
-        raise InputError(f"{path}: {error.strerror or error}") from None
+            raise InputError(f"{shown(path)}: the packed data is truncated or damaged; fetch the file again") from None
+        raise InputError(f"{shown(path)}: {error.strerror or error}") from None
     except UnicodeDecodeError:
-        raise InputError(f"{path}: not UTF-8 text; convert it, or name it by its real format") from None
+        raise InputError(f"{shown(path)}: not UTF-8 text; convert it, or name it by its real format") from None
     except ValueError as error:
-        raise InputError(f"{path}: {error}") from None
+        raise InputError(f"{shown(path)}: {error}") from None
 
 
 def first_bytes(path: Path) -> bytes:
     """Return the first bytes of a file as it lies on the disk. Raises ValueError for an archive or an empty file."""
+    if path.is_fifo():
+        raise ValueError("this is a pipe, which can be read only once: save it to a file first")
     if os.stat(path).st_size == 0:
         raise ValueError("the file is empty; its first line must name the columns")
     with open(path, "rb") as file:

@@ -1,15 +1,23 @@
 """The options of commands that take a log, and `convert`."""
 
 import gzip
+import io
 import json
+import os
 import shlex
+import sys
+import threading
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from simlib.cli.main import main
+from simlib.cli.jobs import plan
+from simlib.cli.main import _parser, main
+from simlib.core.errors import InputError
 from simlib.core.units import SECOND, exact_duration
 from simlib.traces.files import read_trace
+from simlib.traces.measured import read_measured
 from tests.cli.test_cli import run
 
 EVENTS = "at;who;what\n1500;a;open\n2500;b;open\n3000;a;data\n3500;a;close\n"
@@ -113,3 +121,73 @@ def test_advice_and_sweeps_read_a_log_as_replay_does_and_their_commands_say_how(
     assert {name: table[name] for name in ("increments", "deletes_hit", "creates")} == {
         name: replayed[name] for name in ("increments", "deletes_hit", "creates")
     }
+
+
+LOG = "time,session\n" + "".join(f"{60 * number},{number % 7}\n" for number in range(40))
+
+
+@pytest.fixture(params=["-", "pipe.csv"])
+def piped(request, monkeypatch, tmp_path):
+    """Feeds a text to standard input or to a named pipe; returns the argument and what messages call it."""
+    monkeypatch.setattr("simlib.traces.source._copies", {})
+    monkeypatch.chdir(tmp_path)
+
+    def feed(text):
+        if request.param == "-":
+            monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+            return "-", "standard input"
+        os.mkfifo("pipe.csv")
+        threading.Thread(target=lambda: Path("pipe.csv").write_text(text)).start()
+        return "pipe.csv", "pipe.csv"
+
+    return feed
+
+
+@pytest.mark.parametrize(
+    "command", [["replay"], ["convert", "--out", "out.csv"], ["sweep", "--ttl", "5m", "--jobs", "1", "--trace"]]
+)
+def test_standard_input_and_a_pipe_are_read_like_a_file_and_called_by_their_names(capsys, piped, command):
+    name, called = piped(LOG)
+    status, out, err = run(capsys, *command, name)
+    assert status == 0, err
+    assert err.startswith(f"{called}: CSV, time time, session session")
+    assert command[0] != "replay" or out.startswith(f"{called}, counter no_client: 40 increments")
+    assert command[0] != "convert" or out.startswith("out.csv: 40 operations of 7 sessions")
+
+
+@pytest.mark.parametrize("command", [["replay"], ["convert", "--out", "out.csv"], ["advise"], ["run", "--trace"]])
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [("time,session\n0,a\nx,b\n", "row 2: time 'x'"), ("", "the file is empty"), ("time,who\n0,a\n", "no column")],
+)
+def test_an_error_in_a_pipe_is_in_the_pipe_and_not_in_its_copy(capsys, piped, command, text, complaint):
+    name, called = piped(text)
+    status, out, err = run(capsys, *command, name)
+    assert (status, out) == (2, "")
+    assert err.startswith(f"simlib {command[0]}: {called}: ")
+    assert complaint in err
+    assert len(err.splitlines()) == 1
+    assert [path.name for path in Path().iterdir() if path.name != "build"] == [name] * (name != "-")
+
+
+def test_a_log_from_a_pipe_is_a_case_of_its_name(piped):
+    name, _ = piped(LOG)
+    (job,) = plan(_parser().parse_args(["run", "--trace", name, "--out", "out", "--notebook", "01_memory"])).jobs
+    assert job.experiment == {"-": "stdin", "pipe.csv": "pipe"}[name]
+    assert read_trace(job.parameters["trace"]).digest == read_trace(name).digest
+
+
+def test_measured_memory_in_a_pipe_is_refused_with_what_to_do(tmp_path):
+    os.mkfifo(tmp_path / "rss.csv")
+    with pytest.raises(InputError, match=r"rss\.csv: this is a pipe, .*: save it to a file first"):
+        read_measured(tmp_path / "rss.csv")
+
+
+def test_closed_standard_input_is_refused(capsys, monkeypatch):
+    monkeypatch.setattr("simlib.traces.source._copies", {})
+    monkeypatch.setattr(sys, "stdin", None)
+    status, _, err = run(capsys, "replay", "-")
+    assert (status, err) == (
+        2,
+        "simlib replay: standard input is closed: name a file, or pipe a log into the command\n",
+    )

@@ -433,7 +433,7 @@ def test_a_folder_and_several_files_are_one_log_in_order_of_time(tmp_path):
 
 
 def test_standard_input_is_read_as_often_as_needed(monkeypatch):
-    monkeypatch.setattr("simlib.traces.source._spool", [])
+    monkeypatch.setattr("simlib.traces.source._copies", {})
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(gzip.compress(CSV.encode()))))
     stream = open_stream("-")
     for _ in range(2):
