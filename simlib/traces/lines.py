@@ -34,9 +34,13 @@ class Lines:
 
     is_open, decimal_comma = False, False
 
-    def __init__(self, path: Path, about: str, patterns: Sequence[str], session: str):
+    def __init__(
+        self, path: Path, about: str, patterns: Sequence[str], session: str, *, begins_with_another: bool = False
+    ):
         self._path, self._patterns = path, patterns
         self.about = about
+        self.begins_with_another = begins_with_another
+        """Whether the first line is of another form."""
         self.names: Sequence[str] = list(
             dict.fromkeys(name for pattern in patterns for name in _NAMED.findall(pattern))
         )
@@ -165,18 +169,19 @@ def lines_table(path: Path, how: How) -> Lines | None:
     with unpacked(path) as stream:
         lines = [line.rstrip("\r\n") for line in islice(text_lines(stream, errors="replace"), _HEAD)]
     head = pa.array([line for line in lines if line.strip()], pa.large_string())
-    best, most = None, 0
+    best, most, another = None, 0, False
     for name, form in FORMATS.items():
         if how.format not in ("", name):
             continue
         for pattern in form.patterns:
-            fits = int(np.asarray(pc.extract_regex(head, _only(pattern, {"time"})).is_valid()).sum())
+            fitting = np.asarray(pc.extract_regex(head, _only(pattern, {"time"})).is_valid())
+            fits = int(fitting.sum())
             # A special format wins over a general one that fits a few lines more, such as what a proxy says of itself.
             if fits > most * 2 and (how.format or fits * 4 >= len(head)):
-                best, most = (form, pattern), fits
+                best, most, another = (form, pattern), fits, not fitting[0]
     if best is None:
         return None
     form, pattern = best
     if not own:
-        return Lines(path, form.title, [pattern], form.session)
+        return Lines(path, form.title, [pattern], form.session, begins_with_another=another)
     return Lines(path, f"{form.title} with the given pattern", [own, pattern], form.session)

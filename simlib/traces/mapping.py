@@ -31,14 +31,23 @@ ANY = "*"
 
 _TIMES = (
     ("time",),
-    ("timestamp", "ts", "datetime", "date_time"),
+    ("timestamp", "ts", "datetime"),
     (
-        *("event_time", "eventtime", "event_timestamp", "log_time", "logtime", "time_local", "time_iso8601"),
-        *("start_time", "starttime", "started_at", "created_at", "createdat", "received_at", "occurred_at", "date"),
-        *("timeunixnano", "time_unix_nano", "unix_time", "unixtime", "epoch", "request_time", "t"),
+        *("event_time", "event_timestamp", "log_time", "time_local", "time_iso8601", "start_time", "started_at"),
+        *(
+            "created_at",
+            "received_at",
+            "occurred_at",
+            "date",
+            "time_unix_nano",
+            "unix_time",
+            "epoch",
+            "request_time",
+            "t",
+        ),
     ),
 )
-"""Names of time columns, likeliest first; those in one tuple are equally likely."""
+"""Names of time columns, likeliest first, also without the `_`; those in one tuple are equally likely."""
 
 _BYTES = (
     ("bytes",),
@@ -48,8 +57,8 @@ _BYTES = (
 
 _SESSIONS = (
     ("session",),
-    ("session_id", "sessionid", "session_key", "sid"),
-    ("visitorid", "visitor_id", "uid", "connection_id", "conversation_id", "key"),
+    ("session_id", "session_key", "sid"),
+    ("visitor_id", "uid", "connection_id", "conversation_id", "key"),
 )
 
 _NAMES = {"time": _TIMES, SESSION: _SESSIONS, BYTES: _BYTES}
@@ -127,6 +136,7 @@ def columns_of(table: Table, how: How) -> Fields:
         if list(table.names).count(name) > 1:
             raise ValueError(f"column {name!r} appears twice")
     fields: Fields = {}
+    missing = []
     for role in ("time", how.each_has):
         if role in how.columns:
             fields[role] = _mapped(table, how.columns[role])
@@ -135,15 +145,21 @@ def columns_of(table: Table, how: How) -> Fields:
         elif how.each_has == BYTES and len(table.names) == 2 and (role == BYTES or _has_numbers_for_names(table)):
             # Beside the time there is only one: exporters name it after the series, or not at all.
             fields[role] = (table.names[0] if role == "time" else _other(table, fields["time"]),)
+        elif found := _by_name(table, role, how):
+            fields[role] = (found,)
         else:
-            fields[role] = (_by_name(table, role, how),)
+            missing.append(role)
+    if missing:
+        names, named = " and no ".join(map(repr, missing)), ",".join(f"{role}=NAME" for role in missing)
+        what = f"there is no column {names}; the columns are: {listed(table.names)}"
+        raise ValueError(f"{what}; name {'it' if len(missing) == 1 else 'them'} with {how.option} {named}")
     for role in roles[2:]:
         if role in how.columns:
             fields[role] = _mapped(table, how.columns[role])
         elif role in WANTED:
-            found = [name for name in table.names if plain(name) == role]
-            if len(found) == 1 and found[0] not in fields["time"] + fields["session"]:
-                fields[role] = (found[0],)
+            alike = [name for name in table.names if plain(name) == role]
+            if len(alike) == 1 and alike[0] not in fields["time"] + fields["session"]:
+                fields[role] = (alike[0],)
     return fields
 
 
@@ -181,20 +197,20 @@ def _mapped(table: Table, wanted: str) -> tuple[str, ...]:
     raise ValueError(f"there is no column {shortened(repr(wanted), 60)}; the columns are: {listed(table.names)}")
 
 
-def _by_name(table: Table, role: str, how: How) -> str:
+def _by_name(table: Table, role: str, how: How) -> str | None:
+    """Find the column of a role by its name. Raises ValueError where several are as likely."""
     exact = [name for name in table.names if name == role]
     if exact:
         return exact[0]
     units = _UNITS[BYTES if role == BYTES else SESSION]
-    for likely in _NAMES[role]:
-        found = [name for name in table.names if re.sub(rf"_({units})$", "", plain(name)) in likely]
+    for names in _NAMES[role]:
+        likely = {name.replace("_", "") for name in names}
+        found = [name for name in table.names if re.sub(rf"_({units})$", "", plain(name)).replace("_", "") in likely]
         if len(found) == 1:
             return found[0]
         if found:
             raise ValueError(f"the {role} can be {listed(found, ' or ')}: say {how.option} {role}=NAME")
-    raise ValueError(
-        f"there is no column {role!r}; the columns are: {listed(table.names)}; name it with {how.option} {role}=NAME"
-    )
+    return None
 
 
 def unit_of(name: str) -> str:

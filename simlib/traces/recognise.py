@@ -88,6 +88,9 @@ def recognised(path: Path, how: How) -> Table:
     if table is not None and _is_postgres(table):
         return Postgres(path)
     lines = None if ending in (".csv", ".tsv") and table is not None else lines_table(path, how)
+    if lines and table and not table.is_headless and lines.begins_with_another and not has_own_names(lines, how):
+        # Its first line names the columns, of which a format of lines knows nothing.
+        return table
     found = lines or table or (Delimited(path, ",") if ending in (".csv", ".tsv") else None)
     if found is None:
         names = ", ".join(sorted({*_NAMED, *FORMATS}))

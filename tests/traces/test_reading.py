@@ -172,6 +172,11 @@ def test_a_key_may_be_two_columns(tmp_path):
         ("ts,timestamp,session", {}, "the time can be 'ts' or 'timestamp': say --columns time=NAME"),
         ("time,uid,x,visitorid", {}, "the session can be 'uid' or 'visitorid': say --columns session=NAME"),
         ("time,user,path", {}, "there is no column 'session'; the columns are: 'time', 'user', 'path'; name it with"),
+        (
+            "at,user",
+            {},
+            "no column 'time' and no 'session'; .*'at', 'user'; name them with --columns time=NAME,session=NA",
+        ),
         ("time,user,path", {"session": "usr"}, "there is no column 'usr'; the columns are: 'time', 'user', 'path'"),
         ("time,user,path", {"key": "user"}, "--columns: unknown role 'key': choose of time, session, op"),
     ],
@@ -211,3 +216,26 @@ def test_a_log_is_called_by_its_whole_name():
 def test_lines_that_are_no_text_are_read_where_that_does_not_matter(tmp_path):
     line = b'10.0.0.1 - - [02/Jan/2026:03:04:05 +0000] "GET /\xff\xfe HTTP/1.1" 200 1\n'
     assert read(tmp_path, line, "access.log").ids.tolist() == ["10.0.0.1"]
+
+
+@pytest.mark.parametrize("name", ["log.txt", "log", "LOG.CSV", "log.tsv"])
+@pytest.mark.parametrize("delimiter", ["\t", "|", ";", ",", "~"])
+@pytest.mark.parametrize(
+    "header", ["Time|Session ID", "EVENT TIME|sessionid", "Time Stamp|Visitor-Id", "timestamp|Session"]
+)
+def test_a_table_is_recognised_by_its_header_whatever_its_name_and_delimiter(tmp_path, name, delimiter, header):
+    rows = [header, "2026-02-10 08:00:00|a", "2026-02-10 08:00:01|b"]
+    (tmp_path / name).write_text("\n".join(rows).replace("|", delimiter))
+    assert read_trace(tmp_path / name).ids.tolist() == ["a", "b"]
+    (tmp_path / name).write_text("\n".join(["Seen|Who Is", *rows[1:]]).replace("|", delimiter))
+    with pytest.raises(
+        InputError, match="the columns are: 'Seen', 'Who Is'; name them with --columns time=NAME,session"
+    ):
+        read_trace(tmp_path / name)
+    assert len(read_trace(tmp_path / name, How(columns={"time": "seen", "session": "who_is"}))) == 2
+
+
+def test_a_log_of_lines_whose_first_is_another_is_no_table(tmp_path):
+    line = '10.0.0.{} - - [10/Feb/2026:00:00:00 +0000] "GET / HTTP/1.1" 200 0 "-" "KHTML, like Gecko"\n'
+    (tmp_path / "log").write_text("server 1.0, started\n" + line.format(1) + line.format(2))
+    assert read_trace(tmp_path / "log").ids.tolist() == ["10.0.0.1", "10.0.0.2"]
