@@ -66,7 +66,11 @@ class Trace:
     @cached_property
     def next_row(self) -> np.ndarray:
         """The row of the same session's next operation, n where there is none; int64, (n,)."""
-        return self._neighbours(step=1, none=len(self))
+        by_session = np.argsort(self.session, kind="stable")
+        found = np.full(len(self), len(self), dtype=np.int64)
+        same = self.session[by_session[1:]] == self.session[by_session[:-1]]
+        found[by_session[:-1][same]] = by_session[1:][same]
+        return found
 
     @cached_property
     def comes_back(self) -> np.ndarray:
@@ -76,7 +80,10 @@ class Trace:
     @cached_property
     def previous_row(self) -> np.ndarray:
         """The row of the same session's previous operation, -1 where there is none; int64, (n,)."""
-        return self._neighbours(step=-1, none=-1)
+        found = np.full(len(self), -1, dtype=np.int64)
+        rows = np.flatnonzero(self.next_row < len(self))
+        found[self.next_row[rows]] = rows
+        return found
 
     @cached_property
     def rank(self) -> np.ndarray:
@@ -107,13 +114,6 @@ class Trace:
         # These depend on the order of the rows alone, and are expensive to compute.
         vars(trace).update(next_row=self.next_row, previous_row=self.previous_row, rank=self.rank)
         return trace
-
-    def _neighbours(self, step: int, none: int) -> np.ndarray:
-        by_session = np.argsort(self.session, kind="stable")[::step]
-        neighbour = np.full(len(self), none, dtype=np.int64)
-        same = self.session[by_session[1:]] == self.session[by_session[:-1]]
-        neighbour[by_session[:-1][same]] = by_session[1:][same]
-        return neighbour
 
     @cached_property
     def digest(self) -> str:
