@@ -18,6 +18,8 @@ INCIDENTS = _ROOT / "data" / "incidents"
 WORKLOAD_SCHEMA = _ROOT / "data" / "workload.schema.json"
 CALIBRATION = _ROOT / "data" / "calibration"
 PEERS = _ROOT / "data" / "peers"
+JUPYTER = _ROOT / "data"
+"""Jupyter finds the settings of JupyterLab in its folder `labconfig`."""
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "simlib" if INSTALLED else _ROOT / "build"
 """Holds what can be built again, such as Go programs. An installed package may lie where its user must not write."""

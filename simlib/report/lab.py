@@ -4,6 +4,8 @@ import os
 import sys
 import webbrowser
 
+from simlib.core.places import JUPYTER
+
 
 def main(options: list[str]) -> None:
     """Replace this process by JupyterLab with the options of a command line, and say what it does differently."""
@@ -20,7 +22,9 @@ def main(options: list[str]) -> None:
             file=sys.stderr,
         )
         command.append("--no-browser")
-    os.execv(sys.executable, [*command, *options])
+    # Beside the user's own settings: the question whether to show news would cover the explorer.
+    path = os.pathsep.join(filter(None, [str(JUPYTER), os.environ.get("JUPYTER_CONFIG_PATH")]))
+    os.execve(sys.executable, [*command, *options], {**os.environ, "JUPYTER_CONFIG_PATH": path})
 
 
 if __name__ == "__main__":

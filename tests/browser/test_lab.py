@@ -1,5 +1,6 @@
 """Every notebook in JupyterLab, as a person opens it: run from top to bottom in a real browser."""
 
+import os
 import re
 import subprocess
 import sys
@@ -38,9 +39,10 @@ def lab(tmp_path_factory):
         wanted = {each: value for each, value in wanted.items() if re.search(rf"^{each}\b", known, re.M)}
         small = papermill.parameterize.parameterize_notebook(notebook, wanted)
         nbformat.write(small, folder / "notebooks" / f"{name}.ipynb")
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--notebook-dir={folder}"]
-    command += ["--ServerApp.port=0", "--ServerApp.token=token", "--LabApp.expose_app_in_browser=True"]
-    server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=folder)
+    command = [sys.executable, "-m", "simlib.report.lab", "--no-browser", "--ServerApp.port=0"]
+    command += ["--ServerApp.token=token", "--LabApp.expose_app_in_browser=True"]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=folder, env=env)
     address = next(
         found.group(1) for line in server.stderr if (found := re.search(r"(http://localhost:\d+)/lab", line))
     )
@@ -65,6 +67,7 @@ def test_the_notebook_runs_from_top_to_bottom(browser, lab, name):
     wide = page.evaluate("""[...document.querySelectorAll(".jp-OutputArea-output img, .jp-OutputArea-output svg")]
         .filter((each) => each.getBoundingClientRect().width > each.closest(".jp-OutputArea").clientWidth).length""")
     assert wide == 0
+    assert page.locator(".Toastify__toast").count() == 0
     if name == EXPLORE:
         explorer = page.locator(".jp-OutputArea-output").filter(has=page.get_by_role("application"))
         point = explorer.locator("table caption")

@@ -1,6 +1,8 @@
 """JupyterLab is started wherever `make lab` is: as root and without a browser too, with a word on it."""
 
+import os
 import webbrowser
+from pathlib import Path
 
 import pytest
 
@@ -17,9 +19,13 @@ def test_what_differs_is_said_in_a_line_each(monkeypatch, capsys, root, browser)
     started = []
     monkeypatch.setattr("os.geteuid", lambda: 0 if root else 1000)
     monkeypatch.setattr("webbrowser.get", get)
-    monkeypatch.setattr("os.execv", lambda program, command: started.append(command))
+    monkeypatch.setattr("os.execve", lambda program, command, env: started.append((command, env)))
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", "/own")
     lab.main(["--port", "9000"])
-    (command,) = started
+    ((command, env),) = started
+    ours, own = env["JUPYTER_CONFIG_PATH"].split(os.pathsep)
+    assert (Path(ours) / "labconfig" / "page_config.json").is_file()
+    assert own == "/own"
     assert command[1:3] == ["-m", "jupyterlab"]
     assert command[-2:] == ["--port", "9000"]
     assert ("--allow-root" in command, "--no-browser" in command) == (root, not browser)
