@@ -171,8 +171,8 @@ class Explorer {
     const chosen = this.shown(svg("circle", { r: 7, class: "chosen" }), () => this.centre(this.state));
     const parts = [...this.areas, this.region, ...this.axes(), ...this.marks(), chosen];
     const label = `Map of cap and TTL of ${this.data.case}. Arrow keys move the point.`;
-    const asked = { class: "map", tabindex: 0, role: "application", "aria-label": label };
-    const made = svg("svg", { viewBox: `0 -2 ${width} ${height}`, ...asked }, ...parts);
+    const control = { class: "map", tabindex: 0, role: "application", "aria-label": label };
+    const made = svg("svg", { viewBox: `0 -2 ${width} ${height}`, ...control }, ...parts);
     made.onkeydown = (event) => {
       const [name, by] = KEYS[event.key] ?? [];
       if (!name) return;
@@ -180,17 +180,14 @@ class Explorer {
       const values = this.data[MOVES[name][1]];
       this.change({ [name]: values[placeOf(values, this.state[name]) + by] ?? this.state[name] });
     };
-    made.onpointerdown = (event) => this.follow(made, event);
-    made.onpointermove = (event) => event.buttons && this.follow(made, event);
+    made.onpointerdown = made.onpointermove = ({ buttons, clientX, clientY }) => {
+      if (!buttons) return;
+      const { x, y } = new DOMPoint(clientX, clientY).matrixTransform(made.getScreenCTM().inverse());
+      const cap = this.data.caps.findLast((_, column) => this.x(column) <= x);
+      const ttl = this.data.ttls.find((_, row) => this.y(row) <= y);
+      if (cap !== undefined && y < this.bottom) this.change({ cap, ttl: ttl ?? this.state.ttl });
+    };
     return made;
-  }
-
-  follow(map, { clientX, clientY }) {
-    const { x, y } = new DOMPoint(clientX, clientY).matrixTransform(map.getScreenCTM().inverse());
-    const { caps, ttls } = this.data;
-    const cap = caps.findLast((_, column) => this.x(column) <= x);
-    const ttl = ttls.find((_, row) => this.y(row) <= y);
-    if (cap !== undefined && ttl !== undefined && y < this.bottom) this.change({ cap, ttl });
   }
 
   axes() {
@@ -333,8 +330,8 @@ class Explorer {
     if (!known) return { class: "verdict", text: this.failed ?? "Too few entries to simulate that traffic." };
     const missed = this.misses(this.state, here);
     if (!missed.length) return { class: "verdict good", text: "Meets every target." };
-    const count = missed.length === 1 ? "a target" : `${missed.length} targets`;
-    return { class: "verdict bad", text: `Misses ${count}: ${missed.join("; ")}.` };
+    const targets = missed.length === 1 ? "a target" : `${missed.length} targets`;
+    return { class: "verdict bad", text: `Misses ${targets}: ${missed.join("; ")}.` };
   }
 
   command() {
