@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from simlib.core.numbers import format_count
+from simlib.core.numbers import format_count, format_counted
 from simlib.core.statistics import Estimate, estimate
 from simlib.experiments.experiment import Experiment
 from simlib.experiments.replication import Replication
@@ -82,7 +82,7 @@ class Caps:
             other = f"one from {enough} on" if found else f"none up to {format_count(table['cap'].max())}"
             message = f"No cap is set; {other} evicts no session still in use"
         elif now := self.evicted(cap).mean:
-            message = f"Today's cap evicts {format_count(now)} sessions still in use"
+            message = f"Today's cap evicts {format_counted(now, 'sessions')} still in use"
             message += f"; from {enough} on it evicts none" if found else "; no larger one tried evicts none"
         else:
             other = f"one below {enough} would" if found else "some larger ones would"

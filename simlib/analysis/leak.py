@@ -50,7 +50,8 @@ class Leak:
         """Answer the notebook's question: the verdict, who grows the maps, and what the bound changes."""
         # Where no time is given, the verdict is the growth.
         who = self.memory.growth.answer(with_rate=self.memory.oom.finite) if self.grows else ""
-        bounded = f"Bounded, {self._enough()}, with at most {self._most()} in a store, at {self._an_entry()}."
+        most = "" if self._says_most() else f", with at most {self._most()} in a store"
+        bounded = f"Bounded, {self._enough()}{most}, at {self._an_entry()}."
         return " ".join(filter(None, (self.beside.verdict(), f"{self._outcome()}.", who, bounded, self.beside.limit())))
 
     def tile(self) -> tuple[str, str, bool | None]:
@@ -103,8 +104,9 @@ class Leak:
         """Say whether the bound holds, and what was left without one."""
         memory = self.memory
         held = (
-            f"Bounded ({describe_bounds(memory.experiment.settings)}), no store held more than "
-            f"{self._most()}: {self._enough()}."
+            f"Bounded ({describe_bounds(memory.experiment.settings)})"
+            + (": " if self._says_most() else f", no store held more than {self._most()}: ")
+            + f"{self._enough()}."
         )
         third = memory.third_mib
         left = f"A third map was left without a bound: {format_memory(third[-1])} at the end." if third.any() else ""
@@ -202,6 +204,10 @@ class Leak:
             entries = self.memory.bounded_entries
             return f"{Limit(entries=entries).text()} {'is' if entries == 1 else 'are'} {fits}"
         return f"{format_memory(self.memory.bounded_peak_mib)} is {fits}"
+
+    def _says_most(self) -> bool:
+        """Whether that clause names the most entries of a store already."""
+        return self._enough().startswith(f"{self._most()} ")
 
     def _an_entry(self) -> str:
         memory = self.memory

@@ -11,7 +11,7 @@ import pandas as pd
 
 from simlib.analysis.memory import Memory
 from simlib.core.errors import InputError
-from simlib.core.numbers import format_count, format_duration, format_hours, format_memory, format_percent
+from simlib.core.numbers import format_counted, format_duration, format_hours, format_memory, format_percent
 from simlib.core.statistics import CONFIDENCE
 from simlib.core.units import HOUR
 from simlib.experiments.time_to_limit import WINDOWS
@@ -65,7 +65,7 @@ def shared(measured: Measured, start: int, duration: int) -> Shared:
     if at.size < FEWEST or at[-1] == at[at.size // 2]:
         until = "" if restart is None else f" before memory falls by over half after {format_duration(restart)}"
         raise InputError(
-            f"{measured.name}: {format_count(at.size)} points within the {format_duration(duration)} to compare"
+            f"{measured.name}: {format_counted(at.size, 'points')} within the {format_duration(duration)} to compare"
             f"{until}: at least {FEWEST} at different times are needed"
         )
     return Shared(at, mib, by_date, restart)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from simlib.analysis.growth import Growth
-from simlib.core.numbers import format_count, format_memory, format_percent
+from simlib.core.numbers import format_count, format_counted, format_memory, format_percent
 from simlib.experiments.experiment import Experiment
 from simlib.experiments.replication import LIVE_DESIGNS
 from simlib.experiments.time_to_limit import TimeToLimit, time_to_limit
@@ -198,13 +198,13 @@ class Memory:
         unused = format_percent(1 - in_use.sum() / max(kept.sum(), 1))
         peak = self.peak_entries[SHIPPED]
         if self.overshoot:
-            message = f"A store exceeds its cap of {format_count(cap)} by {format_count(self.overshoot)} entries"
+            message = f"A store exceeds its cap of {format_count(cap)} by {format_counted(self.overshoot, 'entries')}"
         elif peak == cap:
             message = f"No store exceeds its cap of {format_count(cap)}; {unused} of its entries are not used again"
         elif cap > 0:
-            message = f"The cap is never reached: at most {format_count(peak)} entries, {unused} not used again"
+            message = f"The cap is never reached: at most {format_counted(peak, 'entries')}, {unused} not used again"
         else:
-            message = f"With no cap a store holds up to {format_count(peak)} entries, {unused} not used again"
+            message = f"With no cap a store holds up to {format_counted(peak, 'entries')}, {unused} not used again"
         colour = find_design(SHIPPED).colour
         return figures.bound(at - replication.start, kept, in_use, colour, cap if cap > 0 else None, message)
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from simlib.analysis.measures import MEASURES, NO_LIMIT, TOO_SHORT, Row
 from simlib.core.errors import InputError
-from simlib.core.numbers import format_count, format_memory, format_percent
+from simlib.core.numbers import format_count, format_counted, format_memory, format_percent
 from simlib.experiments.experiment import describe_bounds, open_experiment
 from simlib.experiments.time_to_limit import TOO_FEW
 from simlib.figures import overview as figures
@@ -83,8 +83,8 @@ class Overview:
         logs, first = sum(not row.simulated for row in self.rows), self.seeds[:1]
         workloads = len(self.rows) - logs
         seeds = f"seeds {first[0]} to {self.seeds[-1]}" if len(self.seeds) > 1 else f"seed {first[0]}" if first else ""
-        parts = [f"{_counted(workloads, 'workload')} ({seeds})"] if workloads else []
-        parts += [_counted(logs, "log")] if logs else []
+        parts = [f"{format_counted(workloads, 'workloads')} ({seeds})"] if workloads else []
+        parts += [format_counted(logs, "logs")] if logs else []
         return f"{' and '.join(parts)}; {describe_bounds(self.settings)}."
 
     @property
@@ -272,10 +272,6 @@ class Overview:
 def _verb(verb: str, rows: Sequence[Row]) -> str:
     """The form of a verb for a number of rows."""
     return verb if len(rows) > 1 else f"{verb}s"
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'s' if number > 1 else ''}"
 
 
 def _presets() -> list[str]:

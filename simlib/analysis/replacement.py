@@ -8,7 +8,7 @@ import pandas as pd
 
 from simlib.analysis.designs import BOUND, SHIPPED_CAP, Designs
 from simlib.analysis.points import HALF
-from simlib.core.numbers import format_count, format_duration, format_number, format_percent
+from simlib.core.numbers import format_count, format_counted, format_duration, format_number, format_percent
 from simlib.core.units import SECOND
 from simlib.figures import designs as figures
 from simlib.figures.designs import Panel
@@ -166,7 +166,7 @@ class Replacement:
     def _price(self) -> str:
         """Say what the design costs in code and bytes, in a sentence."""
         costs, lines = self.designs.costs["bytes_an_entry"], self.designs.costs["lines_of_go"][self.design]
-        says = f"It costs {format_count(lines)} lines of Go"
+        says = f"It costs {format_counted(lines, 'lines')} of Go"
         if np.isnan(lines):
             says = (
                 f"There is no file to copy: import {self.library}" if self.library else "It must be written in Go first"
@@ -175,7 +175,7 @@ class Replacement:
             says += f" and {'saves ' if more < 0 else ''}{format_number(abs(more))} bytes an entry"
         if DESIGNS[self.design].exceeds_cap:
             peak = max(found[self.design].totals.peak_entries for found in self.designs.replications)
-            says += f", and may outgrow the cap: here it held {format_count(peak)} entries"
+            says += f", and may outgrow the cap: here it held {format_counted(peak, 'entries')}"
         return f"{says}."
 
     # --- Pictures

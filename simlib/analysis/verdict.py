@@ -2,7 +2,14 @@
 
 from simlib.analysis.advise import Advice
 from simlib.analysis.points import HALF, TODAY, Point, false_share, lost_share
-from simlib.core.numbers import format_count, format_duration, format_memory, format_number, format_percent
+from simlib.core.numbers import (
+    format_count,
+    format_counted,
+    format_duration,
+    format_memory,
+    format_number,
+    format_percent,
+)
 from simlib.core.units import HOUR, MINUTE, SECOND
 from simlib.models import peers
 from simlib.stores.registry import SHIPPED, find_design
@@ -33,7 +40,7 @@ GO = "simlib/calibration/go"
 def setting(point: Point) -> str:
     """A point in words, its design only where it is not the shipped one."""
     settings, used = point.settings, find_design(point.design).settings
-    cap = f"a cap of {format_count(settings.max_entries)} entries" if settings.max_entries > 0 else "no cap"
+    cap = f"a cap of {format_counted(settings.max_entries, 'entries')}" if settings.max_entries > 0 else "no cap"
     ttl = f"a TTL of {format_duration(settings.ttl)}" if settings.ttl > 0 and "ttl" in used else "no TTL"
     return f"{cap} and {ttl}" if point.design == SHIPPED else f"{point.design} with {cap} and {ttl}"
 
@@ -112,7 +119,7 @@ def missed(advice: Advice, point: Point) -> str:
         ),
         "entries": (
             f"the map holds {format_count(advice.held(point, times))} entries",
-            f"{format_count(targets.entries)} entries",
+            f"{format_counted(targets.entries, 'entries')}",
         ),
         "stall": (
             f"one increment holds the lock for {format_duration(advice.nanoseconds(point, times)[1])}",

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from simlib.core.numbers import format_count, format_duration, format_memory, format_percent
+from simlib.core.numbers import format_count, format_counted, format_duration, format_memory, format_percent
 from simlib.core.units import SECOND
 from simlib.models.cost import design_cost, held_ns
 from simlib.models.footprint import Footprint
@@ -83,8 +83,8 @@ def ledger_text(
         f"  {name:<{widths[0]}}  {value:>{widths[1]}}  {share:<{widths[2]}}  {help_}"
         for name, value, share, help_ in rows
     ]
-    head = f"{span.file}, counter {span.counter}: {_number(totals.increments, 'increment')} and "
-    head += f"{_number(totals.deletes, 'delete')} in {format_duration(span.lasts)}."
+    head = f"{span.file}, counter {span.counter}: {format_counted(totals.increments, 'increments')} and "
+    head += f"{format_counted(totals.deletes, 'deletes')} in {format_duration(span.lasts)}."
     needs = f"{format_memory(mib)}, at {footprint.an_entry(mib, peak)}"
     if limit.known:
         needs += f"; {'within' if limit.allows(mib, peak) else 'above'} your limit of {limit.text()}"
@@ -95,12 +95,13 @@ def _verdict(design: str, totals: Totals, needs: str) -> str:
     evictions, found = _evictions(totals), []
     if evictions:
         found.append(
-            f"{_share(totals, totals.false_evictions, 'evictions')} of {_number(evictions, 'eviction')} removed "
-            f"sessions still in use, which lost {_share(totals, totals.lost_counts, 'increments')} of the counts."
+            f"{_share(totals, totals.false_evictions, 'evictions')} of {format_counted(evictions, 'evictions')} "
+            f"removed sessions still in use, which lost {_share(totals, totals.lost_counts, 'increments')} of the "
+            "counts."
         )
     else:
         found.append("nothing was evicted and no count was lost.")
-    found.append(f"The store held at most {_number(totals.peak_entries, 'session')} ({needs}).")
+    found.append(f"The store held at most {format_counted(totals.peak_entries, 'sessions')} ({needs}).")
     if totals.overflow_counts:
         found.append(f"A shared counter took {_share(totals, totals.overflow_counts, 'increments')} of the increments.")
     return f"Verdict: with {design}, {' '.join(found)}"
@@ -125,10 +126,6 @@ def _increment(design: str, settings: Settings, totals: Totals) -> tuple[str, st
     if measured is None:
         return "not measured", "", "this design has no Go version"
     return format_duration(measured.mean_ns), "", "measured in Go with 2048 entries, each increment a new session"
-
-
-def _number(count: int, of: str) -> str:
-    return f"{format_count(count)} {of}{'' if count == 1 else 's'}"
 
 
 def _evictions(totals: Totals) -> int:

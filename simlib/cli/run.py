@@ -14,6 +14,7 @@ from simlib.cli.entry_options import add_entry_options
 from simlib.cli.log_options import add_log_options
 from simlib.cli.measured_options import add_measured_options
 from simlib.core.errors import InputError
+from simlib.core.numbers import format_counted
 from simlib.traces.codes import COUNTERS
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def _run(options: argparse.Namespace) -> int:
     for line in other_verdicts(found[1:]):
         print(line)
     failed = [result for result in results if result.error]
-    print(f"{index}: {len(results) - len(failed)} of {len(results)} runs complete", flush=True)
+    print(f"{index}: {len(results) - len(failed)} of {format_counted(len(results), 'runs')} complete", flush=True)
     for result in failed:
         print(result, file=sys.stderr)
     return 1 if failed else 0

@@ -15,6 +15,7 @@ from simlib.cli.log_options import add_log_options, how_of, reading_log
 from simlib.cli.settings import add_settings, given_settings, report_unused
 from simlib.core.errors import InputError
 from simlib.core.files import file_digest
+from simlib.core.numbers import format_counted
 from simlib.core.units import HOUR
 from simlib.stores.registry import DESIGNS, INCIDENT
 
@@ -81,7 +82,7 @@ def _sweep(options: argparse.Namespace) -> int:
         write_table(table, out / TABLE)
     if best := best_rows(table, known):
         print(best)
-    print(f"{out / TABLE}: {len(points)} points, {kept} of them kept")
+    print(f"{out / TABLE}: {format_counted(len(points), 'points')}, {kept} of them kept")
     return 0
 
 

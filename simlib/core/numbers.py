@@ -37,6 +37,15 @@ def format_count(count: float) -> str:
     return _separated(f"{count:.0f}")
 
 
+def format_counted(count: float, nouns: str) -> str:
+    """Format a number of things, which is followed by their name: `nouns` is the plural.
+
+    >>> format_counted(1, "entries"), format_counted(0, "rows"), format_counted(10_000, "rows")
+    ('1 entry', '0 rows', '10,000 rows')
+    """
+    return _of(format_count(count), nouns)
+
+
 def format_number(value: float, digits: int = 3) -> str:
     """Format a number to `digits` significant digits, without an exponent.
 
@@ -92,12 +101,12 @@ def format_rate(per_second: float, of: str) -> str:
     >>> format_rate(1.0554, "new sessions"), format_rate(0.05, "new sessions")
     ('1.06 new sessions a second', '3 new sessions a minute')
     >>> format_rate(1 / 86_400, "restarts"), format_rate(0, "restarts")
-    ('1 restarts a day', 'no restarts')
+    ('1 restart a day', 'no restarts')
     """
     if not per_second:
         return f"no {of}"
     unit, seconds = next((each for each in _RATES if per_second * each[1] >= 0.1), _RATES[-1])
-    return f"{format_number(per_second * seconds)} {of} {unit}"
+    return f"{_of(format_number(per_second * seconds), of)} {unit}"
 
 
 def format_memory(mib: float) -> str:
@@ -109,6 +118,11 @@ def format_memory(mib: float) -> str:
     if not math.isfinite(mib):
         return _word(mib, "unlimited")
     return _in_its_unit(mib, _MEMORY) if mib else "0 MiB"
+
+
+def _of(number: str, nouns: str) -> str:
+    one = f"{nouns[:-3]}y" if nouns.endswith("ies") else nouns.removesuffix("s")
+    return f"{number} {one if number == '1' else nouns}"
 
 
 def _in_its_unit(value: float, units: Sequence[tuple[str, float, int]], digits: int = 3) -> str:

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from simlib.core.errors import InputError, quoted
-from simlib.core.numbers import format_count, format_duration
+from simlib.core.numbers import format_count, format_counted, format_duration
 from simlib.core.progress import progress
 from simlib.core.units import HOUR, parse_duration
 from simlib.experiments.classes import classes_of, column_of
@@ -101,20 +101,18 @@ class Experiment:
         """State the source and the settings of the figures, in a sentence or two."""
         bounds = describe_bounds(self.settings)
         if not self.simulated:
-            return (
-                f"Event log {self.name}: {format_count(len(self.first.trace))} operations, one realisation; {bounds}."
-            )
+            rows = format_counted(len(self.first.trace), "operations")
+            return f"Event log {self.name}: {rows}, one realisation; {bounds}."
         n, lasts = len(self.seeds), format_duration(self.first.duration)
         seeds = f"seed {self.seeds[0]}" if n == 1 else f"seeds {self.seeds[0]} to {self.seeds[-1]}, the first is drawn"
-        several = f"{n} replication{'s' if n > 1 else ''}"
-        return f"Workload {self.name} over {lasts}, {several} ({seeds}); {bounds}."
+        return f"Workload {self.name} over {lasts}, {format_counted(n, 'replications')} ({seeds}); {bounds}."
 
 
 def describe_bounds(settings: Settings) -> str:
     """State the settings of a bounded store, as part of a sentence."""
     cap = f"cap {format_count(settings.max_entries)}" if settings.max_entries > 0 else "no cap"
     ttl = f"TTL {format_duration(settings.ttl)}" if settings.ttl > 0 else "no TTL"
-    return f"{cap}, {ttl}, prune every {format_count(settings.prune_every)} increments"
+    return f"{cap}, {ttl}, prune every {format_counted(settings.prune_every, 'increments')}"
 
 
 def open_experiment(
@@ -276,7 +274,7 @@ def _log(path: Path, settings: Settings, counter: str, session_class: str, compi
     return Experiment(
         name=log_name(path),
         title=f"Event log {path.name}",
-        about=f"{format_count(len(trace))} operations of {format_count(trace.ids.size)} sessions.",
+        about=f"{format_counted(len(trace), 'operations')} of {format_counted(trace.ids.size, 'sessions')}.",
         source=f"log {path.name}",
         workload=None,
         memory_limit_mib=None,

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from simlib.core.errors import InputError, quoted
-from simlib.core.numbers import format_count, format_duration, format_number, format_percent
+from simlib.core.numbers import format_count, format_counted, format_duration, format_number, format_percent
 from simlib.report.notebooks import default_parameters, notebook_names
 from simlib.report.pack import SUMMARY, TILES
 from simlib.report.readable import is_share, label_of, value_text
@@ -95,7 +95,7 @@ class Side:
         texts = {
             "cap": format_count(bounds["max_entries"]) if bounds["max_entries"] > 0 else "none",
             "TTL": format_duration(bounds["ttl"]) if bounds["ttl"] > 0 else "none",
-            "prune every": f"{format_count(bounds['prune_every'])} increments",
+            "prune every": f"{format_counted(bounds['prune_every'], 'increments')}",
         }
         rest = {name: text for each in self.findings.outcomes for name, text in _parameters(each).items()}
         return {"source": self.about["source"], **texts, **rest}

@@ -89,7 +89,7 @@ class Reader:
         batch = Batch(time, _sessions(columns["session"]), op, counter, raw.rows)
         ends = self._ends(columns, time)
         if (others := op == _OTHER).any():
-            self._notes.left_out["rows with an operation that is to be ignored were left out"] += int(others.sum())
+            self._notes.left_out["rows", "with an operation that is to be ignored"] += int(others.sum())
             batch = batch.take(np.flatnonzero(~others))
             ends = ends[~others] if ends.size else ends
         return batch if not ends.size else _with_ends(batch, ends)

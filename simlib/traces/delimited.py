@@ -163,7 +163,7 @@ class Commented(Delimited):
         """Leave out rows without a session, which stands there as a word of the format's own."""
         kept = np.array([name not in self._unset for name in raw.columns["session"].to_pylist()], bool)
         if not kept.all():
-            notes.left_out["rows without a session were left out"] += int((~kept).sum())
+            notes.left_out["rows", "without a session"] += int((~kept).sum())
         mask = pa.array(kept)
         yield Raw({role: column.filter(mask) for role, column in raw.columns.items()}, raw.rows[kept])
 

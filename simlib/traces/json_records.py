@@ -90,7 +90,7 @@ class Json:
                 found = {role: get(row) for role, get in getters.items()}
                 missing = next((role for role in needed if found[role] is _MISSING), None)
                 if missing:
-                    notes.left_out[f"rows without {listed(fields[missing])} were left out"] += 1
+                    notes.left_out["rows", f"without {listed(fields[missing])}"] += 1
                     continue
                 numbers.append(number)
                 for role, values in cells.items():

@@ -67,7 +67,7 @@ class Lines:
                     others = np.flatnonzero(~fits & ~blank)
                     if others.size:
                         begin = begin or f"line {first + int(others[0])}: {quoted(lines[int(others[0])].as_py())}"
-                        notes.left_out["lines of another form were left out"] += int(others.size)
+                        notes.left_out["lines", "of another form"] += int(others.size)
                     groups = {
                         field.name: column
                         for each in reversed(found)
@@ -87,7 +87,7 @@ def _named(groups: dict[str, pa.Array], fields: Fields, at: np.ndarray, rows: np
         columns[role] = parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*parts, " ")
     unset = np.asarray(pc.is_in(columns["session"], pa.array(["", "-"], columns["session"].type)))
     if unset.any():
-        notes.left_out[f"lines without {'+'.join(fields['session'])} were left out"] += int(unset.sum())
+        notes.left_out["lines", f"without {'+'.join(fields['session'])}"] += int(unset.sum())
         kept = pa.array(~unset)
         columns = {role: column.filter(kept) for role, column in columns.items()}
         rows = rows[~unset]

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from simlib.core.files import whole_file
-from simlib.core.numbers import format_count, format_duration, format_memory, format_number
+from simlib.core.numbers import format_count, format_counted, format_duration, format_memory, format_number
 from simlib.traces.cells import RowError, quoted, seconds_text
 from simlib.traces.delimited import Commented, Delimited
 from simlib.traces.json_records import Json
@@ -84,11 +84,11 @@ def read_measured(path: str | Path, columns: Mapping[str, str] | None = None, un
         time, size = time[known][order].astype(np.int64), cells.bytes_of(numbers[known])[order]
     mib, span = size / UNITS["MiB"], format_duration(int(time[-1] - time[0]))
     begin, end = (instant(int(each), clock.is_date) for each in (time[0], time[-1]))
-    gaps = f", {format_count((~known).sum())} rows without a number left out" if not known.all() else ""
+    gaps = f", {format_counted((~known).sum(), 'rows')} without a number left out" if not known.all() else ""
     about = (
         f"{path.name}: {table.about}, time {'+'.join(fields['time'])}, bytes {fields[BYTES][0]}{cells.about}, "
-        f"{clock.about}; {format_count(time.size)} points, {begin} to {end}{' UTC' if clock.is_date else ''} ({span}), "
-        f"{format_memory(mib.min())} to {format_memory(mib.max())}{gaps}"
+        f"{clock.about}; {format_counted(time.size, 'points')}, {begin} to {end}{' UTC' if clock.is_date else ''} "
+        f"({span}), {format_memory(mib.min())} to {format_memory(mib.max())}{gaps}"
     )
     return Measured(path.name, time, mib, about)
 

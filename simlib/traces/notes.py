@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from simlib.core.numbers import format_count, format_duration
+from simlib.core.numbers import format_counted, format_duration
 from simlib.core.units import DAY, MINUTE
 from simlib.traces.cells import shortened
 from simlib.traces.source import NAMELESS, input_name, shown
@@ -33,7 +33,7 @@ class Notes:
     is_date: bool = False
     moved: int = 0
     latest: int = 0
-    left_out: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[tuple[str, str]] = field(default_factory=Counter)
     remarks: list[str] = field(default_factory=list)
     gaps: list[int] = field(default_factory=list)
 
@@ -73,17 +73,18 @@ class Notes:
         begin, end = instant(self.first, self.is_date), instant(self.last, self.is_date)
         span = format_duration(self.last - self.first)
         zone = " UTC" if self.is_date else ""
-        return (
-            f"{self.source}{more}: {self.about}; {format_count(self.rows)} operations, {begin} to {end}{zone} ({span})"
-        )
+        times = f"{format_counted(self.rows, 'operations')}, {begin} to {end}{zone} ({span})"
+        return f"{self.source}{more}: {self.about}; {times}"
 
     def warnings(self) -> list[str]:
         """Say, a line each, whatever was left out or moved, and what looks wrong."""
-        found = [f"{format_count(number)} {what}" for what, number in self.left_out.items()]
+        found = [
+            f"left out: {format_counted(number, nouns)} {which}" for (nouns, which), number in self.left_out.items()
+        ]
         if self.moved:
             late = format_duration(self.latest)
             found.append(
-                f"{format_count(self.moved)} rows stood out of order, by {late} at most, and were sorted by time"
+                f"{format_counted(self.moved, 'rows')} stood out of order, by {late} at most, and were sorted by time"
             )
         found += self.remarks
         if self.is_date and self.rows and self.first < 2 * 365 * DAY:

@@ -75,7 +75,7 @@ def test_who_grows_the_maps_is_not_who_lies_there():
     assert growth.classes.index[0] == "orphan"
     assert growth.classes.loc["orphan"].tolist() == [1, 1, 1]
     assert growth.classes.loc["worker"].tolist() == [2, 0, 0]
-    assert growth.answer() == "The growth is 1 entries an hour; 100 % of the growth comes from sessions orphan."
+    assert growth.answer() == "The growth is 1 entry an hour; 100 % of the growth comes from sessions orphan."
     assert growth.table().loc["early"].tolist() == ["1", "0", "does not grow"]
     assert growth.draw().data.columns.tolist() == ["time_minutes", "early", "worker", "orphan"]
 

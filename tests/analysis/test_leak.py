@@ -69,6 +69,9 @@ def test_a_limit_in_entries():
     assert leak.tile() == ("30 min → never", "301 entries: unbounded → bounded", True)
     assert leak.impact()[0] == "The process reached its limit 30 min after its start."
     assert leak.draw().data["limit_mib"].iloc[0] == pytest.approx(301)
+    # The number of entries is the verdict, and is not said again.
+    assert "Bounded, 100 entries are enough, at the given" in leak.answer()
+    assert leak.resolution()[0].endswith("): 100 entries are enough.")
 
 
 def test_without_a_limit_no_time_is_given():

@@ -149,7 +149,7 @@ def test_measured_memory_that_does_not_fit_is_refused(planned, rss, tmp_path):
         planned("--workload", "steady", "--workload", "incident", "--memory", rss)
     with pytest.raises(InputError, match=r"rss.csv: 11 points within the 3.5 h to compare: at least 20"):
         planned("--workload", "steady", "--memory", rss, "--profile", "ci")
-    with pytest.raises(InputError, match=r"rss.csv: 1 points within the 1 s to compare"):
+    with pytest.raises(InputError, match=r"rss.csv: 1 point within the 1 s to compare"):
         planned("--trace", planned.log, "--memory", rss)
     with pytest.raises(InputError, match="name it with --memory"):
         planned("--workload", "steady", "--memory-unit", "MiB")

@@ -32,7 +32,7 @@ def test_a_log_of_any_kind_is_converted_to_a_trace_file_that_needs_no_option(cap
     assert err.splitlines() == [
         "events: CSV with semicolons, time at, session who, op what, milliseconds from a start; "
         "3 operations, 1.5 s to 3.5 s (2 s)",
-        "events: 1 rows with an operation that is to be ignored were left out",
+        "events: left out: 1 row with an operation that is to be ignored",
     ]
     assert read_trace(tmp_path / "t.parquet").time.tolist() == [1_500_000_000, 2_500_000_000, 3_500_000_000]
     straight = json.loads(run(capsys, "replay", tmp_path / "events", *OPTIONS, "--json")[1])

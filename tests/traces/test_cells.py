@@ -106,5 +106,5 @@ def test_only_dates_stand_in_a_column_of_dates(tmp_path, cell):
 def test_a_long_header_is_shown_by_its_beginning(tmp_path):
     (tmp_path / "log.csv").write_text(",".join(["a name"] * 5000) + "\n")
     message = refused(tmp_path / "log.csv")
-    assert "there is no column 'time'; the columns are: 'a name', 'a name'" in message
+    assert "there is no column 'time' and no 'session'; the columns are: 'a name', 'a name'" in message
     assert len(message.removeprefix(str(tmp_path))) < 300

@@ -175,7 +175,7 @@ def test_what_an_application_logs_is_read_with_a_pattern_for_the_session(tmp_pat
         trace = read_trace(path, How(pattern=r"session=(?P<session>\S+)"), notes)
         assert trace.time.tolist() == EXACT, name
         assert trace.ids[trace.session].tolist() == CLIENTS
-        assert notes.warnings() == [f"{path.name}: 2 lines of another form were left out"]
+        assert notes.warnings() == [f"{path.name}: left out: 2 lines of another form"]
 
 
 def test_a_pattern_may_name_all_columns_and_leave_groups_without_names(tmp_path):
@@ -274,7 +274,7 @@ def test_rows_without_the_mapped_field_are_left_out_and_counted(tmp_path):
     path.write_text('{"ts": 1, "user": {"name": "a"}}\n{"ts": 2}\n{"ts": 3, "user": {"name": "a"}}\n')
     notes = Notes()
     assert len(read_trace(path, How(columns={"session": "user.name"}), notes)) == 2
-    assert notes.warnings() == ["log.jsonl: 1 rows without 'user.name' were left out"]
+    assert notes.warnings() == ["log.jsonl: left out: 1 row without 'user.name'"]
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|", "\x01", "~"])

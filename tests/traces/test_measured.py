@@ -74,7 +74,7 @@ def test_a_range_query_of_prometheus_has_gaps(tmp_path):
     assert measured.mib.tolist() == [100, 101]
     assert measured.about.startswith("range.json: Prometheus query_range, time time, bytes bytes, seconds since 1970; ")
     assert measured.about.endswith("; 2 points, 2026-01-01 00:00:00 to 2026-01-01 00:01:00.500 UTC (1.01 min), "
-                                   "100 MiB to 101 MiB, 1 rows without a number left out")  # fmt: skip
+                                   "100 MiB to 101 MiB, 1 row without a number left out")  # fmt: skip
 
 
 def test_what_is_not_recognised_is_said(tmp_path):

@@ -146,7 +146,7 @@ def test_operations_are_mapped_and_an_unknown_one_is_refused(tmp_path):
     how = How(columns={"op": "what"}, ops={"open": "increment", "close": "delete", "*": "ignore"})
     trace, notes = noted(path, how)
     assert trace.op.tolist() == [0, 1]
-    assert "1 rows with an operation that is to be ignored" in notes.warnings()[0]
+    assert "left out: 1 row with an operation that is to be ignored" in notes.warnings()[0]
     with pytest.raises(InputError, match=r"row 2: op 'data' must be one of open, close, as --ops says"):
         read_trace(path, How(columns={"op": "what"}, ops={"open": "increment", "close": "delete"}))
     with pytest.raises(InputError, match=r"row 1: op 'open' must be one of increment, delete; map it with --ops"):
