@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import pyarrow as pa
 
+from simlib.core.errors import MOST_QUOTED
 from simlib.core.units import MINUTE
 from simlib.traces.cells import WANTED, shortened
 from simlib.traces.notes import Notes
@@ -151,7 +152,7 @@ def columns_of(table: Table, how: How) -> Fields:
             missing.append(role)
     if missing:
         names, named = " and no ".join(map(repr, missing)), ",".join(f"{role}=NAME" for role in missing)
-        what = f"there is no column {names}; the columns are: {listed(table.names)}"
+        what = f"there is no column {names}; the columns are: {listed(table.names, most=150)}"
         raise ValueError(f"{what}; name {'it' if len(missing) == 1 else 'them'} with {how.option} {named}")
     for role in roles[2:]:
         if role in how.columns:
@@ -224,6 +225,6 @@ def unit_of(name: str) -> str:
     return last if last in UNITS and plain(name) != last else ""
 
 
-def listed(names: Iterable[str], between: str = ", ") -> str:
-    """List names for a message."""
-    return shortened(between.join(map(repr, list(names)[:50]))) or "none"
+def listed(names: Iterable[str], between: str = ", ", most: int = MOST_QUOTED) -> str:
+    """List names for a message, in at most `most` characters."""
+    return shortened(between.join(map(repr, list(names)[:50])), most) or "none"
