@@ -11,6 +11,7 @@ from simlib.analysis.points import Point
 from simlib.analysis.verdict import alert, alert_rate, breaks_at, change, missed, verdict
 from simlib.core.numbers import (
     format_count,
+    format_counted,
     format_duration,
     format_memory,
     format_number,
@@ -106,7 +107,7 @@ def _why(advice: Advice) -> Iterator[str]:
     totals = advice.totals(advice.now)
     evictions = totals.cap_evictions + totals.ttl_evictions
     if not evictions:
-        yield f"Today nothing is evicted: at most {format_count(totals.peak_entries)} entries are alive at once."
+        yield f"Today nothing is evicted: a store holds at most {format_counted(totals.peak_entries, 'entries')}."
     else:
         observed = [(trace, replay(trace, *advice.now)) for trace in advice.traces]
         idle = np.concatenate([ledger.evictions(*each)["idle"].to_numpy() for each in observed])

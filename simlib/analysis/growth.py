@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from simlib.core.numbers import YEAR, format_number, format_percent
+from simlib.core.numbers import YEAR, format_number, format_percent, quantity
 from simlib.core.statistics import estimate
 from simlib.core.units import DAY, HOUR
 from simlib.experiments.experiment import Experiment
@@ -24,7 +24,7 @@ def gain(an_hour: float) -> str:
     """
     units = (("an hour", HOUR), ("a day", DAY), ("a year", YEAR))
     name, size = next((unit for unit in units if an_hour * unit[1] / HOUR >= 1), units[-1])
-    return f"{format_number(an_hour * size / HOUR)} entries {name}"
+    return f"{quantity(format_number(an_hour * size / HOUR), 'entries')} {name}"
 
 
 @dataclass(frozen=True)

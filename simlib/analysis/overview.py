@@ -12,7 +12,7 @@ import pandas as pd
 
 from simlib.analysis.measures import MEASURES, NO_LIMIT, TOO_SHORT, Row
 from simlib.core.errors import InputError
-from simlib.core.numbers import format_count, format_counted, format_memory, format_percent
+from simlib.core.numbers import format_count, format_counted, format_memory, format_percent, quantity
 from simlib.experiments.experiment import describe_bounds, open_experiment
 from simlib.experiments.time_to_limit import TOO_FEW
 from simlib.figures import overview as figures
@@ -106,7 +106,7 @@ class Overview:
         if np.isfinite(row.mean("oom_hours")):
             does = f"{'runs' if row.oom_is_reached else 'would run'} out of memory in {row.texts['oom_hours']}"
         elif row.grows and not row.is_limited:
-            does = f"gains {row.texts['growth_per_hour']} entries an hour ({NO_LIMIT})"
+            does = f"gains {quantity(row.texts['growth_per_hour'], 'entries')} an hour ({NO_LIMIT})"
         return f"Without a bound {row.name} {does}; bounded, it needs {row.texts['bounded_peak_mib']}."
 
     def _several(self) -> str:
@@ -117,9 +117,8 @@ class Overview:
             growing = sorted((row for row in self.rows if row.grows), key=lambda row: -row.mean("growth_per_hour"))
             if not growing:
                 return f"Without a bound none {of_all} grows; {most}."
-            fastest = (
-                f"{growing[0].name} fastest, by {growing[0].texts['growth_per_hour']} entries an hour ({NO_LIMIT})"
-            )
+            gains = quantity(growing[0].texts["growth_per_hour"], "entries")
+            fastest = f"{growing[0].name} fastest, by {gains} an hour ({NO_LIMIT})"
             return f"Without a bound {len(growing)} {of_all} {_verb('grow', growing)}, {fastest}; {most}."
         unknown = f" ({NO_LIMIT} for {len(unlimited)})" if unlimited else ""
         out = sorted((row for row in self.rows if row.is_exhausted), key=lambda row: row.mean("oom_hours"))

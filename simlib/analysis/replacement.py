@@ -8,7 +8,7 @@ import pandas as pd
 
 from simlib.analysis.designs import BOUND, SHIPPED_CAP, Designs
 from simlib.analysis.points import HALF
-from simlib.core.numbers import format_count, format_counted, format_duration, format_number, format_percent
+from simlib.core.numbers import format_count, format_counted, format_duration, format_number, format_percent, quantity
 from simlib.core.units import SECOND
 from simlib.figures import designs as figures
 from simlib.figures.designs import Panel
@@ -161,7 +161,7 @@ class Replacement:
             mine, shipped = format_duration(ns[self.design]), format_duration(ns[SHIPPED])
             return f"a new session at the cap takes {mine} in Go ({SHIPPED}: {shipped})"
         mine, shipped = (format_number(self.designs.steps["mean"][name]) for name in (self.design, SHIPPED))
-        return f"the mean operation takes {mine} step{'s' if mine != '1' else ''} ({SHIPPED}: {shipped})"
+        return f"the mean operation takes {quantity(mine, 'steps')} ({SHIPPED}: {shipped})"
 
     def _price(self) -> str:
         """Say what the design costs in code and bytes, in a sentence."""

@@ -43,7 +43,7 @@ def format_counted(count: float, nouns: str) -> str:
     >>> format_counted(1, "entries"), format_counted(0, "rows"), format_counted(10_000, "rows")
     ('1 entry', '0 rows', '10,000 rows')
     """
-    return _of(format_count(count), nouns)
+    return quantity(format_count(count), nouns)
 
 
 def format_number(value: float, digits: int = 3) -> str:
@@ -106,7 +106,7 @@ def format_rate(per_second: float, of: str) -> str:
     if not per_second:
         return f"no {of}"
     unit, seconds = next((each for each in _RATES if per_second * each[1] >= 0.1), _RATES[-1])
-    return f"{_of(format_number(per_second * seconds), of)} {unit}"
+    return f"{quantity(format_number(per_second * seconds), of)} {unit}"
 
 
 def format_memory(mib: float) -> str:
@@ -120,7 +120,12 @@ def format_memory(mib: float) -> str:
     return _in_its_unit(mib, _MEMORY) if mib else "0 MiB"
 
 
-def _of(number: str, nouns: str) -> str:
+def quantity(number: str, nouns: str) -> str:
+    """Put the name of things behind a number that was formatted; `nouns` is the plural.
+
+    >>> quantity("1", "steps"), quantity("1.5", "steps")
+    ('1 step', '1.5 steps')
+    """
     one = f"{nouns[:-3]}y" if nouns.endswith("ies") else nouns.removesuffix("s")
     return f"{number} {one if number == '1' else nouns}"
 

@@ -47,7 +47,7 @@ def read_fields(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: {error.strerror}") from None
     except yaml.MarkedYAMLError as error:
         place = error.problem_mark or error.context_mark
-        where = f"line {place.line + 1}: " if place else ""
+        where = f"line {place.line + 1}, column {place.column + 1}: " if place else ""
         raise InputError(f"{path}: not YAML: {where}{error.problem or error.context}") from None
     except (yaml.YAMLError, ValueError, OverflowError) as error:
         # PyYAML passes on the errors that Python raises for an escape or a directive that stands for no character.

@@ -207,7 +207,7 @@ kinds:
     [
         (b"", "a workload is a mapping"),
         (b"- a\n- b\n", "a workload is a mapping"),
-        (b"a: b: c\n", "not YAML"),
+        (b"a: b: c\n", "not YAML: line 1, column 5: mapping values are not allowed here"),
         (b"title: a\ntitle: b\n", "'title' is given twice"),
         (b"title: \xff\n", "not UTF-8"),
         (b"!!map 3\n", "the tag '!!map': write the plain value"),
