@@ -52,6 +52,6 @@ def test_replay_and_run_work_from_another_folder(installed, tmp_path):
     options = ("--profile", "ci", "--notebook", "01_memory", "--workload", "steady", "--parameter", "hours=1")
     said = python("-m", "simlib", "run", *options, "--out", "out", cwd=tmp_path, **variables)
     assert said.startswith("steady.ci,hours=1: ")
-    assert said.endswith("\nout/index.html: 1 of 1 runs complete\n")
+    assert said.endswith("\nout/index.html: 1 of 1 run complete\n")
     assert (tmp_path / "out/steady.ci,hours=1/01_memory/summary.json").exists()
     assert {path.name for path in tmp_path.iterdir()} == {"log.csv", "out"}
