@@ -119,7 +119,7 @@ def test_the_page_meets_wcag_aa(browser, pack, scheme):
     page.close()
 
 
-def test_paper_has_every_figure_whole(browser, pack):
+def test_paper_has_every_figure_whole_and_no_wide_table(browser, pack):
     page, _ = opened(browser, pack)
     page.emulate_media(media="print")
     page.set_viewport_size(PAPER)
@@ -128,6 +128,10 @@ def test_paper_has_every_figure_whole(browser, pack):
         getComputedStyle(each).breakInside, each.getBoundingClientRect().height, each.innerText])""")
     assert len(figures) > 20
     assert [each for each in figures if each[0] != "avoid" or not 0 < each[1] < PAPER["height"]] == []
+    # A table wider than the paper would shrink every page.
+    ends = page.evaluate("[...document.querySelectorAll('table')].map(each => each.getBoundingClientRect().right)")
+    assert len(ends) > 20
+    assert max(ends) <= PAPER["width"]
     page.close()
 
 
