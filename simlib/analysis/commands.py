@@ -70,7 +70,7 @@ def _limits(advice: Advice) -> list[str]:
     given = {
         "--max-lost": (f"{100 * targets.lost:g}%", targets.lost != usual.lost),
         "--max-false": (f"{100 * targets.false:g}%", targets.false != usual.false),
-        "--memory": (f"{targets.memory_mib:g}MiB", targets.memory_mib not in (usual.memory_mib, math.inf)),
+        "--memory": (f"{targets.memory_mib:.12g}MiB", targets.memory_mib not in (usual.memory_mib, math.inf)),
         "--max-stall": (exact_duration(int(targets.stall_ns)), targets.stall_ns != usual.stall_ns),
         "--quiet-gap": (exact_duration(int(targets.quiet_ns)), targets.quiet_ns != usual.quiet_ns),
         "--headroom": (f"{targets.headroom:g}", targets.headroom != usual.headroom),

@@ -87,7 +87,9 @@ class Leak:
             event = "ran out of memory" if memory.oom.reached else "would run out of memory"
             if not memory.experiment.limit.mib:
                 event = "reached its limit" if memory.oom.reached else "would reach its limit"
-            return [f"The process {event} {memory.oom.text()} after its start.", took, *would]
+            # Beside a measurement the process is what was measured, and the model is about its maps.
+            who = f"By the model, with the unbounded {self.maps} alone, the process" if would else "The process"
+            return [f"{who} {event} {memory.oom.text()} after its start.", took, *would]
         return [took, *would]
 
     def root_cause(self) -> list[str]:

@@ -8,6 +8,8 @@ from simlib.core.units import parse_duration
 
 MOST_SEEDS = 100_000
 
+_BYTES = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "kB": 10**3, "MB": 10**6, "GB": 10**9}
+
 
 def integers(text: str) -> list[int]:
     """Read whole numbers separated by commas."""
@@ -78,9 +80,9 @@ def share(text: str) -> float:
 
 
 def memory(text: str) -> float:
-    """Read an amount of memory such as `64MiB`, in MiB."""
-    given = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?([KMG])iB", text.strip())
-    value = float(given[1]) * {"K": 1 / 1024, "M": 1, "G": 1024}[given[2]] if given else 0
+    """Read an amount of memory such as `64MiB` or `64MB`, in MiB."""
+    given = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?([KMG]iB|[kMG]B)", text.strip())
+    value = float(given[1]) * _BYTES[given[2]] / _BYTES["MiB"] if given else 0
     return value if value > 0 else _refuse(f"{text[:60]!r} is not an amount of memory: write such as 64MiB")
 
 

@@ -87,7 +87,8 @@ def ledger_text(
     head += f"{format_counted(totals.deletes, 'deletes')} in {format_duration(span.lasts)}."
     needs = f"{format_memory(mib)}, at {footprint.an_entry(mib, peak)}"
     if limit.known:
-        needs += f"; {'within' if limit.allows(mib, peak) else 'above'} your limit of {limit.text()}"
+        above = limit.exceeded(mib, peak)
+        needs += f"; above your limit of {above.text()}" if above.known else f"; within your limit of {limit.text()}"
     return "\n".join([head, _verdict(design, totals, needs), "", *lines])
 
 

@@ -67,7 +67,9 @@ def recognised(path: Path, how: How) -> Table:
     if chosen or how.pattern:
         lines = lines_table(path, how)
         if lines is None:
-            raise ValueError(f"no line of the file's beginning fits the format {how.format or 'of the pattern'}")
+            if how.pattern and not chosen:
+                raise ValueError("no format is recognised that gives the time: add a group (?P<time>…) to the pattern")
+            raise ValueError(f"no line of the file's beginning fits the format {how.format}")
         return lines
     if magic.startswith(MAGIC) or ending == ".parquet":
         return Parquet(path)

@@ -46,7 +46,14 @@ class Limit:
 
     def allows(self, mib: float, entries: float) -> bool:
         """Whether neither an amount of memory nor a number of entries exceeds the limit."""
-        return not ((self.mib is not None and mib > self.mib) or (self.entries is not None and entries > self.entries))
+        return not self.exceeded(mib, entries).known
+
+    def exceeded(self, mib: float, entries: float) -> "Limit":
+        """Return the part of the limit that an amount of memory or a number of entries exceeds."""
+        return Limit(
+            self.mib if self.mib is not None and mib > self.mib else None,
+            self.entries if self.entries is not None and entries > self.entries else None,
+        )
 
     def text(self) -> str:
         """Format the limit, for a sentence; empty where none is known."""

@@ -76,6 +76,7 @@ def test_the_measured_curve_reaches_the_limit_by_itself(tmp_path):
     would = leaking(tmp_path, an_hour=600, mib=5200.0)
     assert would.beside.limit_at == pytest.approx(7)
     assert would.answer().endswith("The measured memory would reach 5.08 GiB in 7 h by itself.")
+    assert would.impact()[0].startswith("By the model, with the unbounded map")
     assert would.impact()[-1] == "The measured memory would reach 5.08 GiB in 7 h by itself."
     reached = leaking(tmp_path, an_hour=600, mib=1300.0)
     assert reached.beside.limit() == "The measured memory reached 1.27 GiB in 30 min by itself."

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from simlib.cli import run
+from simlib.cli.arguments import memory
 from simlib.cli.entry_options import PARAMETERS, add_entry_options, entry_and_limit, entry_parameters
 from simlib.cli.jobs import plan
 from simlib.cli.main import main
@@ -118,6 +119,13 @@ def test_a_longer_key_takes_more(capsys, tmp_path):
         heaps.append(float(line.split("modelled ")[1].split()[0]))
     # Go gives an id of 391 bytes 416, and packs those of 14.
     assert heaps[1] - heaps[0] == pytest.approx(416 - 14, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "bytes_"), [("64MiB", 64 << 20), ("1.5 GiB", 3 << 29), ("512MB", 512_000_000), ("8kB", 8000)]
+)
+def test_memory_is_read_in_binary_and_decimal_units(text, bytes_):
+    assert memory(text) * (1 << 20) == pytest.approx(bytes_, rel=1e-15)
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def test_memory_is_at_the_given_bytes_and_said_to_be_above_or_within_the_limit()
     totals, entry = Totals(**NOTHING | {"increments": 5, "peak_entries": 100_000}), Entry(given=10_000)
     shown = {
         limit: ledger_text(SPAN, "bounded", Settings(), totals, entry, limit).splitlines()
-        for limit in (UNKNOWN, Limit(512), Limit(1024), Limit(entries=99_999))
+        for limit in (UNKNOWN, Limit(512), Limit(1024), Limit(entries=99_999), Limit(1024, 50))
     }
     # 10^9 bytes are 953.67 MiB.
     held = "The store held at most 100,000 sessions (954 MiB, at the given 10,000 bytes an entry"
@@ -61,6 +61,7 @@ def test_memory_is_at_the_given_bytes_and_said_to_be_above_or_within_the_limit()
     assert shown[Limit(512)][1].endswith(f"{held}; above your limit of 512 MiB).")
     assert shown[Limit(1024)][1].endswith(f"{held}; within your limit of 1 GiB).")
     assert shown[Limit(entries=99_999)][1].endswith(f"{held}; above your limit of 99,999 entries).")
+    assert shown[Limit(1024, 50)][1].endswith(f"{held}; above your limit of 50 entries).")
     (heap,) = (each for each in shown[UNKNOWN] if each.startswith("  heap "))
     assert heap.endswith("memory at the peak, at the given 10,000 bytes an entry")
 

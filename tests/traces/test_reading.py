@@ -187,6 +187,14 @@ def test_whatever_is_open_is_refused_with_the_option_that_decides(tmp_path, head
         read_trace(path, How(columns=columns))
 
 
+def test_a_pattern_for_no_known_format_must_name_the_time(tmp_path):
+    path = tmp_path / "app.log"
+    path.write_text("time=2026-01-02T03:04:05Z level=INFO sid=a\n")
+    with pytest.raises(InputError, match=r"gives the time: add a group \(\?P<time>…\) to the pattern"):
+        read_trace(path, How(pattern=r"sid=(?P<session>\w+)"))
+    assert len(read_trace(path, How(pattern=r"time=(?P<time>\S+) .*sid=(?P<session>\w+)"))) == 1
+
+
 @pytest.mark.parametrize(
     ("how", "complaint"),
     [
