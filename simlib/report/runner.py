@@ -34,7 +34,7 @@ CELL_TIMEOUT = 900
 """Seconds that one cell may take."""
 
 LONGEST_TEMPORARY = 60
-"""Characters that the path of the temporary folder may have: that of a socket, in folders below it, has at most 103."""
+"""Bytes that the path of the temporary folder may have: that of a socket, in folders below it, has at most 103."""
 
 PROFILES = {
     "ci": {"replications": 2, "hours": 3.5},
@@ -110,10 +110,10 @@ def run_jobs(jobs: Sequence[Job], out: Path, workers: int, report: Callable[[Res
     `report` receives each result when it is there. An interrupt ends the runs in progress, which leave nothing.
     Raises InputError where the temporary folder's path is too long for sockets.
     """
-    if len(tempfile.gettempdir()) > LONGEST_TEMPORARY:
+    if len(os.fsencode(tempfile.gettempdir())) > LONGEST_TEMPORARY:
         raise InputError(
             f"{tempfile.gettempdir()}: too long a path for the sockets of kernels: set TMPDIR to a folder whose path "
-            f"has at most {LONGEST_TEMPORARY} characters"
+            f"has at most {LONGEST_TEMPORARY} bytes"
         )
     prepare([job.notebook for job in jobs])
     (out / WORK).mkdir(parents=True, exist_ok=True)

@@ -83,9 +83,7 @@ class Notes:
         ]
         if self.moved:
             late = format_duration(self.latest)
-            found.append(
-                f"{format_counted(self.moved, 'rows')} stood out of order, by {late} at most, and were sorted by time"
-            )
+            found.append(f"sorted by time: {format_counted(self.moved, 'rows')} out of order, by {late} at most")
         found += self.remarks
         if self.is_date and self.rows and self.first < 2 * 365 * DAY:
             found.append(

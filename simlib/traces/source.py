@@ -111,21 +111,25 @@ def _copied(given: str) -> Path:
         path = Path(tempfile.gettempdir(), f"{secrets.token_hex(8)}.{input_name(given)}")
         # Before it is made and filled: both may be interrupted.
         atexit.register(path.unlink, missing_ok=True)
-        _copies[given] = path
         try:
             with contextlib.ExitStack() as opened, open(path, "xb", opener=partial(os.open, mode=0o600)) as file:
                 shutil.copyfileobj(
                     sys.stdin.buffer if given == STDIN else opened.enter_context(open(given, "rb")), file
                 )
         except OSError as error:
-            raise InputError(f"{shown(path)}: cannot be copied to {path.parent}: {error.strerror}") from None
+            raise InputError(f"{_called(given)}: cannot be copied to {path.parent}: {error.strerror}") from None
+        # Only when whole: half a copy would be read as the whole log the next time.
+        _copies[given] = path
     return _copies[given]
 
 
 def shown(path: str | Path) -> str:
     """Return what people call an input or a file of it; a temporary copy is called by what it is a copy of."""
-    given = next((given for given, copy in _copies.items() if copy == Path(path)), str(path))
-    return "standard input" if given == STDIN else given
+    return _called(next((given for given, copy in _copies.items() if copy == Path(path)), str(path)))
+
+
+def _called(given: str) -> str:
+    return "standard input" if given in (STDIN, "/dev/stdin", "/dev/fd/0") else given
 
 
 def input_name(given: str) -> str:

@@ -209,3 +209,27 @@ def test_off_the_map_the_kernel_is_asked_once_at_a_time_and_its_failure_is_said(
     assert page.evaluate("model.sent.at(-1)") == {"keep": {**DATA["start"], "cap": 57}}
     page.evaluate("model.answer({ said: 'Kept.' })")
     expect(explorer.locator("[role=status]")).to_have_text("Kept.")
+
+
+def test_a_kernel_that_does_not_answer_is_said_and_asked_again_at_the_next_point(page):
+    page.clock.install()
+    page.evaluate(MODEL, DATA)
+    verdict, cap = page.locator(".explorer .verdict"), page.locator(".explorer").get_by_label("Cap exactly, entries")
+    cap.fill("55")
+    page.clock.run_for(100)
+    expect(verdict).to_have_text("The kernel replays this point …")
+    page.clock.run_for(20_000)
+    expect(verdict).to_have_text("The kernel does not answer: run the cells again.")
+    cap.fill("56")
+    page.clock.run_for(100)
+    assert [each["replay"]["cap"] for each in page.evaluate("model.sent")] == [55, 56]
+    page.evaluate("model.answer({ exact: { lost_share: 0.005, mean_ns: 1 }, state: model.sent[1].replay })")
+    page.clock.run_for(30_000)
+    expect(verdict).to_have_text("Meets every target.")
+
+
+def test_the_command_writes_no_exponent(page):
+    page.evaluate(MODEL, DATA)
+    explorer = page.locator(".explorer")
+    explorer.get_by_label("TTL exactly, s").fill("0.0000001")
+    expect(explorer.locator("code")).to_contain_text("--ttl 100ns")

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from simlib.core.errors import InputError
 from simlib.core.units import MS, SECOND
 from simlib.traces.chunks import open_stream
 from simlib.traces.files import read_trace
@@ -438,3 +439,20 @@ def test_standard_input_is_read_as_often_as_needed(monkeypatch):
     stream = open_stream("-")
     for _ in range(2):
         assert np.concatenate([chunk.time for chunk in stream()]).tolist() == EXACT
+
+
+def test_half_a_copy_of_standard_input_is_not_read_as_the_whole(monkeypatch):
+    monkeypatch.setattr("simlib.traces.source._copies", {})
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(CSV.encode())))
+
+    def interrupted(source, target):
+        target.write(source.read(30))
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("simlib.traces.source.shutil.copyfileobj", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            open_stream("-")
+    # What was left in the pipe has no header.
+    with pytest.raises(InputError, match=r"^standard input: "):
+        read_trace("-")

@@ -106,7 +106,7 @@ def test_rows_out_of_order_within_the_window_are_sorted_and_counted(tmp_path):
     rows = [(0, "a"), (10, "b"), (4, "c"), (10, "d"), (4, "e"), (300, "f"), (10, "g")]
     trace, notes = noted(csv_of(tmp_path, rows))
     assert trace.ids[trace.session].tolist() == ["a", "c", "e", "b", "d", "g", "f"]
-    assert notes.warnings() == ["log.csv: 3 rows stood out of order, by 4.83 min at most, and were sorted by time"]
+    assert notes.warnings() == ["log.csv: sorted by time: 3 rows out of order, by 4.83 min at most"]
     path = csv_of(tmp_path, [*rows, (-1000, "h"), (-2000, "i")])
     assert "row 8: time goes backwards, from 300 to -1000" in refused(path)
     assert refused(path).endswith("or say --sort-window 2300s")

@@ -8,6 +8,9 @@ const KEYS = { ArrowLeft: ["cap", -1], ArrowRight: ["cap", 1], ArrowUp: ["ttl", 
 const TIMES = { d: [864e11, 3], h: [36e11, 1], min: [6e10, 1], s: [1e9, 1], ms: [1e6, 1], µs: [1e3, 1], ns: [1, 0] };
 const MEMORY = { GiB: [1024, 1], MiB: [1, 1], KiB: [1 / 1024, 0] };
 // The unit in which the target of each kind is typed, and how many of it make up one.
+// Milliseconds: a replay of the longest logs takes some seconds.
+const PATIENCE = 20_000;
+
 const TYPED = { share: ["%", 100], mib: ["MiB", 1], ns: ["µs", 1e-3] };
 const SIGNS = { good: " ✓", bad: " ✗", "": "" };
 // Shares that are less are not written in digits.
@@ -238,7 +241,7 @@ class Explorer {
     this.kept = html("p", { class: "soft", role: "status" });
     const typed = [
       this.number("Cap exactly, entries", "cap", { min: 0, step: 1 }),
-      this.number("TTL exactly, s", "ttl", { min: 0 }),
+      this.number("TTL exactly, s", "ttl", { min: 0, max: 1e9 }),
     ];
     return [...made, ...typed, keep, this.kept];
   }
@@ -338,7 +341,9 @@ class Explorer {
     // More traffic is a smaller store under the stream itself.
     const { design, cap, ttl, traffic } = this.state;
     const small = (value) => Math.max(whole(value / traffic), 1);
-    const settings = { max_entries: cap ? small(cap) : 0, ttl: `${ttl}s`, prune_every: small(this.data.prune_every) };
+    // JavaScript writes smaller numbers with an exponent.
+    const idle = ttl && ttl < 1e-6 ? `${whole(ttl * 1e9)}ns` : `${ttl}s`;
+    const settings = { max_entries: cap ? small(cap) : 0, ttl: idle, prune_every: small(this.data.prune_every) };
     const options = Object.entries(this.data.designs[design]).map(([name, option]) => `${option} ${settings[name]}`);
     return `${this.data.commands.join("\n")} --design ${design} ${options.join(" ")}`;
   }
@@ -407,13 +412,21 @@ function render({ model, el }) {
   const root = html("div", { class: "explorer", "data-lm-suppress-shortcuts": "true" });
   root.onkeydown = (event) => event.stopPropagation();
   el.append(root);
+  const answered = (state, exact, failed) => {
+    clearTimeout(waiting);
+    waiting = null;
+    // The state may be another by now.
+    if (JSON.stringify(state) === JSON.stringify(shown.state)) Object.assign(shown, { exact, failed });
+    shown.draw();
+  };
   // One question at a time, as the answers to those of a drag would come long after its end.
-  let asked = false;
+  let waiting = null;
   const shown = mount(root, model.get("data"), {
     state: model.get("state"),
     replay: (state) => {
-      if (!asked) model.send({ replay: state });
-      asked = true;
+      if (waiting) return;
+      model.send({ replay: state });
+      waiting = setTimeout(() => answered(state, {}, "The kernel does not answer: run the cells again."), PATIENCE);
     },
     keep: (state) => model.send({ keep: state }),
     changed: (state) => {
@@ -422,11 +435,8 @@ function render({ model, el }) {
     },
   });
   model.on("msg:custom", ({ said, state, exact = {}, failed }) => {
-    if (said) return put(shown.kept, { text: said });
-    asked = false;
-    // The state may be another by now.
-    if (JSON.stringify(state) === JSON.stringify(shown.state)) Object.assign(shown, { exact, failed });
-    shown.draw();
+    if (said) put(shown.kept, { text: said });
+    else answered(state, exact, failed);
   });
 }
 
